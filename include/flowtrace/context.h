@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Context: which span is current, and what travels with it to other threads, tasks and processes.
+ *
+ * An ftr_context is a value: identifiers, flags and one reference to an immutable block
+ * (tracestate, baggage, inherited fields). It never points to a span, so it may outlive every span.
+ * A context that was returned or filled by a function below owns its reference: release it once.
+ * Contexts may be used from any thread; one value from one thread at a time. */
+#ifndef FLOWTRACE_CONTEXT_H
+#define FLOWTRACE_CONTEXT_H
+
+#include <flowtrace/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* W3C trace flags. */
+enum { FTR_TRACE_FLAG_SAMPLED = 1, FTR_TRACE_FLAG_RANDOM = 2 };
+
+typedef struct ftr_span_context {
+    ftr_trace_id trace_id;
+    ftr_span_id span_id;
+    uint8_t trace_flags;
+    bool is_remote; /* extracted from a carrier */
+    uint8_t reserved[6];
+} ftr_span_context;
+
+struct ftr_context_block; /* immutable, reference-counted */
+
+typedef struct ftr_context {
+    ftr_span_context span;           /* of the system pipeline */
+    ftr_span_context user;           /* of the user pipeline */
+    struct ftr_context_block *block; /* owned reference, or NULL */
+} ftr_context;
+
+#ifdef __cplusplus
+#define FTR_CONTEXT_NONE (ftr_context{})
+#else
+#define FTR_CONTEXT_NONE ((ftr_context){0})
+#endif
+
+/* The calling thread's current context; FTR_CONTEXT_NONE outside any. Release it. */
+FTR_API ftr_context ftr_context_current(void);
+/* A second reference to the same values. Release both. */
+FTR_API ftr_context ftr_context_copy(const ftr_context *context);
+/* Drops the reference and clears the value; releasing twice is harmless. */
+FTR_API void ftr_context_release(ftr_context *context);
+
+/* The W3C tracestate header of a context, empty if it has none; borrowed from the context. */
+FTR_API ftr_str ftr_context_tracestate(const ftr_context *context);
+
+/* Makes a context current on this thread until ftr_detach of the returned token. Attach and detach
+ * nest like brackets; a token that does not match is a counted no-op. Never fails. */
+typedef struct ftr_attachment {
+    uint64_t id;
+} ftr_attachment;
+
+FTR_API ftr_attachment ftr_attach(const ftr_context *context);
+FTR_API void ftr_detach(ftr_attachment attachment);
+
+/* Carriers: something with named text fields, such as HTTP headers or message metadata. */
+typedef struct ftr_carrier {
+    /* The value of a field, whose name is compared as the carrier's kind demands (HTTP: without
+     * case). `.data` NULL when absent. Borrowed until the next call on the same fields. */
+    ftr_str (*get)(void *fields, ftr_str name);
+    /* Sets or replaces a field. What does not fit is left out. */
+    void (*set)(void *fields, ftr_str name, ftr_str value);
+} ftr_carrier;
+
+/* Writes traceparent and, if there is one, tracestate (W3C Trace Context level 2). A context
+ * without valid identifiers writes nothing. */
+FTR_API void ftr_inject(const ftr_context *context, const ftr_carrier *carrier, void *fields);
+/* Reads them. A missing or malformed traceparent gives FTR_CONTEXT_NONE; a malformed tracestate is
+ * dropped alone. Never fails. Release the result. */
+FTR_API ftr_context ftr_extract(const ftr_carrier *carrier, void *fields);
+
+/* The header forms by themselves. */
+enum { FTR_TRACEPARENT_LEN = 55 };
+/* "00-<trace id>-<span id>-<flags>" and a NUL; false (empty text) when the ids are not valid. */
+FTR_API bool ftr_traceparent_format(const ftr_span_context *span,
+                                    char ret_text[FTR_TRACEPARENT_LEN + 1]);
+/* False: not a valid header of version 00, nor a readable later version. */
+FTR_API bool ftr_traceparent_parse(ftr_str header, ftr_span_context *ret_span);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

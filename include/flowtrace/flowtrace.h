@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Everything of libflowtrace in one include. */
+#ifndef FLOWTRACE_FLOWTRACE_H
+#define FLOWTRACE_FLOWTRACE_H
+
+#include <flowtrace/context.h>
+#include <flowtrace/exporter.h>
+#include <flowtrace/flow.h>
+#include <flowtrace/span.h>
+#include <flowtrace/tracing.h>
+#include <flowtrace/types.h>
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Spans: recording what happened and how long it took.
+ *
+ * An ftr_span is a value that names an open span; it is never NULL and every function below is safe
+ * on any value of it: one that does not record (library not initialised, mode off, not sampled,
+ * resources exhausted) and one whose span has ended are no-ops, the latter counted in the
+ * statistics. Nothing here returns an error, locks, allocates or makes a system call.
+ * Strings and values are copied in. A span may be ended on another thread than it was started on;
+ * its functions must not be called by two threads at once.
+ * Limits and their dropped counts follow the OpenTelemetry specification (OTEL_SPAN_* variables).
+ */
+#ifndef FLOWTRACE_SPAN_H
+#define FLOWTRACE_SPAN_H
+
+#include <flowtrace/context.h>
+#include <flowtrace/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ftr_span {
+    uint64_t handle;     /* thread and slot */
+    uint64_t generation; /* 0: does not record; then handle may name the context it passes on */
+} ftr_span;
+
+/* The values of OTLP's SpanKind. */
+typedef enum ftr_span_kind {
+    FTR_KIND_UNSPECIFIED = 0,
+    FTR_KIND_INTERNAL = 1,
+    FTR_KIND_SERVER = 2,
+    FTR_KIND_CLIENT = 3,
+    FTR_KIND_PRODUCER = 4,
+    FTR_KIND_CONSUMER = 5
+} ftr_span_kind;
+
+/* The values of OTLP's StatusCode. */
+typedef enum ftr_span_status {
+    FTR_SPAN_UNSET = 0,
+    FTR_SPAN_OK = 1,
+    FTR_SPAN_ERROR = 2
+} ftr_span_status;
+
+typedef struct ftr_link {
+    const ftr_context *context;
+    const ftr_attribute *attributes;
+    size_t n_attributes;
+} ftr_link;
+
+typedef struct ftr_span_options {
+    size_t size; /* sizeof(ftr_span_options) */
+    ftr_str name;
+    ftr_span_kind kind;
+    bool is_root;              /* ignore parent and the current context: a new trace */
+    const ftr_context *parent; /* NULL: the thread's current context */
+    uint64_t start_time_ns;    /* Unix epoch; 0: now */
+    const ftr_attribute *attributes;
+    size_t n_attributes;
+    const ftr_link *links;
+    size_t n_links;
+} ftr_span_options;
+
+/* Non-zero while spans are recorded. Read by the inline functions below so that a call on a library
+ * that is off costs one load and a branch; never written by anybody but the library. */
+extern FTR_API uint32_t ftr_recording_word;
+
+/* What the inline functions below call when there is something to do. */
+FTR_API ftr_span ftr_recording_start(ftr_str name, ftr_span_kind kind, const ftr_context *parent);
+FTR_API ftr_span ftr_recording_start_with(const ftr_span_options *options);
+FTR_API void ftr_recording_end(ftr_span span);
+FTR_API void ftr_recording_end_at(ftr_span span, uint64_t end_time_ns);
+FTR_API void ftr_recording_set(ftr_span span, ftr_str key, const ftr_value *value);
+FTR_API void ftr_recording_set_i64(ftr_span span, ftr_str key, int64_t value);
+FTR_API void ftr_recording_set_str(ftr_span span, ftr_str key, ftr_str value);
+FTR_API void ftr_recording_set_name(ftr_span span, ftr_str name);
+FTR_API void ftr_recording_set_status(ftr_span span, ftr_span_status status, ftr_str description);
+FTR_API void ftr_recording_event(ftr_span span, ftr_str name, const ftr_attribute *attributes,
+                                 size_t n_attributes);
+FTR_API void ftr_recording_link(ftr_span span, const ftr_context *context,
+                                const ftr_attribute *attributes, size_t n_attributes);
+
+/* The functions of this header are inline in C and C++; each also exists as a symbol of the same
+ * name, for other languages. */
+#ifdef __cplusplus
+#define FTR_INLINE inline
+#else
+#define FTR_INLINE FTR_API inline
+#endif
+
+/* Starts a span below `parent` (NULL: the thread's current context; none there: a new trace).
+ * It does not become current; see ftr_span_context_of and ftr_attach. */
+FTR_INLINE ftr_span ftr_span_start(ftr_str name, ftr_span_kind kind, const ftr_context *parent)
+{
+    ftr_span span = {0, 0};
+    if (__atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED) != 0)
+        span = ftr_recording_start(name, kind, parent);
+    return span;
+}
+
+FTR_INLINE ftr_span ftr_span_start_with(const ftr_span_options *options)
+{
+    if (__atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED) != 0)
+        return ftr_recording_start_with(options);
+    const ftr_span none = {0, 0};
+    return none;
+}
+
+/* Ends it now; the handle is stale afterwards. */
+FTR_INLINE void ftr_span_end(ftr_span span)
+{
+    if (span.generation != 0 || (int64_t)span.handle > 0)
+        ftr_recording_end(span);
+}
+
+/* Ends it at a given time (Unix epoch ns; earlier than the start counts as the start). */
+FTR_INLINE void ftr_span_end_at(ftr_span span, uint64_t end_time_ns)
+{
+    if (span.generation != 0 || (int64_t)span.handle > 0)
+        ftr_recording_end_at(span, end_time_ns);
+}
+
+/* True when what is recorded on it goes somewhere. */
+FTR_API bool ftr_span_is_recording(ftr_span span);
+/* The span as a parent for others, with its trace's tracestate. Valid ids also when the span was
+ * not sampled (then those of its parent: W3C's rule for who does not take part); FTR_CONTEXT_NONE
+ * when stale or the library is off. Release it. */
+FTR_API ftr_context ftr_span_context_of(ftr_span span);
+
+/* Attributes: setting a key again replaces its value. */
+FTR_INLINE void ftr_span_set_str(ftr_span span, ftr_str key, ftr_str value)
+{
+    if (span.generation != 0)
+        ftr_recording_set_str(span, key, value);
+}
+
+FTR_INLINE void ftr_span_set_i64(ftr_span span, ftr_str key, int64_t value)
+{
+    if (span.generation != 0)
+        ftr_recording_set_i64(span, key, value);
+}
+
+/* Any value, arrays and maps (to 16 levels) included. */
+FTR_INLINE void ftr_span_set(ftr_span span, ftr_str key, const ftr_value *value)
+{
+    if (span.generation != 0)
+        ftr_recording_set(span, key, value);
+}
+
+FTR_API void ftr_span_set_f64(ftr_span span, ftr_str key, double value);
+FTR_API void ftr_span_set_bool(ftr_span span, ftr_str key, bool value);
+FTR_API void ftr_span_set_bytes(ftr_span span, ftr_str key, const void *data, size_t len);
+
+FTR_INLINE void ftr_span_set_name(ftr_span span, ftr_str name)
+{
+    if (span.generation != 0)
+        ftr_recording_set_name(span, name);
+}
+
+/* OK is final; ERROR may be replaced; UNSET is ignored. The description counts for ERROR only. */
+FTR_INLINE void ftr_span_set_status(ftr_span span, ftr_span_status status, ftr_str description)
+{
+    if (span.generation != 0)
+        ftr_recording_set_status(span, status, description);
+}
+
+FTR_INLINE void ftr_span_event(ftr_span span, ftr_str name, const ftr_attribute *attributes,
+                               size_t n_attributes)
+{
+    if (span.generation != 0)
+        ftr_recording_event(span, name, attributes, n_attributes);
+}
+
+/* A link to a context without valid identifiers is ignored. */
+FTR_INLINE void ftr_span_link(ftr_span span, const ftr_context *context,
+                              const ftr_attribute *attributes, size_t n_attributes)
+{
+    if (span.generation != 0)
+        ftr_recording_link(span, context, attributes, n_attributes);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Setting the library up, changing its mode, reading its accounts, shutting it down.
+ * These are the only calls that can fail. Everything may be called from any thread. */
+#ifndef FLOWTRACE_TRACING_H
+#define FLOWTRACE_TRACING_H
+
+#include <flowtrace/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ftr_exporter ftr_exporter; /* <flowtrace/exporter.h> */
+
+typedef enum ftr_mode {
+    FTR_MODE_OFF = 0, /* records nothing: one load and a branch a call */
+    FTR_MODE_FULL = 1 /* records and exports every span */
+} ftr_mode;
+
+/* Zero and NULL mean: the environment's value, else the default (OpenTelemetry SDK variables). */
+typedef struct ftr_limits {
+    uint32_t attributes;           /* per span, 128 */
+    uint32_t events;               /* per span, 128 */
+    uint32_t links;                /* per span, 128 */
+    uint32_t attributes_per_event; /* 128 */
+    uint32_t attributes_per_link;  /* 128 */
+    uint32_t value_length;         /* characters of a string value; 0: no limit */
+} ftr_limits;
+
+typedef struct ftr_config {
+    size_t size;                   /* sizeof(ftr_config) */
+    ftr_str service_name;          /* OTEL_SERVICE_NAME, else unknown_service:<process> */
+    const ftr_attribute *resource; /* added to OTEL_RESOURCE_ATTRIBUTES, beats it */
+    size_t n_resource;
+    ftr_exporter *const *exporters; /* owned by the library once ftr_init succeeded */
+    size_t n_exporters;             /* 0: what the environment names, else none */
+    /* Builds the OTLP exporter that the environment asks for: pass
+     * ftr_otlp_exporter_from_environment of <flowtrace/otlp.h> (library flowtrace-export). NULL:
+     * such a wish is an error. */
+    ftr_exporter *(*otlp_exporter)(ftr_error *error);
+    bool is_off; /* start in FTR_MODE_OFF */
+    ftr_limits limits;
+    size_t queue_bytes;         /* per exporter: 16 MiB */
+    size_t batch_bytes;         /* 512 KiB */
+    uint32_t batch_delay_ms;    /* 200 */
+    uint32_t export_timeout_ms; /* 10000 */
+    size_t journal_bytes;       /* per thread that ends spans: 8 MiB, rounded up to 2^n */
+    uint32_t open_spans;        /* per thread that starts spans: 65536 */
+} ftr_config;
+
+#ifdef __cplusplus
+inline ftr_config ftr_config_initial()
+{
+    ftr_config config = ftr_config();
+    config.size = sizeof(ftr_config);
+    return config;
+}
+#define FTR_CONFIG_INIT (ftr_config_initial())
+#else
+#define FTR_CONFIG_INIT ((ftr_config){.size = sizeof(ftr_config)})
+#endif
+
+/* Starts the library. config NULL: the environment alone. error may be NULL. A second call without
+ * a shutdown in between is FTR_ERR_STATE. On failure nothing was started or taken. */
+FTR_API ftr_status ftr_init(const ftr_config *config, ftr_error *error);
+/* Waits until what was ended before this call reached its exporters and they answered.
+ * timeout_ns counts from now. FTR_ERR_TIMEOUT: not all of it. */
+FTR_API ftr_status ftr_flush(uint64_t timeout_ns);
+/* Flushes, closes the exporters, stops the threads, frees what nobody uses. Spans still open are
+ * counted as such. Returns within timeout_ns (+ 100 ms). Recording afterwards is a no-op. */
+FTR_API ftr_status ftr_shutdown(uint64_t timeout_ns);
+
+FTR_API void ftr_set_mode(ftr_mode mode);
+FTR_API ftr_mode ftr_get_mode(void);
+
+/* Counted at their own places, none computed from others. With recording at rest:
+ * started = ended + open; ended = recorded + lost (all reasons);
+ * recorded = delivered + rejected + export_lost + queued, for each exporter. */
+typedef struct ftr_exporter_statistics {
+    const char *name;
+    uint64_t delivered;
+    uint64_t rejected;
+    uint64_t lost_queue_full;
+    uint64_t lost_export; /* gave up sending */
+    uint64_t queued;      /* accepted, no outcome yet */
+} ftr_exporter_statistics;
+
+enum { FTR_EXPORTERS_MAX = 8 };
+
+typedef struct ftr_statistics {
+    size_t size;
+    uint64_t started;
+    uint64_t ended;
+    uint64_t open;
+    uint64_t recorded;          /* reached the worker */
+    uint64_t lost_journal_full; /* ended, but the thread's journal had no room */
+    uint64_t no_slot;           /* not started: the thread's slots were all taken */
+    uint64_t stale;             /* calls on spans that had ended, or were never there */
+    uint64_t dropped_attributes;
+    uint64_t dropped_events;
+    uint64_t dropped_links;
+    size_t n_exporters;
+    ftr_exporter_statistics exporters[FTR_EXPORTERS_MAX];
+} ftr_statistics;
+
+/* ret_statistics->size is set by the caller. */
+FTR_API void ftr_get_statistics(ftr_statistics *ret_statistics);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
