@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/client.h"
+
+#include "base/error.h"
+#include "base/time.h"
+#include "codec/json_reader.h"
+#include "export/http_client.h"
+#include "otlp/json.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ANSWER_LIMIT_BYTES = 1 << 30 };
+
+const char *client_server(const char *chosen)
+{
+    const char *server = chosen ? chosen : getenv("FLOWTRACE_SERVER");
+    return server && server[0] ? server : "http://127.0.0.1:16686";
+}
+
+int client_append_escaped(struct ftri_bytes *out, const char *text)
+{
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    int r = 0;
+    for (; *text && r == 0; text++)
+        r = strchr(plain, *text) ? ftri_bytes_append_char(out, *text)
+                                 : ftri_bytes_printf(out, "%%%02X", (unsigned char)*text);
+    return r;
+}
+
+/* The bytes of a member's value on the document's first level; empty if absent. */
+static struct ftri_view find_member(struct ftri_view json, const char *name)
+{
+    struct ftri_json_reader reader;
+    struct ftri_view found = {0};
+    ftri_json_reader_init(&reader, json);
+    int token = ftri_json_reader_next(&reader);
+    while (token > 0) {
+        token = ftri_json_reader_next(&reader);
+        if (token != FTRI_JSON_NAME)
+            break;
+        const bool is_it =
+            reader.text.len == strlen(name) && memcmp(reader.text.data, name, reader.text.len) == 0;
+        token = ftri_json_reader_next(&reader);
+        const size_t start = reader.offset;
+        if (token < 0 || ftri_json_reader_skip(&reader, token) < 0)
+            break;
+        if (is_it)
+            found = ftri_view_of(json.data + start, reader.next - start);
+    }
+    ftri_json_reader_deinit(&reader);
+    return found;
+}
+
+/* Jaeger's {"error":{"httpCode":...,"message":"..."}}, or the raw beginning of the body. */
+static int refused(const char *url, const struct ftri_http_answer *answer, struct ftri_error *error)
+{
+    const struct ftri_view message = find_member(find_member(answer->body, "error"), "message");
+    const struct ftri_view shown = message.len ? message : answer->body;
+    return ftri_error_set(error, answer->status == 404 ? -ENOENT : -EPROTO, "%s answered %d: %.*s",
+                          url, answer->status, (int)ftri_size_min(shown.len, 200),
+                          (const char *)shown.data);
+}
+
+static int read_answer(const char *url, struct ftri_view body, struct ftri_bytes *ret_otlp,
+                       struct ftri_error *error)
+{
+    const struct ftri_view result = find_member(body, "result");
+    struct ftri_otlp_json_counts counts;
+    struct ftri_otlp_error reason = {0};
+    if (result.len == 0)
+        return ftri_error_set(error, -EPROTO,
+                              "%s did not answer as a Flowtrace server does; "
+                              "is --server right?",
+                              url);
+    const int r = ftri_otlp_traces_from_json(result, ret_otlp, &counts, &reason);
+    if (r == -EBADMSG)
+        return ftri_error_set(error, -EPROTO, "%s answered what is not OTLP: %s: %s", url,
+                              reason.path, reason.reason);
+    return r < 0 ? ftri_error_errno(error, r, "reading the answer of %s", url) : 0;
+}
+
+static int call(const char *server, const char *url, struct ftri_bytes *body,
+                struct ftri_bytes *ret_otlp, struct ftri_error *error)
+{
+    const struct ftri_http_request request = {
+        .method = "GET", .url = url, .timeout_ns = 60 * FTRI_NS_PER_S};
+    struct ftri_http_answer answer = {0};
+    struct ftri_http_session *session = ftri_http_session_new();
+    const int r = session ? ftri_http_session_call(session, &request, body, &answer) : -ENOMEM;
+    ftri_http_session_free(session);
+    if (r < 0)
+        return ftri_error_set(error, r,
+                              "%s: %s; start a collector with 'flowtrace serve', or name one with "
+                              "--server URL",
+                              server, answer.error[0] ? answer.error : strerror(-r));
+    if (answer.status != 200)
+        return refused(url, &answer, error);
+    return read_answer(url, ftri_bytes_view(body), ret_otlp, error);
+}
+
+int client_get_traces(const char *server, const char *path, struct ftri_bytes *ret_otlp,
+                      struct ftri_error *error)
+{
+    struct ftri_bytes url, body;
+    ftri_bytes_init(&url, 64 * 1024);
+    ftri_bytes_init(&body, ANSWER_LIMIT_BYTES);
+    const size_t len = strlen(server);
+    int r = ftri_bytes_printf(&url, "%.*s%s", (int)(len && server[len - 1] == '/' ? len - 1 : len),
+                              server, path);
+    if (r == 0)
+        r = call(server, (const char *)url.data, &body, ret_otlp, error);
+    else
+        r = ftri_error_errno(error, r, "the request's address");
+    ftri_bytes_deinit(&url);
+    ftri_bytes_deinit(&body);
+    return r;
+}

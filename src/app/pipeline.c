@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/pipeline.h"
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "config/document.h"
+#include "config/options.h"
+#include "net/loop.h"
+#include "nodes/registry.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+struct top_options {
+    const struct config_value *nodes;
+    const struct config_value *connections;
+    const char *name;
+    uint64_t channel_capacity;
+};
+
+static const struct option rows[] = {
+    {"nodes", OPTION_MAP, offsetof(struct top_options, nodes), .is_required = true,
+     .sentence = "Name: {type, config} of every node."},
+    {"connections", OPTION_LIST, offsetof(struct top_options, connections), .is_required = true,
+     .sentence = "List of {from, to}; a port is written as node[\"port\"]."},
+    {"pipeline", OPTION_STR, offsetof(struct top_options, name), "",
+     .sentence = "The pipeline's name on spans."},
+    {"channel_capacity", OPTION_U64, offsetof(struct top_options, channel_capacity), "128",
+     .min = 1, .max = 65536, .sentence = "Batches that a node's input channel holds."},
+};
+
+static const struct option_table table = {rows, FTRI_COUNT(rows), sizeof(struct top_options)};
+
+static void begin_drain(struct pipeline *self)
+{
+    if (self->is_draining) {
+        loop_stop(self->loop);
+        return;
+    }
+    self->is_draining = true;
+    graph_drain(self->graph, self->drain_timeout_ns);
+}
+
+static void on_finished(void *argument)
+{
+    struct pipeline *self = argument;
+    if (!self->is_draining)
+        begin_drain(self);
+}
+
+static void on_failed(void *argument, const char *node, const char *reason)
+{
+    struct pipeline *self = argument;
+    log_write(LOG_LEVEL_ERROR, "node '%s': %s", node, reason);
+    if (!self->has_failed)
+        snprintf(self->failure, sizeof self->failure, "node '%s': %s", node, reason);
+    self->has_failed = true;
+    if (!self->is_draining)
+        begin_drain(self);
+}
+
+static void on_drained(void *argument)
+{
+    const struct pipeline *self = argument;
+    loop_stop(self->loop);
+}
+
+static void on_signal(void *argument)
+{
+    begin_drain(argument);
+}
+
+static int build(struct pipeline *self, struct ftri_error *error)
+{
+    struct top_options top;
+    int r = options_read(&table, config_root(self->document), "the configuration", &top, error);
+    if (r < 0)
+        return r;
+    self->loop = loop_new(error);
+    if (!self->loop)
+        return -ENOMEM;
+    const struct graph_options options = {
+        .classes = nodes_registry,
+        .nodes = top.nodes,
+        .connections = top.connections,
+        .pipeline = top.name,
+        .channel_capacity = (size_t)top.channel_capacity,
+        .environment = &self->environment,
+        .on_finished = on_finished,
+        .on_failed = on_failed,
+        .on_drained = on_drained,
+        .argument = self,
+    };
+    return graph_new(self->loop, &options, &self->graph, error);
+}
+
+static int open_document(struct pipeline *self, const char *data_directory,
+                         struct ftri_error *error)
+{
+    self->drain_timeout_ns = 10 * FTRI_NS_PER_S;
+    self->environment.data_directory = data_directory;
+    const int r = build(self, error);
+    if (r < 0)
+        pipeline_close(self);
+    return r;
+}
+
+int pipeline_open_file(struct pipeline *self, const char *path, const char *data_directory,
+                       struct ftri_error *error)
+{
+    *self = (struct pipeline){0};
+    const int r = config_load(path, &self->document, error);
+    return r < 0 ? r : open_document(self, data_directory, error);
+}
+
+int pipeline_open_text(struct pipeline *self, ftr_str text, const char *name,
+                       const char *data_directory, struct ftri_error *error)
+{
+    *self = (struct pipeline){0};
+    const int r = config_parse(text, name, &self->document, error);
+    return r < 0 ? r : open_document(self, data_directory, error);
+}
+
+int pipeline_append_quoted(struct ftri_bytes *out, const char *text)
+{
+    int r = ftri_bytes_append_char(out, '\'');
+    for (; r == 0 && *text; text++) {
+        const bool is_doubled = *text == '\'' || *text == '$'; /* $ begins ${env:...} */
+        r = ftri_bytes_append(out, is_doubled ? (const char[]){*text, *text} : text,
+                              is_doubled ? 2 : 1);
+    }
+    return r == 0 ? ftri_bytes_append_char(out, '\'') : r;
+}
+
+int pipeline_start(struct pipeline *self, struct ftri_error *error)
+{
+    int r = loop_on_signal(self->loop, SIGINT, on_signal, self);
+    if (r == 0)
+        r = loop_on_signal(self->loop, SIGTERM, on_signal, self);
+    if (r < 0)
+        return ftri_error_errno(error, r, "watching for signals");
+    return graph_start(self->graph, error);
+}
+
+int pipeline_run(struct pipeline *self)
+{
+    loop_run(self->loop);
+    return self->has_failed ? -EIO : 0;
+}
+
+void pipeline_stop(struct pipeline *self)
+{
+    if (!self->is_draining)
+        begin_drain(self);
+}
+
+void pipeline_close(struct pipeline *self)
+{
+    graph_free(self->graph);
+    loop_free(self->loop);
+    config_free(self->document);
+    *self = (struct pipeline){0};
+}

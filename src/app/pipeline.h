@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A configuration file brought to life: document, loop, graph, signals. The commands serve, run,
+ * validate and demo are made of it. Everything on the calling thread. */
+#pragma once
+
+#include "engine/graph.h"
+#include "nodes/environment.h"
+
+#include <flowtrace/types.h>
+
+struct ftri_bytes;
+struct ftri_error;
+
+struct pipeline {
+    struct config_document *document;
+    struct loop *loop;
+    struct graph *graph;
+    struct nodes_environment environment;
+    uint64_t drain_timeout_ns;
+    bool is_draining;
+    bool has_failed;
+    char failure[256];
+};
+
+/* Reads the native form (top level: nodes, connections, channel_capacity, pipeline) and builds the
+ * graph; nothing is started. path, or text under a name for errors. On failure nothing is left. */
+int pipeline_open_file(struct pipeline *self, const char *path, const char *data_directory,
+                       struct ftri_error *error) FTRI_MUST_CHECK;
+int pipeline_open_text(struct pipeline *self, ftr_str text, const char *name,
+                       const char *data_directory, struct ftri_error *error) FTRI_MUST_CHECK;
+/* Appends text as a YAML scalar in single quotes that means just this text. */
+int pipeline_append_quoted(struct ftri_bytes *out, const char *text) FTRI_MUST_CHECK;
+int pipeline_start(struct pipeline *self, struct ftri_error *error) FTRI_MUST_CHECK;
+/* Runs until the work is done, a node fails, or SIGINT or SIGTERM; drains (a second signal cuts it
+ * short). 0, or -EIO with `failure` filled. */
+int pipeline_run(struct pipeline *self) FTRI_MUST_CHECK;
+/* Begins to drain, as a signal does: pipeline_run then returns. */
+void pipeline_stop(struct pipeline *self);
+/* Stops what was started; frees. */
+void pipeline_close(struct pipeline *self);

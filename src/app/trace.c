@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * flowtrace trace get, trace query. */
+#include "app/client.h"
+#include "app/commands.h"
+#include "app/trace_print.h"
+#include "app/trace_view.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/time.h"
+#include "codec/json_writer.h"
+#include "config/quantity.h"
+#include "otlp/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+struct get_options {
+    const char *server;
+    bool is_tree;
+};
+
+static const struct argument get_rows[] = {
+    {"tree", NULL, offsetof(struct get_options, is_tree), "Draw it instead of printing JSON."},
+    {"server", "URL", offsetof(struct get_options, server), CLIENT_SERVER_SENTENCE},
+};
+
+static size_t terminal_columns(void)
+{
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 60)
+        return size.ws_col;
+    return 80;
+}
+
+static int print_json(struct ftri_view otlp)
+{
+    struct ftri_bytes json;
+    ftri_bytes_init(&json, SIZE_MAX / 2);
+    int r = ftri_otlp_traces_to_json(otlp, &json);
+    if (r == 0)
+        r = ftri_bytes_append_char(&json, '\n');
+    if (r == 0)
+        r = ftri_file_write_all(STDOUT_FILENO, json.data, json.len);
+    ftri_bytes_deinit(&json);
+    return r;
+}
+
+static int print_trees(struct ftri_view otlp)
+{
+    struct trace_view view;
+    int r = trace_view_init(&view, otlp);
+    if (r < 0)
+        return r;
+    const struct ftri_otlp_span *spans;
+    size_t n;
+    for (size_t cursor = 0; r == 0 && (n = trace_view_next(&view, &cursor, &spans)) > 0;)
+        r = trace_print(spans, n, terminal_columns());
+    trace_view_deinit(&view);
+    return r;
+}
+
+/* Asks for what path names and prints the answer; takes over the path. */
+static int fetch_and_print(const char *server, struct ftri_bytes *path,
+                           int (*print)(struct ftri_view otlp))
+{
+    struct ftri_error error = {.text = "memory is short"};
+    struct ftri_bytes otlp;
+    ftri_bytes_init(&otlp, SIZE_MAX / 2);
+    int r = ftri_bytes_append_char(path, '\0');
+    if (r == 0)
+        r = client_get_traces(client_server(server), (const char *)path->data, &otlp, &error);
+    ftri_bytes_deinit(path);
+    int status = 0;
+    if (r < 0) {
+        status = fail(1, "%s", error.text);
+    } else {
+        r = print(ftri_bytes_view(&otlp));
+        status = r < 0 ? fail(1, "printing: %s", strerror(-r)) : 0;
+    }
+    ftri_bytes_deinit(&otlp);
+    return status;
+}
+
+static int get(const void *values, const char *const *operands, size_t n_operands)
+{
+    (void)n_operands;
+    const struct get_options *options = values;
+    struct ftri_bytes path;
+    ftri_bytes_init(&path, 4096);
+    int r = ftri_bytes_append_str(&path, FTR_STR("/api/v3/traces/"));
+    if (r == 0)
+        r = client_append_escaped(&path, operands[0]);
+    if (r < 0) {
+        ftri_bytes_deinit(&path);
+        return fail(2, "the id is too long");
+    }
+    return fetch_and_print(options->server, &path, options->is_tree ? print_trees : print_json);
+}
+
+const struct command command_trace_get = {
+    .name = "trace get",
+    .operands = "ID",
+    .sentence = "One trace by its id, as OTLP JSON or as a tree.",
+    .rows = get_rows,
+    .n_rows = FTRI_COUNT(get_rows),
+    .options_size = sizeof(struct get_options),
+    .n_operands_min = 1,
+    .n_operands_max = 1,
+    .run = get,
+};
+
+struct query_options {
+    const char *server, *service, *name, *status, *min_duration, *max_duration, *since, *limit;
+};
+
+static const struct argument query_rows[] = {
+    {"service", "NAME", offsetof(struct query_options, service), "Of this service."},
+    {"name", "NAME", offsetof(struct query_options, name), "With a span of this name."},
+    {"status", "ok|error", offsetof(struct query_options, status), "With a span of this status."},
+    {"min-duration", "D", offsetof(struct query_options, min_duration),
+     "With a span that took at least this long, e.g. 200ms."},
+    {"max-duration", "D", offsetof(struct query_options, max_duration), "... at most this long."},
+    {"since", "D", offsetof(struct query_options, since),
+     "Started within this time before now, e.g. 1h."},
+    {"limit", "N", offsetof(struct query_options, limit), "At most N traces; default 20."},
+    {"server", "URL", offsetof(struct query_options, server), CLIENT_SERVER_SENTENCE},
+};
+
+static int add_parameter(struct ftri_bytes *path, const char *name, const char *value)
+{
+    if (!value)
+        return 0;
+    int r = ftri_bytes_printf(path, "&query.%s=", name);
+    if (r == 0)
+        r = client_append_escaped(path, value);
+    return r;
+}
+
+/* "now minus the given duration" as the API wants it. */
+static int add_since(struct ftri_bytes *path, const char *since)
+{
+    uint64_t ns;
+    if (quantity_parse_duration(since, &ns) < 0)
+        return -EINVAL;
+    const uint64_t now_ns = ftri_time_wall_ns();
+    const time_t start = (time_t)(ns < now_ns ? (now_ns - ns) / FTRI_NS_PER_S : 0);
+    struct tm utc;
+    char text[40];
+    gmtime_r(&start, &utc);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return add_parameter(path, "startTimeMin", text);
+}
+
+static int build_path(const struct query_options *options, struct ftri_bytes *path)
+{
+    const char *const pairs[][2] = {
+        {"serviceName", options->service},
+        {"operationName", options->name},
+        {"status", options->status},
+        {"durationMin", options->min_duration},
+        {"durationMax", options->max_duration},
+        {"searchDepth", options->limit},
+    };
+    int r = ftri_bytes_append_str(path, FTR_STR("/api/v3/traces?"));
+    for (size_t i = 0; r == 0 && i < FTRI_COUNT(pairs); i++)
+        r = add_parameter(path, pairs[i][0], pairs[i][1]);
+    return r == 0 && options->since ? add_since(path, options->since) : r;
+}
+
+struct summary {
+    const struct ftri_otlp_span *first; /* the root, or the earliest */
+    uint64_t start_ns, end_ns;
+    size_t n_errors;
+};
+
+static void summarize(const struct ftri_otlp_span *spans, size_t n, struct summary *ret_summary)
+{
+    struct summary summary = {.first = &spans[0], .start_ns = UINT64_MAX};
+    for (size_t i = 0; i < n; i++) {
+        const struct ftri_otlp_span *span = &spans[i];
+        const bool is_better = !span->parent_span_id && summary.first->parent_span_id;
+        const bool is_earlier = span->start_time_ns < summary.first->start_time_ns &&
+                                !span->parent_span_id == !summary.first->parent_span_id;
+        if (is_better || is_earlier)
+            summary.first = span;
+        summary.start_ns =
+            span->start_time_ns < summary.start_ns ? span->start_time_ns : summary.start_ns;
+        summary.end_ns = span->end_time_ns > summary.end_ns ? span->end_time_ns : summary.end_ns;
+        summary.n_errors += span->status_code == FTRI_OTLP_STATUS_ERROR;
+    }
+    *ret_summary = summary;
+}
+
+static int print_summary(const struct ftri_otlp_span *spans, size_t n)
+{
+    struct summary summary;
+    summarize(spans, n, &summary);
+    struct ftri_bytes line;
+    ftri_bytes_init(&line, 1 << 20);
+    struct ftri_json_writer json;
+    ftri_json_writer_init(&json, &line);
+    ftri_json_begin_object(&json);
+    ftri_json_name(&json, FTR_STR("traceId"));
+    ftri_json_hex(&json, ftri_view_of(summary.first->trace_id, 16));
+    ftri_json_name(&json, FTR_STR("service"));
+    ftri_json_str(&json, ftri_otlp_service_name(summary.first->resource));
+    ftri_json_name(&json, FTR_STR("name"));
+    ftri_json_str(&json, summary.first->name);
+    ftri_json_name(&json, FTR_STR("startTimeUnixNano"));
+    ftri_json_u64_text(&json, summary.start_ns);
+    ftri_json_name(&json, FTR_STR("durationNs"));
+    ftri_json_u64(&json, summary.end_ns > summary.start_ns ? summary.end_ns - summary.start_ns : 0);
+    ftri_json_name(&json, FTR_STR("spans"));
+    ftri_json_u64(&json, n);
+    ftri_json_name(&json, FTR_STR("errors"));
+    ftri_json_u64(&json, summary.n_errors);
+    ftri_json_end_object(&json);
+    int r = ftri_json_writer_status(&json);
+    if (r == 0)
+        r = ftri_bytes_append_char(&line, '\n');
+    if (r == 0)
+        r = ftri_file_write_all(STDOUT_FILENO, line.data, line.len);
+    ftri_bytes_deinit(&line);
+    return r;
+}
+
+static int print_summaries(struct ftri_view otlp)
+{
+    struct trace_view view;
+    int r = trace_view_init(&view, otlp);
+    if (r < 0)
+        return r;
+    const struct ftri_otlp_span *spans;
+    size_t n;
+    for (size_t cursor = 0; r == 0 && (n = trace_view_next(&view, &cursor, &spans)) > 0;)
+        r = print_summary(spans, n);
+    trace_view_deinit(&view);
+    return r;
+}
+
+static int query(const void *values, const char *const *operands, size_t n_operands)
+{
+    (void)operands;
+    (void)n_operands;
+    const struct query_options *options = values;
+    struct ftri_bytes path;
+    ftri_bytes_init(&path, 64 * 1024);
+    const int r = build_path(options, &path);
+    if (r == 0)
+        return fetch_and_print(options->server, &path, print_summaries);
+    ftri_bytes_deinit(&path);
+    if (r == -EINVAL)
+        return fail(2, "--since %s: expected a duration such as 90s, 15m, 1h30m or 7d",
+                    options->since);
+    return fail(2, "the options are too long");
+}
+
+const struct command command_trace_query = {
+    .name = "trace query",
+    .operands = "",
+    .sentence = "Find traces; one JSON line each, newest first.",
+    .rows = query_rows,
+    .n_rows = FTRI_COUNT(query_rows),
+    .options_size = sizeof(struct query_options),
+    .run = query,
+};

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * malloc behind a counter that tests can set to fail the n-th request. */
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Atomic uint64_t fail_at;
+static _Atomic uint64_t n_requests;
+
+/* True when this very request is the one that has to fail. */
+static bool request_fails(void)
+{
+    if (FTRI_LIKELY(atomic_load_explicit(&fail_at, memory_order_relaxed) == 0))
+        return false;
+    const uint64_t n = atomic_fetch_add(&n_requests, 1) + 1;
+    return n == atomic_load(&fail_at);
+}
+
+void *ftri_alloc(size_t size)
+{
+    return request_fails() ? NULL : malloc(size ? size : 1);
+}
+
+void *ftri_zalloc(size_t size)
+{
+    return request_fails() ? NULL : calloc(1, size ? size : 1);
+}
+
+void *ftri_alloc_array(size_t n, size_t size)
+{
+    return request_fails() ? NULL : calloc(n ? n : 1, size ? size : 1);
+}
+
+void *ftri_realloc(void *block, size_t size)
+{
+    return request_fails() ? NULL : realloc(block, size ? size : 1);
+}
+
+void *ftri_alloc_lines(size_t size)
+{
+    if (request_fails() || size > SIZE_MAX - 63)
+        return NULL;
+    const size_t rounded = (size + 63) & ~(size_t)63;
+    void *block = aligned_alloc(64, rounded ? rounded : 64);
+    if (block)
+        memset(block, 0, rounded);
+    return block;
+}
+
+char *ftri_strndup(const char *text, size_t len)
+{
+    char *copy = ftri_alloc(len + 1);
+    if (!copy)
+        return NULL;
+    if (len)
+        memcpy(copy, text, len);
+    copy[len] = '\0';
+    return copy;
+}
+
+void ftri_free(void *block)
+{
+    free(block);
+}
+
+void ftri_mem_fail_at(uint64_t n)
+{
+    atomic_store(&n_requests, 0);
+    atomic_store(&fail_at, n);
+}
+
+uint64_t ftri_mem_requests(void)
+{
+    return atomic_load(&n_requests);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/zstd.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+/* 8 MiB, what RFC 8878 asks every decoder to support; a frame may not claim more. */
+enum { LEVEL_MIN = 1, LEVEL_MAX = 19, WINDOW_LOG_MAX = 23 };
+
+struct ftri_zstd {
+    ZSTD_CCtx *compressor;
+    ZSTD_DCtx *decompressor;
+};
+
+static bool configure(struct ftri_zstd *self, int level)
+{
+    if (!self->compressor || !self->decompressor)
+        return false;
+    return !ZSTD_isError(
+               ZSTD_CCtx_setParameter(self->compressor, ZSTD_c_compressionLevel, level)) &&
+           !ZSTD_isError(ZSTD_CCtx_setParameter(self->compressor, ZSTD_c_checksumFlag, 1)) &&
+           !ZSTD_isError(
+               ZSTD_DCtx_setParameter(self->decompressor, ZSTD_d_windowLogMax, WINDOW_LOG_MAX));
+}
+
+struct ftri_zstd *ftri_zstd_new(int level)
+{
+    if (level < LEVEL_MIN || level > LEVEL_MAX)
+        return NULL;
+    struct ftri_zstd *self = ftri_zalloc(sizeof *self);
+    if (!self)
+        return NULL;
+    self->compressor = ZSTD_createCCtx();
+    self->decompressor = ZSTD_createDCtx();
+    if (!configure(self, level)) {
+        ftri_zstd_free(self);
+        return NULL;
+    }
+    return self;
+}
+
+void ftri_zstd_free(struct ftri_zstd *self)
+{
+    if (!self)
+        return;
+    ZSTD_freeCCtx(self->compressor);
+    ZSTD_freeDCtx(self->decompressor);
+    ftri_free(self);
+}
+
+static int error_of(size_t result)
+{
+    switch (ZSTD_getErrorCode(result)) {
+    case ZSTD_error_memory_allocation:
+        return -ENOMEM;
+    case ZSTD_error_dstSize_tooSmall:
+        return -EMSGSIZE;
+    default:
+        return -EBADMSG;
+    }
+}
+
+int ftri_zstd_compress(struct ftri_zstd *self, struct ftri_view plain, struct ftri_bytes *out)
+{
+    /* The bound is slightly above the plain size; a lower limit of out may still be enough. */
+    const size_t bound = ZSTD_compressBound(plain.len);
+    const size_t room = out->limit - out->len;
+    const int r = ftri_bytes_reserve(out, ftri_size_min(bound, room));
+    if (r < 0)
+        return r;
+    const size_t n = ZSTD_compress2(self->compressor, out->data + out->len,
+                                    out->capacity - out->len, plain.data, plain.len);
+    if (ZSTD_isError(n))
+        return error_of(n);
+    out->len += n;
+    return 0;
+}
+
+/* Room for the size that the frame claims, if it claims one within the limit: libzstd then decodes
+ * in one pass, without a window of its own. */
+static int reserve_claimed(struct ftri_view packed, struct ftri_bytes *out)
+{
+    const unsigned long long claimed = ZSTD_getFrameContentSize(packed.data, packed.len);
+    if (claimed == ZSTD_CONTENTSIZE_ERROR || claimed == ZSTD_CONTENTSIZE_UNKNOWN)
+        return 0;
+    if (claimed > out->limit - out->len)
+        return -EMSGSIZE;
+    return ftri_bytes_reserve(out, (size_t)claimed);
+}
+
+/* Bytes of out that one call may fill: its free room, or at the limit one spare byte, which tells
+ * an input that ends exactly there from one that goes on. */
+static int decompress_some(struct ftri_zstd *self, ZSTD_inBuffer *input, struct ftri_bytes *out,
+                           size_t *ret_hint)
+{
+    uint8_t spare;
+    const bool is_full = out->len == out->limit;
+    const int r = is_full ? 0 : ftri_bytes_reserve(out, 1);
+    if (r < 0)
+        return r;
+    ZSTD_outBuffer output = {.dst = is_full ? &spare : out->data + out->len,
+                             .size = is_full ? 1 : out->capacity - out->len};
+    const size_t hint = ZSTD_decompressStream(self->decompressor, &output, input);
+    if (ZSTD_isError(hint))
+        return error_of(hint);
+    if (is_full && output.pos)
+        return -EMSGSIZE;
+    out->len += output.pos;
+    *ret_hint = hint;
+    if (hint && input->pos == input->size && output.pos < output.size)
+        return -EBADMSG; /* cut off */
+    return 0;
+}
+
+static int decompress_all(struct ftri_zstd *self, struct ftri_view packed, struct ftri_bytes *out)
+{
+    int r = reserve_claimed(packed, out);
+    ZSTD_inBuffer input = {.src = packed.data, .size = packed.len};
+    size_t hint = packed.len ? 0 : 1;
+    if (r == 0 && hint)
+        return -EBADMSG;
+    while (r == 0 && (hint || input.pos < input.size))
+        r = decompress_some(self, &input, out, &hint);
+    return r;
+}
+
+int ftri_zstd_decompress(struct ftri_zstd *self, struct ftri_view packed, struct ftri_bytes *out)
+{
+    if (ZSTD_isError(ZSTD_DCtx_reset(self->decompressor, ZSTD_reset_session_only)))
+        return -ENOMEM;
+    const size_t before = out->len;
+    const int r = decompress_all(self, packed, out);
+    if (r < 0)
+        out->len = before;
+    return r;
+}

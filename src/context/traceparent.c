@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The traceparent header (W3C Trace Context level 2, section 3.2):
+ *
+ *     version "-" trace-id "-" parent-id "-" trace-flags [ "-" anything: later versions only ]
+ *     2 hex       32 hex       16 hex        2 hex
+ *
+ * Hexadecimal digits are lower case; version ff and all-zero identifiers are invalid. */
+#include <flowtrace/context.h>
+
+#include "base/hex.h"
+
+#include <string.h>
+
+enum { TRACE_ID_AT = 3, SPAN_ID_AT = 36, FLAGS_AT = 53, KNOWN_FLAGS = 3 };
+
+bool ftr_traceparent_format(const ftr_span_context *span, char ret_text[FTR_TRACEPARENT_LEN + 1])
+{
+    ret_text[0] = '\0';
+    if (!ftr_trace_id_is_valid(&span->trace_id) || !ftr_span_id_is_valid(&span->span_id))
+        return false;
+    const uint8_t flags = span->trace_flags & KNOWN_FLAGS;
+    memcpy(ret_text, "00-", TRACE_ID_AT);
+    ftri_hex_encode(span->trace_id.bytes, 16, ret_text + TRACE_ID_AT);
+    ret_text[SPAN_ID_AT - 1] = '-';
+    ftri_hex_encode(span->span_id.bytes, 8, ret_text + SPAN_ID_AT);
+    ret_text[FLAGS_AT - 1] = '-';
+    ftri_hex_encode(&flags, 1, ret_text + FLAGS_AT);
+    ret_text[FTR_TRACEPARENT_LEN] = '\0';
+    return true;
+}
+
+/* Version 00 has exactly 55 characters; a later one may go on behind a further dash. */
+static bool has_right_length(ftr_str header, uint8_t version)
+{
+    if (header.len == FTR_TRACEPARENT_LEN)
+        return true;
+    return version != 0 && header.len > FTR_TRACEPARENT_LEN &&
+           header.data[FTR_TRACEPARENT_LEN] == '-';
+}
+
+bool ftr_traceparent_parse(ftr_str header, ftr_span_context *ret_span)
+{
+    if (!header.data || header.len < FTR_TRACEPARENT_LEN)
+        return false;
+    const char *text = header.data;
+    uint8_t version;
+    if (!ftri_hex_decode_lower(text, 1, &version) || version == 0xff)
+        return false;
+    if (!has_right_length(header, version))
+        return false;
+    if (text[TRACE_ID_AT - 1] != '-' || text[SPAN_ID_AT - 1] != '-' || text[FLAGS_AT - 1] != '-')
+        return false;
+    ftr_span_context span = {.is_remote = true};
+    uint8_t flags;
+    if (!ftri_hex_decode_lower(text + TRACE_ID_AT, 16, span.trace_id.bytes) ||
+        !ftri_hex_decode_lower(text + SPAN_ID_AT, 8, span.span_id.bytes) ||
+        !ftri_hex_decode_lower(text + FLAGS_AT, 1, &flags))
+        return false;
+    if (!ftr_trace_id_is_valid(&span.trace_id) || !ftr_span_id_is_valid(&span.span_id))
+        return false;
+    span.trace_flags = flags & KNOWN_FLAGS;
+    *ret_span = span;
+    return true;
+}

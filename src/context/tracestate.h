@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The tracestate header (W3C Trace Context level 2, section 3.3): up to 32 members key=value.
+ * Sans-I/O, any thread. */
+#pragma once
+
+#include "base/check.h"
+
+#include <flowtrace/types.h>
+
+enum { FTRI_TRACESTATE_MAX = 4096, FTRI_TRACESTATE_MEMBERS = 32 };
+
+/* Checks a header and writes its normal form: no empty members, no spaces around commas, the first
+ * of members with the same key. Longer than FTRI_TRACESTATE_MAX: members of more than 128
+ * characters go first, then those at the end (section 3.3.1.5). False: malformed, or more than 32
+ * members. */
+bool ftri_tracestate_read(ftr_str header, char ret_text[FTRI_TRACESTATE_MAX],
+                          size_t *ret_len) FTRI_MUST_CHECK;
+/* Without the spaces and tabs around a field's value (RFC 9110, 5.5). */
+ftr_str ftri_trim(ftr_str text);

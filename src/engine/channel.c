@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/channel.h"
+
+#include "base/time.h"
+#include "engine/frame.h"
+#include "engine/pdata_pool.h"
+#include "engine/scheduler.h"
+#include "engine/visit.h"
+
+static void put(struct node *node, struct pdata *pdata)
+{
+    ftri_list_append(&node->data, &pdata->link);
+    node->n_data++;
+    if (node->n_data > node->account.queue_depth_max)
+        node->account.queue_depth_max = node->n_data;
+}
+
+void channel_lose(struct edge *edge, uint64_t n_items)
+{
+    edge->account.sent += n_items;
+    edge->account.n_sent_batches++;
+    edge->account.lost += n_items;
+}
+
+static void lose(struct pdata *pdata, const struct result *result)
+{
+    struct graph *const graph = pdata->edge->from->graph;
+    struct frame *const frame = pdata->frame;
+    pdata->edge->account.lost += pdata->n_items;
+    pdata_free(graph, pdata);
+    frame_resolve(frame, result);
+}
+
+void channel_send(struct edge *edge, struct pdata *pdata)
+{
+    struct node *const to = edge->to;
+    pdata->edge = edge;
+    pdata->sent_ns = ftri_time_monotonic_ns();
+    edge->account.sent += pdata->n_items;
+    edge->account.n_sent_batches++;
+    if (edge->from->graph->drain >= DRAIN_FORCED) {
+        static const struct result closed = {.cause = NACK_NODE_SHUTDOWN, .reason = "shutdown"};
+        lose(pdata, &closed);
+        return;
+    }
+    edge->account.queued += pdata->n_items;
+    if (to->n_data < to->graph->capacity && ftri_list_is_empty(&to->waiting)) {
+        put(to, pdata);
+    } else {
+        pdata->blocked_ns = pdata->sent_ns;
+        ftri_list_append(&to->waiting, &pdata->link);
+        edge->from->n_waiting++;
+    }
+    scheduler_ready(to);
+}
+
+struct pdata *channel_first(const struct node *node)
+{
+    return ftri_list_is_empty(&node->data) ? NULL
+                                           : FTRI_CONTAINER(node->data.next, struct pdata, link);
+}
+
+bool channel_has_room(const struct node *sender)
+{
+    for (size_t i = 0; i < sender->n_ports; i++) {
+        const struct port *port = &sender->ports[i];
+        for (size_t j = 0; j < port->n_edges; j++) {
+            const struct node *to = port->edges[j]->to;
+            if (to->n_data >= to->graph->capacity || !ftri_list_is_empty(&to->waiting))
+                return false;
+        }
+    }
+    return true;
+}
+
+static void stop_waiting(struct pdata *pdata)
+{
+    struct node *const from = pdata->edge->from;
+    const uint64_t waited_ns = ftri_time_monotonic_ns() - pdata->blocked_ns;
+    pdata->blocked_ns = 0;
+    from->account.blocked_ns += waited_ns;
+    visit_blocked(pdata->frame, waited_ns);
+    if (--from->n_waiting == 0)
+        scheduler_ready(from);
+}
+
+/* There is room again: who waits moves up, and who asked in vain is told. */
+static void use_room(struct node *node, bool was_full)
+{
+    while (node->n_data < node->graph->capacity) {
+        struct ftri_list *entry = ftri_list_pop(&node->waiting);
+        if (!entry)
+            break;
+        struct pdata *pdata = FTRI_CONTAINER(entry, struct pdata, link);
+        stop_waiting(pdata);
+        put(node, pdata);
+    }
+    if (!was_full)
+        return;
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        struct node *from = node->inputs[i]->from;
+        if (from->wants_resume && channel_has_room(from))
+            scheduler_control(from, CONTROL_RESUME_DATA);
+    }
+}
+
+static void take_out(struct node *node, struct pdata *pdata)
+{
+    ftri_list_unlink(&pdata->link);
+    node->n_data--;
+    pdata->edge->account.queued -= pdata->n_items;
+}
+
+void channel_receive(struct node *node, struct pdata *pdata)
+{
+    const bool was_full = node->n_data >= node->graph->capacity;
+    take_out(node, pdata);
+    pdata->edge->account.received += pdata->n_items;
+    use_room(node, was_full);
+}
+
+void channel_refuse_first(struct node *node, const struct result *result)
+{
+    struct pdata *pdata = channel_first(node);
+    const bool was_full = node->n_data >= node->graph->capacity;
+    take_out(node, pdata);
+    use_room(node, was_full);
+    lose(pdata, result);
+}
+
+void channel_refuse_all(struct node *node, const struct result *result)
+{
+    while (node->n_data)
+        channel_refuse_first(node, result);
+}

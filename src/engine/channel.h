@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The bounded way into a node. At most `capacity` batches lie in it; what is sent beyond waits, in
+ * the order of sending, and as long as anything that a node sent waits, that node is given nothing
+ * more: so no more can wait than one consume or control message emitted. Counts the edges. */
+#pragma once
+
+#include "engine/runtime.h"
+
+/* Takes over the batch, whose frame and hop are set. Refused (lost, nacked) while the graph is
+ * being cleared at the end of a drain. */
+void channel_send(struct edge *edge, struct pdata *pdata);
+/* A batch that could not be made: sent and lost at once. */
+void channel_lose(struct edge *edge, uint64_t n_items);
+/* The oldest batch, still in the channel; NULL when it is empty. */
+struct pdata *channel_first(const struct node *node);
+/* Takes it out as received; what waits moves up. */
+void channel_receive(struct node *node, struct pdata *pdata);
+/* Takes the oldest out as lost, nacked to its sender with `result`. */
+void channel_refuse_first(struct node *node, const struct result *result);
+/* All that lies in the channel or waits for it. */
+void channel_refuse_all(struct node *node, const struct result *result);
+/* True when each output has room for one more. */
+bool channel_has_room(const struct node *sender);

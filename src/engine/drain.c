@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/drain.h"
+
+#include "base/time.h"
+#include "engine/channel.h"
+#include "engine/custody.h"
+#include "engine/frame.h"
+#include "engine/scheduler.h"
+#include "net/loop.h"
+
+static bool is_receiver(const struct node *node)
+{
+    return node->class->kind == FTR_NODE_RECEIVER;
+}
+
+static bool all_receivers(const struct graph *graph, bool (*holds)(const struct node *node))
+{
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        if (is_receiver(graph->nodes[i]) && !holds(graph->nodes[i]))
+            return false;
+    return true;
+}
+
+static bool is_drained(const struct node *node)
+{
+    return node->is_drained || node->is_finished;
+}
+
+static bool is_finished(const struct node *node)
+{
+    return node->is_finished;
+}
+
+/* What it still holds waits for what is below. */
+static bool holds_only_watched(const struct node *node)
+{
+    for (const struct ftri_list *i = node->in_hand.next; i != &node->in_hand; i = i->next) {
+        const struct pdata *pdata = FTRI_CONTAINER(i, struct pdata, in_hand);
+        if (pdata->frame && frame_owner(pdata->frame)->n_watched == 0)
+            return false;
+    }
+    return true;
+}
+
+/* Nothing new will come from it, but for what its own watched batches bring about. */
+static bool has_emptied(const struct node *node)
+{
+    if (node->n_data || node->n_waiting || !ftri_list_is_empty(&node->control))
+        return false;
+    return is_receiver(node) || (node->is_shut_down && holds_only_watched(node));
+}
+
+static bool may_shut_down(const struct node *node)
+{
+    for (size_t i = 0; i < node->n_inputs; i++)
+        if (!has_emptied(node->inputs[i]->from))
+            return false;
+    return node->n_data == 0;
+}
+
+/* True when every node has had its Shutdown. */
+static bool shut_down_next(struct graph *graph)
+{
+    bool are_all = true;
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        struct node *const node = graph->nodes[i];
+        /* What was tried again above may come to a node that had its Shutdown: it has another. */
+        if (is_receiver(node) || (node->is_shut_down && !node->has_new_data))
+            continue;
+        if (!may_shut_down(node)) {
+            are_all = false;
+            continue;
+        }
+        node->is_shut_down = true;
+        node->has_new_data = false;
+        node->shutdown_ns = graph->drain_deadline_ns;
+        scheduler_control(node, CONTROL_SHUTDOWN);
+    }
+    return are_all;
+}
+
+static bool is_at_rest(const struct graph *graph)
+{
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        if (!ftri_list_is_empty(&graph->nodes[i]->control))
+            return false;
+    return graph->n_live == 0;
+}
+
+void drain_force(struct graph *graph)
+{
+    static const struct result closed = {.cause = NACK_NODE_SHUTDOWN,
+                                         .reason = "the deadline of the shutdown has passed"};
+    graph->drain = DRAIN_FORCED;
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        channel_refuse_all(graph->nodes[i], &closed);
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        custody_revoke_all(graph->nodes[i], &closed);
+    scheduler_arm(graph);
+}
+
+static void arm_timer(struct graph *graph)
+{
+    const uint64_t now_ns = ftri_time_monotonic_ns();
+    const uint64_t due_ns =
+        graph->drain == DRAIN_INGRESS ? graph->drain_half_ns : graph->drain_deadline_ns;
+    loop_timer_start(graph->drain_timer, due_ns > now_ns ? due_ns - now_ns : 0);
+}
+
+static void on_timer(void *argument)
+{
+    struct graph *const graph = argument;
+    const uint64_t now_ns = ftri_time_monotonic_ns();
+    if (graph->drain >= DRAIN_FORCED)
+        return;
+    if (now_ns >= graph->drain_deadline_ns) {
+        drain_force(graph);
+        return;
+    }
+    if (graph->drain == DRAIN_INGRESS && now_ns >= graph->drain_half_ns) {
+        graph->drain = DRAIN_NODES;
+        scheduler_arm(graph);
+    }
+    arm_timer(graph);
+}
+
+void graph_drain(struct graph *self, uint64_t timeout_ns)
+{
+    if (self->drain != DRAIN_NONE)
+        return;
+    const uint64_t now_ns = ftri_time_monotonic_ns();
+    if (timeout_ns > UINT64_MAX - now_ns)
+        timeout_ns = UINT64_MAX - now_ns;
+    self->drain = DRAIN_INGRESS;
+    self->drain_half_ns = now_ns + timeout_ns / 2;
+    self->drain_deadline_ns = now_ns + timeout_ns;
+    for (size_t i = 0; i < self->n_nodes; i++) {
+        struct node *const node = self->nodes[i];
+        if (!is_receiver(node))
+            continue;
+        node->shutdown_ns = self->drain_deadline_ns;
+        if (node->class->control)
+            scheduler_control(node, CONTROL_DRAIN_INGRESS);
+        else
+            node->is_drained = true;
+    }
+    self->drain_timer = loop_timer_new(self->loop, on_timer, self);
+    if (self->drain_timer)
+        arm_timer(self);
+    else
+        drain_force(self); /* without a clock there is no deadline to wait for */
+    scheduler_arm(self);
+}
+
+static void drain_step(struct graph *graph)
+{
+    if (graph->drain == DRAIN_INGRESS && all_receivers(graph, is_drained))
+        graph->drain = DRAIN_NODES;
+    const bool is_over =
+        graph->drain == DRAIN_FORCED || (graph->drain == DRAIN_NODES && shut_down_next(graph));
+    if (is_over && is_at_rest(graph)) {
+        graph->drain = DRAIN_DONE;
+        loop_timer_free(graph->drain_timer);
+        graph->drain_timer = NULL;
+    }
+}
+
+/* True the first time that a condition holds; then there may be more to tell. */
+static bool tell_once(struct graph *graph, bool condition, bool *is_told)
+{
+    if (!condition || *is_told)
+        return false;
+    *is_told = true;
+    scheduler_arm(graph);
+    return true;
+}
+
+void drain_advance(struct graph *graph)
+{
+    const struct graph_options options = graph->options;
+    if (graph->drain != DRAIN_NONE)
+        drain_step(graph);
+    if (tell_once(graph, graph->failed != NULL, &graph->is_told_failed)) {
+        if (options.on_failed)
+            options.on_failed(options.argument, graph->failed->id, graph->failure);
+    } else if (tell_once(graph, graph->drain == DRAIN_DONE, &graph->is_told_drained)) {
+        if (options.on_drained)
+            options.on_drained(options.argument);
+    } else if (graph->drain == DRAIN_NONE && all_receivers(graph, is_finished) &&
+               tell_once(graph, is_at_rest(graph), &graph->is_told_finished)) {
+        if (options.on_finished)
+            options.on_finished(options.argument);
+    }
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How a graph ends, and what its owner is told. Receivers first: they take in nothing more and
+ * answer what they owe, for which they have half of the time (what holds their batches back may
+ * itself wait for the shutdown). Then Shutdown goes down the graph, to each node when all above it
+ * have emptied. At the deadline what lies in channels is lost, what nodes hold is taken from them
+ * and counted as dropped, and their watchers hear of it; then the graph is at rest. */
+#pragma once
+
+#include "engine/runtime.h"
+
+/* After each turn: the next step of a drain, or one of the owner's callbacks, which may free the
+ * graph: nothing may touch it afterwards. */
+void drain_advance(struct graph *graph);
+/* The deadline's work, at once. */
+void drain_force(struct graph *graph);

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a node may do: the functions of node.h that make batches and give them up. */
+#include "engine/node.h"
+
+#include "base/mem.h"
+#include "engine/channel.h"
+#include "engine/custody.h"
+#include "engine/pdata_pool.h"
+#include "engine/visit.h"
+
+#include <string.h>
+
+static const struct result ack = {.is_ack = true};
+
+struct pdata *node_ingest(struct node *self, ftr_signal signal, const ftr_context *origin,
+                          bool is_watched, uint64_t calldata)
+{
+    if (self->is_stopped) {
+        node_failed_because(self, "node_ingest after its stop");
+        return NULL;
+    }
+    if (self->graph->drain >= DRAIN_FORCED)
+        return NULL;
+    struct frame *const frame = frame_new(self);
+    struct pdata *const pdata = frame ? pdata_new(self->graph, self) : NULL;
+    if (!pdata) {
+        if (frame)
+            frame_discard(frame);
+        return NULL;
+    }
+    frame->is_source = true;
+    frame->is_watched = is_watched;
+    frame->calldata = calldata;
+    frame->n_pending = frame->n_in_hand = 1;
+    self->account.n_visits++;
+    pdata->signal = signal;
+    pdata->frame = frame;
+    if (origin)
+        pdata->hop.context = ftr_context_copy(origin);
+    return pdata;
+}
+
+struct pdata *node_derive(struct node *self, struct pdata *input, uint32_t index, uint32_t count)
+{
+    struct frame *const frame = custody_touch(self, input, "node_derive");
+    struct pdata *const child = frame ? pdata_copy(self->graph, input, self) : NULL;
+    if (child) {
+        frame->split_count = count;
+        frame->n_pending++;
+        frame->n_in_hand++;
+        child->frame = frame;
+        child->hop.split_index = index;
+        child->hop.split_count = count;
+    }
+    custody_end(self);
+    return child;
+}
+
+struct pdata *node_derive_watched(struct node *self, struct pdata *input, uint64_t calldata)
+{
+    struct frame *const above = custody_touch(self, input, "node_derive_watched");
+    struct frame *const frame = above ? frame_new(self) : NULL;
+    struct pdata *const pdata = frame ? pdata_copy(self->graph, input, self) : NULL;
+    if (pdata) {
+        frame->origin = frame_ref(frame_owner(above));
+        frame->origin->n_watched++;
+        frame->is_watched = true;
+        frame->calldata = calldata;
+        frame->n_pending = frame->n_in_hand = 1;
+        pdata->frame = frame;
+        visit_copy_context(above, &pdata->hop);
+    } else if (frame) {
+        frame_discard(frame);
+    }
+    custody_end(self);
+    return pdata;
+}
+
+/* Whether the node holds each of them, once. A batch that was seen is marked by its holder. */
+static bool check_inputs(struct node *self, struct pdata **inputs, size_t n)
+{
+    bool are_held = n > 0;
+    size_t n_seen = 0;
+    while (are_held && n_seen < n) {
+        are_held = custody_check(self, inputs[n_seen], "node_merge") && !inputs[n_seen]->is_revoked;
+        if (are_held)
+            inputs[n_seen++]->holder = NULL;
+    }
+    for (size_t i = 0; i < n_seen; i++)
+        inputs[i]->holder = self;
+    return are_held;
+}
+
+/* The input's frame waits for the merged one from now on, in place of the batch. */
+static void absorb_input(struct frame *merged, size_t i, struct pdata *input)
+{
+    struct frame *const frame = input->frame;
+    struct frame *const owner = frame_owner(frame);
+    if (!frame->origin)
+        visit_ensure(frame, input);
+    const uint64_t n = custody_is_last(frame) || owner->n_held_items < input->n_items
+                           ? owner->n_held_items
+                           : input->n_items;
+    owner->n_held_items -= n;
+    merged->n_held_items += n;
+    merged->parents[i] = frame;
+    frame->n_in_hand--;
+    pdata_free(merged->node->graph, input);
+}
+
+struct pdata *node_merge(struct node *self, struct pdata **inputs, size_t n)
+{
+    if (!check_inputs(self, inputs, n))
+        return NULL;
+    struct frame *const frame = frame_new_merged(self, n);
+    struct pdata *const merged = frame ? pdata_new(self->graph, self) : NULL;
+    if (!merged) {
+        if (frame)
+            frame_discard(frame);
+        return NULL;
+    }
+    merged->signal = inputs[0]->signal;
+    merged->received_ns = inputs[0]->received_ns;
+    merged->is_untraced = true;
+    for (size_t i = 0; i < n; i++) {
+        merged->is_untraced = merged->is_untraced && inputs[i]->is_untraced;
+        if (inputs[i]->received_ns < merged->received_ns)
+            merged->received_ns = inputs[i]->received_ns;
+        absorb_input(frame, i, inputs[i]);
+    }
+    frame->n_pending = frame->n_in_hand = 1;
+    self->account.n_visits++;
+    merged->frame = frame;
+    return merged;
+}
+
+/* Copy `index` of `count` over one port, being itself maybe a part of a split. */
+static ftr_split split_of(const struct pdata *pdata, uint32_t index, uint32_t count)
+{
+    uint32_t part = pdata->hop.split_index, n_parts = pdata->hop.split_count;
+    if (n_parts < 2 && pdata->frame->split_count > 1) {
+        n_parts = pdata->frame->split_count; /* the input itself goes as the last part */
+        part = n_parts - 1;
+    }
+    if (n_parts < 2)
+        return (ftr_split){index, count};
+    return (ftr_split){part * count + index, n_parts * count};
+}
+
+static void count_emitted(struct node *self, struct frame *frame, const struct pdata *pdata)
+{
+    const uint64_t n_forwarded = custody_take_items(frame, pdata->n_items, false);
+    self->account.forwarded += n_forwarded;
+    self->account.created += pdata->n_items - n_forwarded;
+    self->account.emitted += pdata->n_items;
+    self->account.emitted_bytes += pdata->n_bytes;
+}
+
+/* All edges but the last get copies. */
+static void send_copies(struct node *self, const struct port *port, struct pdata *pdata)
+{
+    struct frame *const frame = pdata->frame;
+    for (size_t i = 0; i + 1 < port->n_edges; i++) {
+        frame->n_pending++;
+        count_emitted(self, frame, pdata);
+        struct pdata *const copy = pdata_copy(self->graph, pdata, NULL);
+        if (!copy) {
+            static const struct result short_of = {.reason = "memory is short"};
+            channel_lose(port->edges[i], pdata->n_items);
+            frame_resolve(frame, &short_of);
+            continue;
+        }
+        ftr_hop_copy(&pdata->hop, &copy->hop);
+        copy->frame = frame;
+        visit_emit(frame, copy, port, split_of(pdata, (uint32_t)i, (uint32_t)port->n_edges));
+        channel_send(port->edges[i], copy);
+    }
+}
+
+void node_send(struct node *self, size_t port, struct pdata *pdata)
+{
+    struct frame *const frame = custody_begin(self, pdata, "node_send");
+    if (!frame)
+        return;
+    if (port >= self->n_ports) {
+        node_failed_because(self, "node_send to port %zu, and it has %zu", port, self->n_ports);
+        const struct result refusal = {.is_permanent = true, .reason = "sent to no port"};
+        node_nack(self, pdata, &refusal);
+        return;
+    }
+    const struct port *const out = &self->ports[port];
+    const uint32_t n_edges = (uint32_t)out->n_edges;
+    send_copies(self, out, pdata);
+    count_emitted(self, frame, pdata);
+    if (custody_is_last(frame))
+        self->account.absorbed += custody_take_items(frame, 0, true);
+    visit_emit(frame, pdata, out, split_of(pdata, n_edges - 1, n_edges));
+    frame->n_in_hand--;
+    pdata_take_back(pdata);
+    ftri_list_unlink(&pdata->link);
+    channel_send(out->edges[n_edges - 1], pdata);
+    custody_end(self);
+}
+
+/* The items that a batch settles here. What was ingested and goes nowhere was received after all.
+ */
+static uint64_t settled_items(struct node *self, struct frame *frame, const struct pdata *pdata)
+{
+    if (!frame->is_source)
+        return custody_take_items(frame, pdata->n_items, custody_is_last(frame));
+    self->account.received += pdata->n_items;
+    self->n_returned_items += pdata->n_items;
+    return pdata->n_items;
+}
+
+void node_ack(struct node *self, struct pdata *pdata)
+{
+    struct frame *const frame = custody_begin(self, pdata, "node_ack");
+    if (!frame)
+        return;
+    self->account.absorbed += settled_items(self, frame, pdata);
+    custody_settle(self, pdata, &ack);
+    custody_end(self);
+}
+
+void node_drop(struct node *self, struct pdata *pdata, ftr_drop_reason reason)
+{
+    struct frame *const frame = custody_begin(self, pdata, "node_drop");
+    if (!frame)
+        return;
+    custody_drop_items(self, frame, reason, settled_items(self, frame, pdata));
+    custody_settle(self, pdata, &ack);
+    custody_end(self);
+}
+
+void node_nack(struct node *self, struct pdata *pdata, const struct result *result)
+{
+    struct frame *const frame = custody_begin(self, pdata, "node_nack");
+    if (!frame)
+        return;
+    struct result refusal = *result;
+    refusal.is_ack = false;
+    self->account.failed += settled_items(self, frame, pdata);
+    /* Passing on what came back from below is no fault of this node's. */
+    frame->is_at_fault =
+        frame->is_at_fault || (frame->result.is_ack && !frame->has_refused_watched);
+    custody_settle(self, pdata, &refusal);
+    custody_end(self);
+}
+
+void node_drop_items(struct node *self, struct pdata *pdata, ftr_drop_reason reason,
+                     uint64_t n_items)
+{
+    struct frame *const frame = custody_touch(self, pdata, "node_drop_items");
+    if (!frame)
+        return;
+    uint64_t n = n_items;
+    if (frame->is_source) {
+        self->account.received += n;
+        self->n_returned_items += n;
+    } else {
+        n = custody_take_items(frame, n_items, false);
+    }
+    custody_drop_items(self, frame, reason, n);
+    custody_end(self);
+}
+
+void node_event(struct node *self, struct pdata *pdata, const char *name,
+                const ftr_attribute *attributes, size_t n_attributes)
+{
+    struct frame *const frame = custody_touch(self, pdata, "node_event");
+    if (!frame)
+        return;
+    visit_event(frame, name, attributes, n_attributes);
+    custody_end(self);
+}
+
+void node_count_retry(struct node *self, struct pdata *pdata, uint32_t attempt, uint64_t delay_ns)
+{
+    self->account.retried++;
+    const ftr_attribute attributes[] = {
+        {FTR_STR("retry.attempt"), ftr_value_i64(attempt)},
+        {FTR_STR("retry.delay_ms"), ftr_value_f64((double)delay_ns / 1e6)},
+    };
+    node_event(self, pdata, "retry", attributes, FTRI_COUNT(attributes));
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a running graph is made of; for the files of engine/ alone. A graph owns its nodes, they own
+ * their output edges. Everything belongs to the loop's thread, but for node.is_woken and
+ * node.next_woken (see scheduler.c). */
+#pragma once
+
+#include "base/arena.h"
+#include "engine/account.h"
+#include "engine/graph.h"
+#include "engine/node.h"
+
+#include <stdatomic.h>
+
+enum { CONTROL_KINDS = CONTROL_SHUTDOWN + 1 };
+
+/* A control message waits in its receiver; it is part of what it is about, so that sending one
+ * never allocates. Those that are about the node itself exist once and so coalesce. */
+struct message {
+    struct ftri_list link; /* of node.control; unlinked: not sent */
+    enum control_kind kind;
+};
+
+struct edge {
+    struct node *from, *to;
+    const struct port *port;
+    struct edge_account account;
+};
+
+struct port {
+    ftr_str name; /* NUL-terminated */
+    struct edge **edges;
+    size_t n_edges;
+};
+
+struct node {
+    const struct node_class *class;
+    struct graph *graph;
+    const char *id;
+    void *options;
+    void *state;
+    const struct config_value *place; /* its id in the configuration */
+    ftr_node *recorder;
+    struct node_account account;
+    struct port *ports;
+    size_t n_ports;
+    struct edge **inputs;
+    size_t n_inputs;
+
+    struct ftri_list ready; /* of graph.ready */
+    struct ftri_list data;  /* struct pdata.link: arrived, at most the capacity */
+    size_t n_data;
+    struct ftri_list waiting; /* struct pdata.link: for room in data, in the order of sending */
+    struct ftri_list control; /* struct message.link */
+    struct message messages[CONTROL_KINDS];
+    uint64_t shutdown_ns;      /* deadline of DRAIN_INGRESS and SHUTDOWN */
+    struct ftri_list in_hand;  /* struct pdata.in_hand: given to the node, not yet given up */
+    size_t n_waiting;          /* batches that this node sent and that wait for room */
+    uint64_t n_returned_items; /* ingested and given up without being sent: counted as received */
+    enum control_kind handling;
+    uint64_t n_handled; /* control messages begun */
+    bool is_handling;   /* `handling` is under way */
+    bool is_accepting;
+    bool wants_resume; /* was told by node_can_send that there is no room */
+    bool is_started, is_stopped;
+    bool is_finished, is_drained, is_shut_down;
+    bool has_new_data; /* since its Shutdown */
+    bool is_reached;   /* by a receiver */
+
+    struct loop_timer *timer;
+    _Atomic bool is_woken;
+    struct node *next_woken;
+    size_t index;      /* in graph.nodes */
+    size_t n_unplaced; /* of its inputs, while the graph is put in order */
+};
+
+enum drain_state { DRAIN_NONE, DRAIN_INGRESS, DRAIN_NODES, DRAIN_FORCED, DRAIN_DONE };
+
+struct graph {
+    struct ftri_arena arena; /* what the description became: ids, ports, edges */
+    struct loop *loop;
+    struct graph_options options;
+    struct node **nodes; /* in topological order once built */
+    size_t n_nodes;
+    struct edge **edges; /* in topological order of their origin */
+    size_t n_edges;
+    size_t capacity;          /* batches in one input channel */
+    ftr_span control_span;    /* of a control message that may affect many flows */
+    uint64_t n_touched;       /* visits that it affected */
+    struct node *active;      /* whose code runs; NULL: none, or a callback from outside */
+    struct ftri_list ready;   /* struct node.ready */
+    struct ftri_list running; /* struct frame.running: their work clock was touched */
+    struct ftri_list spare;   /* struct pdata.link: freed, oldest first */
+    size_t n_spare;
+    size_t n_live; /* frames */
+    struct loop_timer *turn;
+    struct loop_wakeup *wakeup;
+    struct node *_Atomic woken; /* stack through next_woken */
+    struct loop_timer *drain_timer;
+    uint64_t drain_half_ns, drain_deadline_ns;
+    enum drain_state drain;
+    bool is_turn_armed;
+    bool is_told_finished, is_told_drained;
+    const struct node *failed; /* NULL: none */
+    bool is_told_failed;
+    char failure[256];
+};
+
+/* The node can never go on; text as for printf. */
+void node_failed_because(struct node *self, const char *format, ...) FTRI_PRINTF(2, 3);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Who runs next. Nodes with something to do wait in a queue; a turn of the loop serves a bounded
+ * number of messages, so that sockets and timers get theirs. Within a node control goes before
+ * data, but after a burst of control messages one batch is due. A node whose outputs wait for room,
+ * or that does not accept, gets no batch. Node code is called from here only (and by the node's own
+ * callbacks), never from within another node's call. */
+#pragma once
+
+#include "engine/runtime.h"
+
+int scheduler_init(struct graph *graph) FTRI_MUST_CHECK;
+void scheduler_deinit(struct graph *graph);
+/* Something may have to be done for it. */
+void scheduler_ready(struct node *node);
+/* A turn comes, if only to see whether anything ended. */
+void scheduler_arm(struct graph *graph);
+/* Sends a message that is part of something else. */
+void scheduler_post(struct node *node, struct message *message);
+/* Sends one of the node's own messages; one that is on its way already stands for both. */
+void scheduler_control(struct node *node, enum control_kind kind);
+/* Takes back the messages that were not delivered. */
+void scheduler_clear(struct node *node);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Outgoing HTTP on libcurl: the only module that includes it. Redirects are not followed, proxies
+ * are not used for loopback, answers are capped, no signals.
+ *
+ * Two ways: an ftri_http_session blocks the calling thread until the answer or the timeout and
+ * keeps its connection for the next call; an ftri_http_client runs many requests on a thread of
+ * its own and hands the answers back on the user's thread. */
+#pragma once
+
+#include "base/bytes.h"
+
+struct ftri_http_client;
+struct ftri_http_session;
+
+struct ftri_http_request {
+    const char *method;         /* "GET", "POST", "PUT" */
+    const char *url;            /* http, https */
+    const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
+    struct ftri_view body;      /* borrowed until the answer */
+    uint64_t timeout_ns;
+    /* NULL: none, or libcurl's default. */
+    const char *unix_socket;        /* path to connect to instead of the URL's host */
+    const char *ca_file;            /* PEM */
+    const char *client_certificate; /* PEM */
+    const char *client_key;         /* PEM */
+};
+
+struct ftri_http_answer {
+    int status; /* 0: no answer; error says why */
+    char error[160];
+    uint64_t retry_after_ns; /* 0: the server did not ask for a delay */
+    struct ftri_view body;   /* borrowed for the call or until the caller's buffer changes */
+};
+
+/* One thread at a time. NULL when memory is short. */
+struct ftri_http_session *ftri_http_session_new(void) FTRI_MUST_CHECK;
+void ftri_http_session_free(struct ftri_http_session *self);
+/* Blocks. The body is appended to ret_body, whose limit caps it (beyond: -EMSGSIZE). 0 also for
+ * error statuses; -ENOMEM, -ETIMEDOUT, -ECONNREFUSED, -EMSGSIZE, -EINVAL (the URL or a file), -EIO
+ * with answer->error and status 0. */
+int ftri_http_session_call(struct ftri_http_session *self, const struct ftri_http_request *request,
+                           struct ftri_bytes *ret_body,
+                           struct ftri_http_answer *ret_answer) FTRI_MUST_CHECK;
+
+/* wake is called on the client's thread when answers wait to be collected. */
+struct ftri_http_client *ftri_http_client_new(size_t max_in_flight, size_t answer_limit_bytes,
+                                              void (*wake)(void *argument),
+                                              void *argument) FTRI_MUST_CHECK;
+/* Aborts what is in flight without calling back. NULL is fine. */
+void ftri_http_client_free(struct ftri_http_client *self);
+/* Strings of the request are copied, its body is borrowed until the answer. -EAGAIN: max_in_flight
+ * are under way. */
+int ftri_http_client_send(struct ftri_http_client *self, const struct ftri_http_request *request,
+                          void (*done)(void *argument, const struct ftri_http_answer *answer),
+                          void *argument) FTRI_MUST_CHECK;
+/* Runs `done` for every finished request, on this thread; returns how many. */
+size_t ftri_http_client_collect(struct ftri_http_client *self);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The blocking way: one easy handle, which keeps its connection between calls. */
+#include "export/http_client.h"
+
+#include "base/mem.h"
+#include "export/http_transfer.h"
+
+#include <errno.h>
+
+struct ftri_http_session {
+    CURL *easy;
+};
+
+struct ftri_http_session *ftri_http_session_new(void)
+{
+    struct ftri_http_session *self = ftri_alloc(sizeof *self);
+    if (!self)
+        return NULL;
+    self->easy = ftri_http_start_curl() ? curl_easy_init() : NULL;
+    if (self->easy)
+        return self;
+    ftri_free(self);
+    return NULL;
+}
+
+void ftri_http_session_free(struct ftri_http_session *self)
+{
+    if (!self)
+        return;
+    curl_easy_cleanup(self->easy);
+    ftri_free(self);
+}
+
+int ftri_http_session_call(struct ftri_http_session *self, const struct ftri_http_request *request,
+                           struct ftri_bytes *ret_body, struct ftri_http_answer *ret_answer)
+{
+    *ret_answer = (struct ftri_http_answer){.error = "out of memory"};
+    struct ftri_http_transfer transfer;
+    int r = ftri_http_transfer_init(&transfer, self->easy, request, ret_body);
+    if (r < 0)
+        return r;
+    r = ftri_http_transfer_finish(&transfer, curl_easy_perform(self->easy), ret_answer);
+    ftri_http_transfer_deinit(&transfer);
+    return r;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One request on one libcurl easy handle. Private to export/http_*.c. */
+#pragma once
+
+#include "export/http_client.h"
+
+#include <curl/curl.h>
+
+struct ftri_http_transfer {
+    CURL *easy;
+    struct curl_slist *headers;
+    struct ftri_bytes *answer_body;
+    int write_result; /* of the last append to answer_body */
+    char error[CURL_ERROR_SIZE];
+};
+
+/* Once in the process; false: libcurl cannot start. */
+bool ftri_http_start_curl(void) FTRI_MUST_CHECK;
+
+/* Configures easy (reset first, connections stay). What the request points to but url and headers
+ * is borrowed until the transfer ends; self must not move. */
+int ftri_http_transfer_init(struct ftri_http_transfer *self, CURL *easy,
+                            const struct ftri_http_request *request,
+                            struct ftri_bytes *answer_body) FTRI_MUST_CHECK;
+/* The easy handle stays the caller's. */
+void ftri_http_transfer_deinit(struct ftri_http_transfer *self);
+/* What came of it: 0 or a negated errno as ftri_http_session_call; fills all of ret_answer. */
+int ftri_http_transfer_finish(struct ftri_http_transfer *self, CURLcode code,
+                              struct ftri_http_answer *ret_answer);

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The course and the end of a visit: what leaves it, what is dropped, how long it worked and
+ * waited, what became of it. The beginning is in arrival.c.
+ *
+ * Work time counts only between start or resume and pause or end; the time in the input channel
+ * (flow.queue.wait_ms) and for room in the output channel (flow.blocked_ms) stand apart, though the
+ * latter lies within the work time unless the engine pauses the visit while it waits.
+ * Specification: DESIGN 4.2, DF-14, DF-17. */
+#include "flow/visit.h"
+
+#include "base/time.h"
+
+static int64_t limited(uint64_t value)
+{
+    return value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
+/* NULL: nothing is to be written. */
+static struct visit *recording(ftr_visit *visit)
+{
+    struct visit *const self = visit_of(visit);
+    return self->node && self->is_recording ? self : NULL;
+}
+
+/* The first emit is part of the span itself: most visits have no other. */
+static void record_emit(struct visit *self, ftr_str port, uint64_t n_items, uint64_t n_bytes)
+{
+    const ftr_str *const names = self->node->names;
+    const bool is_first = self->as.recording.n_emits == 0;
+    if (self->as.recording.n_emits < UINT32_MAX)
+        self->as.recording.n_emits++;
+    if (is_first) {
+        ftr_span_set_str(self->span, names[FTRI_NAME_OUT_PORT], port);
+        ftr_span_set_i64(self->span, names[FTRI_NAME_OUT_ITEMS], limited(n_items));
+        ftr_span_set_i64(self->span, names[FTRI_NAME_OUT_BYTES], limited(n_bytes));
+        return;
+    }
+    const ftr_attribute attributes[] = {
+        {names[FTRI_NAME_OUT_PORT], ftr_value_str(port)},
+        {names[FTRI_NAME_OUT_ITEMS], ftr_value_i64(limited(n_items))},
+        {names[FTRI_NAME_OUT_BYTES], ftr_value_i64(limited(n_bytes))},
+    };
+    ftr_span_event(self->span, names[FTRI_NAME_EVENT_EMIT], attributes, FTRI_COUNT(attributes));
+}
+
+/* The span's own, else (no room for a span) the parent's, so that the flow stays one trace. */
+static ftr_context context_to_send(const struct visit *self)
+{
+    const ftr_context own = ftr_span_context_of(self->span);
+    if (ftr_span_id_is_valid(&own.span.span_id) || !self->has_parent)
+        return own;
+    return (ftr_context){.span = {.trace_id = self->parent_trace,
+                                  .span_id = self->parent_span,
+                                  .trace_flags = self->parent_flags}};
+}
+
+void ftr_visit_emit_split(ftr_visit *visit, ftr_str port, ftr_split split, uint64_t n_items,
+                          uint64_t n_bytes, ftr_hop *ret_hop)
+{
+    struct visit *const self = visit_of(visit);
+    ftr_hop_init(ret_hop);
+    if (!self->node)
+        return;
+    if (self->is_recording)
+        record_emit(self, port, n_items, n_bytes);
+    *ret_hop = (ftr_hop){
+        .context = context_to_send(self),
+        .sent_ns = ftri_time_monotonic_ns(),
+        .port = port,
+        .split_index = split.index,
+        .split_count = split.count,
+        .n_hops = self->n_hops < UINT32_MAX ? self->n_hops + 1 : UINT32_MAX,
+    };
+}
+
+void ftr_visit_emit(ftr_visit *visit, ftr_str port, uint64_t n_items, uint64_t n_bytes,
+                    ftr_hop *ret_hop)
+{
+    ftr_visit_emit_split(visit, port, (ftr_split){0, 0}, n_items, n_bytes, ret_hop);
+}
+
+void ftr_visit_blocked(ftr_visit *visit, uint64_t waited_ns)
+{
+    struct visit *const self = recording(visit);
+    if (!self)
+        return;
+    self->as.recording.blocked_ns += waited_ns;
+    const ftr_str *const names = self->node->names;
+    const ftr_attribute waited = {names[FTRI_NAME_BLOCKED_MS], visit_value_ms(waited_ns)};
+    ftr_span_event(self->span, names[FTRI_NAME_EVENT_BACKPRESSURE], &waited, 1);
+}
+
+void ftr_visit_drop(ftr_visit *visit, ftr_drop_reason reason, uint64_t n_items)
+{
+    struct visit *const self = recording(visit);
+    if (!self)
+        return;
+    const ftr_str *const names = self->node->names;
+    const ftr_str reason_name = ftr_str_from(ftr_drop_reason_name(reason));
+    const ftr_attribute attributes[] = {
+        {names[FTRI_NAME_DROP_REASON], ftr_value_str(reason_name)},
+        {names[FTRI_NAME_DROP_ITEMS], ftr_value_i64(limited(n_items))},
+    };
+    ftr_span_event(self->span, names[FTRI_NAME_EVENT_DROP], attributes, FTRI_COUNT(attributes));
+    if (self->as.recording.n_dropped_items == 0)
+        ftr_span_set_str(self->span, names[FTRI_NAME_DROP_REASON], reason_name);
+    self->as.recording.n_dropped_items += n_items;
+}
+
+void ftr_visit_event(ftr_visit *visit, ftr_str name, const ftr_attribute *attributes,
+                     size_t n_attributes)
+{
+    struct visit *const self = recording(visit);
+    if (self)
+        ftr_span_event(self->span, name, attributes, n_attributes);
+}
+
+static void stop_work(struct visit *self)
+{
+    if (!self->working_since_ns)
+        return;
+    const uint64_t now_ns = ftri_time_monotonic_ns();
+    if (now_ns > self->working_since_ns)
+        self->work_ns += now_ns - self->working_since_ns;
+    self->working_since_ns = 0;
+}
+
+void ftr_visit_pause(ftr_visit *visit)
+{
+    struct visit *const self = visit_of(visit);
+    if (self->node)
+        stop_work(self);
+}
+
+void ftr_visit_resume(ftr_visit *visit)
+{
+    struct visit *const self = visit_of(visit);
+    if (self->node && !self->working_since_ns)
+        self->working_since_ns = ftri_time_monotonic_ns();
+}
+
+static void record_sums(const struct visit *self)
+{
+    const ftr_str *const names = self->node->names;
+    if (self->as.recording.n_emits > 1)
+        ftr_span_set_i64(self->span, names[FTRI_NAME_OUT_COUNT], self->as.recording.n_emits);
+    if (self->as.recording.n_dropped_items)
+        ftr_span_set_i64(self->span, names[FTRI_NAME_DROP_ITEMS],
+                         limited(self->as.recording.n_dropped_items));
+    if (self->as.recording.blocked_ns) {
+        const ftr_value blocked = visit_value_ms(self->as.recording.blocked_ns);
+        ftr_span_set(self->span, names[FTRI_NAME_BLOCKED_MS], &blocked);
+    }
+    const ftr_value latency = visit_value_ms(self->work_ns);
+    ftr_span_set(self->span, names[FTRI_NAME_LATENCY_MS], &latency);
+}
+
+static void record_fan_in(const struct visit *self)
+{
+    const ftr_str *const names = self->node->names;
+    if (self->n_inputs > 1)
+        ftr_span_set_i64(self->span, names[FTRI_NAME_FAN_IN_COUNT], self->n_inputs);
+    uint64_t n_missed = self->as.recording.n_missed;
+    if (self->fan_in) {
+        ftri_fan_in_record(self->fan_in, self->span, self->has_parent);
+        n_missed += ftri_fan_in_n_dropped(self->fan_in);
+    }
+    if (n_missed)
+        ftr_span_set_i64(self->span, names[FTRI_NAME_MANIFEST_DROPPED], limited(n_missed));
+}
+
+static void record_outcome(const struct visit *self, ftr_outcome outcome, ftr_str error)
+{
+    const ftr_str *const names = self->node->names;
+    const ftr_str name = ftr_str_from(ftr_outcome_name(outcome));
+    ftr_span_set_str(self->span, names[FTRI_NAME_OUTCOME], name);
+    if (outcome == FTR_OUTCOME_SUCCESS)
+        return;
+    ftr_span_set_str(self->span, names[FTRI_NAME_ERROR], error.len ? error : name);
+    ftr_span_set_status(self->span, FTR_SPAN_ERROR, error);
+}
+
+void ftr_visit_end(ftr_visit *visit, ftr_outcome outcome, ftr_str error)
+{
+    struct visit *const self = visit_of(visit);
+    if (!self->node)
+        return;
+    if (self->is_recording) {
+        stop_work(self);
+        record_sums(self);
+        record_fan_in(self);
+        record_outcome(self, outcome, error);
+    }
+    ftr_span_end(self->span);
+    ftri_fan_in_free(self->fan_in);
+    self->fan_in = NULL;
+    self->node = NULL;
+}
+
+ftr_span ftr_visit_span(const ftr_visit *visit)
+{
+    const struct visit *const self = (const struct visit *)visit->opaque;
+    return self->node ? self->span : (ftr_span){0};
+}

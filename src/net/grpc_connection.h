@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the parts of the gRPC server share: server (connections), connection (bytes, HTTP/2 session,
+ * floods, timeouts), call (one stream). Private to net/grpc_*.c. The server owns its connections, a
+ * connection its calls; a call is freed when nghttp2 closes its stream, or with its connection.
+ * Nothing is freed from inside a callback of nghttp2 but calls. All on the loop's thread. */
+#pragma once
+
+#include "base/list.h"
+#include "net/grpc_frame.h"
+#include "net/grpc_server.h"
+
+struct event;
+struct ftri_zstd;
+struct listener;
+struct nghttp2_option;
+struct nghttp2_session;
+struct nghttp2_session_callbacks;
+
+struct grpc_server {
+    struct loop *loop;
+    struct grpc_limits limits;
+    struct grpc_handler handler;
+    const char *const *services;
+    struct listener *listener;
+    struct ftri_list connections; /* struct grpc_connection.entry */
+    size_t n_connections;
+    size_t bytes; /* of all connections */
+    bool is_draining;
+    struct nghttp2_option *session_options;
+    struct nghttp2_session_callbacks *callbacks;
+    struct ftri_zstd *zstd; /* NULL until the first message needs it */
+    uint8_t *input;         /* GRPC_INPUT_BYTES, of whoever reads now */
+};
+
+enum { GRPC_INPUT_BYTES = 64 * 1024 };
+
+enum grpc_phase {
+    GRPC_PHASE_PREFACE, /* the peer's first SETTINGS are awaited */
+    GRPC_PHASE_HEADERS, /* a header block has begun */
+    GRPC_PHASE_IDLE,    /* no call */
+    GRPC_PHASE_ACTIVE,  /* calls, each with its own timer */
+    GRPC_PHASE_LINGER   /* our side is closed; what the peer still sends is dropped */
+};
+
+/* A token bucket. */
+struct grpc_allowance {
+    uint64_t n_left;
+    uint64_t filled_ns; /* when it was last topped up */
+};
+
+struct grpc_connection {
+    struct ftri_list entry;
+    struct grpc_server *server;
+    struct nghttp2_session *session;
+    int fd;
+    struct event *readable;
+    struct event *writable;
+    struct event *flush; /* answers of one turn of the loop are written together */
+    struct loop_timer *timer;
+    struct ftri_list calls; /* struct grpc_call.entry */
+    size_t n_calls;
+    size_t bytes; /* capacity of what the calls hold */
+    enum grpc_phase phase;
+    bool has_settings;
+    bool is_inside_headers;
+    bool is_running; /* inside run, which flushes at its end */
+    struct grpc_allowance resets;
+    struct grpc_allowance noise;
+    struct ftri_bytes out; /* taken from the session, not yet sent */
+    size_t n_sent;         /* of out */
+};
+
+enum grpc_encoding { GRPC_IDENTITY, GRPC_GZIP, GRPC_ZSTD, GRPC_UNKNOWN_ENCODING };
+
+struct grpc_call {
+    struct ftri_list entry;
+    struct grpc_connection *connection;
+    int32_t stream_id;
+    struct loop_timer *timer;
+    uint64_t deadline_ns;     /* UINT64_MAX: none */
+    uint64_t progress_ns;     /* when bytes last moved */
+    struct ftri_bytes fields; /* (u16 length, u16 length, name, value)... */
+    size_t header_bytes;      /* decoded, also what was not kept */
+    enum grpc_encoding encoding;
+    struct grpc_reader reader;
+    struct ftri_bytes message; /* unpacked */
+    size_t held_bytes;         /* counted in the connection */
+    bool has_message;
+    bool is_builtin;  /* answered by grpc_builtin.c */
+    bool is_stream;   /* of several messages: only built-in ones */
+    bool peer_ended;  /* the request is complete */
+    bool is_held;     /* the handler has it */
+    bool is_finished; /* the status is known; what still comes is dropped */
+    bool is_plain;    /* not gRPC: out is the body, no trailers */
+    bool has_answer;  /* headers were submitted */
+    enum grpc_status status;
+    struct ftri_bytes status_text; /* percent-encoded */
+    struct ftri_bytes details;     /* base64 */
+    struct ftri_bytes out;         /* messages */
+    size_t n_out_sent;
+    void *data;
+};
+
+/* ---- server ---- */
+void grpc_server_forget(struct grpc_server *self, struct grpc_connection *connection);
+
+/* ---- connection ---- */
+/* Takes over fd; closes it when memory is short. */
+void grpc_connection_open(struct grpc_server *server, int fd);
+/* Abandons its calls and tells the server. */
+void grpc_connection_free(struct grpc_connection *self);
+/* GOAWAY; it ends after its last call. May free it. */
+void grpc_connection_drain(struct grpc_connection *self);
+/* Something was submitted: it will be written in this turn of the loop. */
+void grpc_connection_wake(struct grpc_connection *self);
+/* After the number of calls changed. */
+void grpc_connection_update_phase(struct grpc_connection *self);
+/* A frame has come. Over the allowance of its kind the connection is closed with
+ * ENHANCE_YOUR_CALM. */
+void grpc_connection_spend(struct grpc_connection *self, uint8_t type, bool is_empty);
+/* The peer's calls go wrong on the wire: a reset that we had to send. */
+void grpc_connection_spend_reset(struct grpc_connection *self);
+/* A whole request pays for the pings and window updates around it. */
+void grpc_connection_earn(struct grpc_connection *self);
+
+/* ---- session: nghttp2's callbacks ---- */
+int grpc_session_prepare(struct grpc_server *server) FTRI_MUST_CHECK;
+int grpc_session_open(struct grpc_connection *connection) FTRI_MUST_CHECK;
+
+/* ---- call ---- */
+struct grpc_call *grpc_call_new(struct grpc_connection *connection,
+                                int32_t stream_id) FTRI_MUST_CHECK;
+/* Abandons it if the handler has it. */
+void grpc_call_free(struct grpc_call *self);
+/* Keeps the sums of connection and server in step with what the call holds. */
+void grpc_call_account(struct grpc_call *self);
+/* The headers are complete. */
+void grpc_call_begin(struct grpc_call *self);
+void grpc_call_take(struct grpc_call *self, struct ftri_view piece);
+void grpc_call_end(struct grpc_call *self);
+/* Appends a message to the answer of a stream. */
+void grpc_call_send(struct grpc_call *self, struct ftri_view message);
+/* Ends the answer. */
+void grpc_call_close(struct grpc_call *self, enum grpc_status status, ftr_str message);
+void grpc_call_close_plain(struct grpc_call *self, unsigned http_status, const char *text);
+
+/* ---- headers ---- */
+/* -EMSGSIZE: so far beyond the limit that the connection should end. */
+int grpc_call_add_field(struct grpc_call *self, ftr_str name, ftr_str value) FTRI_MUST_CHECK;
+/* Refuses the call, or finds out who answers it. */
+void grpc_headers_judge(struct grpc_call *self);
+
+/* ---- answer: what of it goes into frames ---- */
+/* Headers, or all of it if there is only a status; later the rest. */
+void grpc_answer_submit(struct grpc_call *self, unsigned http_status);
+
+/* ---- built-in methods ---- */
+/* True: is_builtin and is_stream are set. */
+bool grpc_builtin_begin(struct grpc_call *self);
+void grpc_builtin_message(struct grpc_call *self);

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A request as the handler sees it, and the writing of its answer (RFC 9110 8.6, 9.3.2). */
+#include "net/http_connection.h"
+
+#include "base/mem.h"
+#include "codec/gzip.h"
+#include "net/http_target.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <string.h>
+
+enum { ANSWER_FIELDS_BYTES = 16 * 1024 };
+
+struct http_exchange *http_exchange_new(struct http_connection *connection)
+{
+    struct http_exchange *self = ftri_zalloc(sizeof *self);
+    if (!self)
+        return NULL;
+    const struct http_limits *limits = &connection->server->limits;
+    self->connection = connection;
+    self->head = &connection->parser.head;
+    ftri_bytes_init(&self->path, limits->target_bytes);
+    ftri_bytes_init(&self->body, limits->body_bytes);
+    ftri_bytes_init(&self->fields, ANSWER_FIELDS_BYTES);
+    return self;
+}
+
+void http_exchange_free(struct http_exchange *self)
+{
+    if (!self)
+        return;
+    self->connection->server->body_bytes -= self->body.capacity;
+    ftri_gunzip_free(self->gunzip);
+    ftri_bytes_deinit(&self->path);
+    ftri_bytes_deinit(&self->body);
+    ftri_bytes_deinit(&self->fields);
+    ftri_free(self);
+}
+
+static int refusal(int status, const char *reason, const char **ret_reason)
+{
+    *ret_reason = reason;
+    return status;
+}
+
+/* Which decoder the body needs. */
+static int begin_decoding(struct http_exchange *self, const char **ret_reason)
+{
+    const struct http1_field *coding = http1_find(self->head, "content-encoding");
+    if (!coding || http1_equals(coding->value, "identity") ||
+        !http1_has_body(&self->connection->parser))
+        return 0;
+    if (!http1_equals(coding->value, "gzip") && !http1_equals(coding->value, "x-gzip"))
+        return refusal(415, "Content-Encoding is not gzip or identity", ret_reason);
+    self->gunzip = ftri_gunzip_new();
+    return self->gunzip ? 0 : refusal(503, "out of memory", ret_reason);
+}
+
+int http_exchange_begin(struct http_exchange *self, const char **ret_reason)
+{
+    const struct http_target target = http_target_cut(self->head->target);
+    self->query = target.query;
+    const int r = http_target_decode(target.path, &self->path);
+    if (r == -EBADMSG)
+        return refusal(400, "malformed escape in the path", ret_reason);
+    if (r < 0)
+        return refusal(503, "out of memory", ret_reason);
+    return begin_decoding(self, ret_reason);
+}
+
+/* Keeps the server's sum of all bodies true. */
+static int account(struct http_exchange *self, size_t capacity_before)
+{
+    struct http_server *server = self->connection->server;
+    server->body_bytes += self->body.capacity - capacity_before;
+    return server->body_bytes > server->limits.all_bodies_bytes ? -ENOBUFS : 0;
+}
+
+int http_exchange_take(struct http_exchange *self, struct ftri_view piece, const char **ret_reason)
+{
+    const size_t capacity_before = self->body.capacity;
+    int r = self->gunzip ? ftri_gunzip_feed(self->gunzip, piece, &self->body)
+                         : ftri_bytes_append(&self->body, piece.data, piece.len);
+    const int sum = account(self, capacity_before);
+    if (r == 0)
+        r = sum;
+    if (r == -EMSGSIZE)
+        return refusal(413, "the body is larger than the limit", ret_reason);
+    if (r == -EBADMSG)
+        return refusal(400, "the body is not valid gzip", ret_reason);
+    return r == 0 ? 0 : refusal(503, "memory for bodies is used up", ret_reason);
+}
+
+int http_exchange_end(struct http_exchange *self, const char **ret_reason)
+{
+    if (self->gunzip && !ftri_gunzip_is_complete(self->gunzip))
+        return refusal(400, "the gzip body is cut short", ret_reason);
+    return 0;
+}
+
+ftr_str http_exchange_method(const struct http_exchange *self)
+{
+    return self->head->method;
+}
+
+ftr_str http_exchange_path(const struct http_exchange *self)
+{
+    return ftri_view_str(ftri_bytes_view(&self->path));
+}
+
+ftr_str http_exchange_query(const struct http_exchange *self)
+{
+    return self->query;
+}
+
+ftr_str http_exchange_authority(const struct http_exchange *self)
+{
+    return self->head->authority;
+}
+
+ftr_str http_exchange_header(const struct http_exchange *self, const char *name)
+{
+    const struct http1_field *field = http1_find(self->head, name);
+    return field ? field->value : (ftr_str){0};
+}
+
+bool http_exchange_parameter(const struct http_exchange *self, const char *name,
+                             struct ftri_bytes *out)
+{
+    return http_target_parameter(self->query, name, out);
+}
+
+void http_exchange_limit_body(struct http_exchange *self, size_t body_bytes)
+{
+    self->body.limit = body_bytes;
+}
+
+struct ftri_view http_exchange_body(const struct http_exchange *self)
+{
+    return ftri_bytes_view(&self->body);
+}
+
+struct ftri_bytes http_exchange_take_body(struct http_exchange *self)
+{
+    const struct ftri_bytes taken = self->body;
+    self->connection->server->body_bytes -= taken.capacity;
+    ftri_bytes_init(&self->body, taken.limit);
+    return taken;
+}
+
+void http_exchange_set_data(struct http_exchange *self, void *data)
+{
+    self->data = data;
+}
+
+void *http_exchange_data(const struct http_exchange *self)
+{
+    return self->data;
+}
+
+void http_exchange_on_abandoned(struct http_exchange *self,
+                                void (*callback)(void *argument, struct http_exchange *exchange))
+{
+    self->on_abandoned = callback;
+}
+
+static ftr_str text_of(const char *text)
+{
+    return (ftr_str){text, strlen(text)};
+}
+
+void http_exchange_set_header(struct http_exchange *self, const char *name, const char *value)
+{
+    const bool is_sound = http1_is_token(text_of(name)) && http1_is_field_value(text_of(value));
+    if (!is_sound || ftri_bytes_printf(&self->fields, "%s: %s\r\n", name, value) < 0)
+        self->has_failed = true;
+}
+
+static const struct {
+    int status;
+    const char *phrase;
+} phrases[] = {
+    {200, "OK"},
+    {202, "Accepted"},
+    {204, "No Content"},
+    {206, "Partial Content"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Content"},
+    {426, "Upgrade Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+};
+
+/* The phrase is optional, the space before it is not (RFC 9112 4). */
+static const char *phrase_of(int status)
+{
+    for (size_t i = 0; i < FTRI_COUNT(phrases); i++)
+        if (phrases[i].status == status)
+            return phrases[i].phrase;
+    return "";
+}
+
+/* Nothing may be left of the request, and both sides must want to go on. */
+static bool may_keep(const struct http_exchange *self)
+{
+    const struct http_connection *connection = self->connection;
+    return !self->must_close && !connection->server->is_draining && self->head->keep_alive &&
+           connection->parser.state == HTTP1_STATE_END;
+}
+
+static int write_head(const struct http_exchange *self, int status, const char *content_type,
+                      size_t body_len, bool keep)
+{
+    struct evbuffer *output = bufferevent_get_output(self->connection->stream);
+    if (evbuffer_add_printf(output, "HTTP/1.1 %d %s\r\n", status, phrase_of(status)) < 0)
+        return -ENOMEM;
+    if (evbuffer_add(output, self->fields.data, self->fields.len) < 0)
+        return -ENOMEM;
+    if (content_type && evbuffer_add_printf(output, "Content-Type: %s\r\n", content_type) < 0)
+        return -ENOMEM;
+    if (!keep && evbuffer_add_printf(output, "Connection: close\r\n") < 0)
+        return -ENOMEM;
+    const bool has_length = status != 204 && status != 304;
+    if (has_length && evbuffer_add_printf(output, "Content-Length: %zu\r\n", body_len) < 0)
+        return -ENOMEM;
+    return evbuffer_add(output, "\r\n", 2) < 0 ? -ENOMEM : 0;
+}
+
+static int write_answer(const struct http_exchange *self, int status, const char *content_type,
+                        struct ftri_view body, bool keep)
+{
+    const int r = write_head(self, status, content_type, body.len, keep);
+    const bool has_body =
+        status != 204 && status != 304 && body.len > 0 &&
+        !(self->head->method.len == 4 && memcmp(self->head->method.data, "HEAD", 4) == 0);
+    if (r < 0 || !has_body)
+        return r;
+    struct evbuffer *output = bufferevent_get_output(self->connection->stream);
+    return evbuffer_add(output, body.data, body.len) < 0 ? -ENOMEM : 0;
+}
+
+void http_exchange_send(struct http_exchange *self, int status, const char *content_type,
+                        struct ftri_view body)
+{
+    struct http_connection *connection = self->connection;
+    const bool is_sound =
+        !self->has_failed && (!content_type || http1_is_field_value(text_of(content_type)));
+    bool keep = may_keep(self);
+    int r = 0;
+    if (is_sound) {
+        r = write_answer(self, status, content_type, body, keep);
+    } else {
+        ftri_bytes_reset(&self->fields);
+        r = write_answer(self, 500, NULL, (struct ftri_view){0}, keep);
+    }
+    /* Half an answer: the peer must not take what follows for the rest. */
+    if (r < 0)
+        keep = false;
+    http_connection_answered(connection, keep);
+}

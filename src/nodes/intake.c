@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "nodes/intake.h"
+
+#include <stdio.h>
+
+static bool refuse(struct node *node, struct pdata *pdata, const char *reason)
+{
+    struct result result = {.is_permanent = true};
+    snprintf(result.reason, sizeof result.reason, "%s", reason);
+    node_nack(node, pdata, &result);
+    return false;
+}
+
+bool intake_is_records(struct node *node, struct pdata *pdata)
+{
+    return pdata->records || refuse(node, pdata, "telemetry was sent to a node that takes records");
+}
+
+bool intake_is_telemetry(struct node *node, struct pdata *pdata)
+{
+    return pdata->otlp || refuse(node, pdata, "records were sent to a node that takes telemetry");
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a node works on. Nothing in a graph's description says what flows over a connection, so a
+ * batch of the wrong kind is found when it arrives. */
+#pragma once
+
+#include "engine/node.h"
+
+/* False: the batch carries something else; it was refused for good and is gone. */
+bool intake_is_records(struct node *node, struct pdata *pdata) FTRI_MUST_CHECK;
+bool intake_is_telemetry(struct node *node, struct pdata *pdata) FTRI_MUST_CHECK;

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+struct node_class;
+
+extern const struct node_class processor_batch;
+extern const struct node_class processor_filter;
+extern const struct node_class processor_parse;
+extern const struct node_class processor_retry;
+extern const struct node_class processor_route;
+extern const struct node_class processor_wal;

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * receiver/otlp: a request becomes one pdata of checked OTLP bytes and is answered when its outcome
+ * is known: accepted when every node below accepted it (in `flowtrace serve`: when it is in the
+ * write-ahead log), refused retryably when it may be sent again, refused with the field's name when
+ * it never can be. */
+#include "nodes/receivers/otlp.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/payload.h"
+#include "base/time.h"
+#include "engine/node.h"
+#include "net/grpc_server.h"
+#include "net/http_server.h"
+#include "net/listener.h"
+#include "nodes/environment.h"
+#include "nodes/receivers/receivers.h"
+#include "otlp/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct option rows[] = {
+    {"grpc", OPTION_STR, offsetof(struct otlp_options, grpc), "127.0.0.1:4317",
+     .sentence = "Address and port of OTLP over gRPC; port 0 picks one; off: no listener."},
+    {"http", OPTION_STR, offsetof(struct otlp_options, http), "127.0.0.1:4318",
+     .sentence = "Address and port of OTLP over HTTP; port 0 picks one; off: no listener."},
+    {"max_body", OPTION_BYTES, offsetof(struct otlp_options, max_body_bytes), "64MiB", .min = 1024,
+     .max = UINT64_C(1) << 30,
+     .sentence = "Largest request, after decompression; beyond it 413, or RESOURCE_EXHAUSTED."},
+    {"max_connections", OPTION_U64, offsetof(struct otlp_options, max_connections), "1024",
+     .min = 1, .max = 65536,
+     .sentence = "Connections at once, each protocol; more wait to be accepted."},
+};
+
+struct otlp_request {
+    struct ftri_list link;
+    struct otlp_state *state;
+    const struct otlp_protocol *protocol;
+    void *peer; /* NULL: it went away */
+    bool is_json;
+};
+
+void otlp_request_abandon(struct otlp_request *request)
+{
+    if (request)
+        request->peer = NULL;
+}
+
+static void request_free(struct otlp_request *self)
+{
+    ftri_list_unlink(&self->link);
+    ftri_free(self);
+}
+
+/* The checked bytes of a request. */
+struct content {
+    struct ftri_payload *payload;
+    uint64_t n_spans;
+};
+
+/* JSON becomes protobuf; *bytes is replaced. */
+static int convert_json(struct otlp_state *state, struct ftri_bytes *bytes, uint64_t *ret_n_spans,
+                        struct ftri_otlp_error *error)
+{
+    struct ftri_otlp_json_counts counts = {0};
+    struct ftri_bytes converted;
+    ftri_bytes_init(&converted, UINT32_MAX);
+    const int r = ftri_otlp_traces_from_json(ftri_bytes_view(bytes), &converted, &counts, error);
+    ftri_bytes_deinit(bytes);
+    *bytes = converted;
+    *ret_n_spans = counts.n_spans;
+    state->n_null_numbers += counts.n_null_numbers;
+    return r;
+}
+
+/* 0; -EBADMSG with the error filled; -ENOMEM. */
+static int read_content(struct otlp_state *state, bool is_json, struct ftri_bytes *bytes,
+                        struct content *ret_content, struct ftri_otlp_error *error)
+{
+    struct ftri_otlp_counts counts = {0};
+    uint64_t n_spans = 0;
+    int r;
+    if (is_json) {
+        r = convert_json(state, bytes, &n_spans, error);
+    } else {
+        r = ftri_otlp_traces_check(ftri_bytes_view(bytes), &counts, error);
+        n_spans = counts.n_spans;
+    }
+    if (r < 0)
+        return r;
+    *ret_content = (struct content){ftri_payload_new(bytes), n_spans};
+    return ret_content->payload ? 0 : -ENOMEM;
+}
+
+/* Takes over the payload. */
+static void ingest(struct otlp_request *request, const struct content *content)
+{
+    struct node *node = request->state->node;
+    struct pdata *pdata =
+        node_ingest(node, FTR_SIGNAL_TRACES, NULL, true, (uint64_t)(uintptr_t)request);
+    if (!pdata) {
+        ftri_payload_unref(content->payload);
+        request->protocol->refuse_retryably(request->peer, request->is_json, "memory is short");
+        ftri_free(request);
+        return;
+    }
+    ftri_list_append(&request->state->requests, &request->link);
+    request->protocol->hold(request->peer, request);
+    pdata_set_otlp(pdata, content->payload, content->n_spans);
+    pdata->received_ns = ftri_time_wall_ns();
+    node_send(node, 0, pdata);
+}
+
+static void refuse_content(const struct otlp_request *request, int status,
+                           const struct ftri_otlp_error *error)
+{
+    char message[384];
+    if (status != -EBADMSG) {
+        request->protocol->refuse_retryably(request->peer, request->is_json, "memory is short");
+        return;
+    }
+    snprintf(message, sizeof message, "%s%s%s (at byte %zu)", error->path,
+             error->path[0] ? ": " : "", error->reason, error->offset);
+    request->protocol->refuse(request->peer, request->is_json, message);
+}
+
+/* NULL: it may be taken in. */
+static const char *reason_to_wait(const struct otlp_state *state)
+{
+    if (state->is_draining)
+        return "the collector is shutting down";
+    return node_can_send(state->node) ? NULL : "too many requests are in progress";
+}
+
+static void take(const struct otlp_request *request, struct ftri_bytes *bytes)
+{
+    struct otlp_state *state = request->state;
+    struct ftri_otlp_error error = {0};
+    struct content content = {0};
+    const int r = read_content(state, request->is_json, bytes, &content, &error);
+    if (r < 0) {
+        refuse_content(request, r, &error);
+        return;
+    }
+    if (content.n_spans == 0) {
+        ftri_payload_unref(content.payload);
+        request->protocol->accept(request->peer, request->is_json);
+        return;
+    }
+    struct otlp_request *kept = ftri_alloc(sizeof *kept);
+    if (!kept) {
+        ftri_payload_unref(content.payload);
+        request->protocol->refuse_retryably(request->peer, request->is_json, "memory is short");
+        return;
+    }
+    *kept = *request;
+    ingest(kept, &content);
+}
+
+void otlp_take(struct otlp_state *state, const struct otlp_protocol *protocol, void *peer,
+               bool is_json, struct ftri_bytes *bytes)
+{
+    const struct otlp_request request = {
+        .state = state, .protocol = protocol, .peer = peer, .is_json = is_json};
+    const char *reason = reason_to_wait(state);
+    if (reason)
+        protocol->refuse_retryably(peer, is_json, reason);
+    else
+        take(&request, bytes);
+    ftri_bytes_deinit(bytes);
+}
+
+void otlp_announce(struct node *node, const char *protocol, const char *address)
+{
+    struct nodes_environment *environment = node_environment(node);
+    if (!environment || environment->n_listeners >= NODES_LISTENERS_MAX)
+        return;
+    snprintf(environment->listeners[environment->n_listeners++], sizeof environment->listeners[0],
+             "%s listening on %s", protocol, address);
+}
+
+int otlp_check_reach(struct node *node, const char *option, const char *address,
+                     struct ftri_error *error)
+{
+    const struct nodes_environment *environment = node_environment(node);
+    struct listener_address parsed;
+    const int r = listener_parse(address, &parsed, error);
+    if (r < 0 || listener_is_local(&parsed) || (environment && environment->is_insecure))
+        return r;
+    return ftri_error_set(error, -EACCES,
+                          "%s: other machines could reach %s, and there is no authentication; "
+                          "use a loopback address, or --insecure",
+                          option, address);
+}
+
+static int otlp_start(struct node *node, struct ftri_error *error)
+{
+    struct otlp_state *state = node_state(node);
+    const struct otlp_options *options = node_options(node);
+    int r = 0;
+    state->node = node;
+    ftri_list_init(&state->requests);
+    if (strcmp(options->grpc, "off") != 0)
+        r = otlp_grpc_open(state, options, error);
+    if (r == 0 && strcmp(options->http, "off") != 0)
+        r = otlp_http_open(state, options, error);
+    if (r < 0)
+        grpc_server_close(state->grpc);
+    return r;
+}
+
+static void answer(const struct otlp_request *request, const struct result *result)
+{
+    if (!request->peer)
+        return;
+    if (!result || result->is_ack)
+        request->protocol->accept(request->peer, request->is_json);
+    else if (result->is_permanent)
+        request->protocol->refuse(request->peer, request->is_json, result->reason);
+    else
+        request->protocol->refuse_retryably(request->peer, request->is_json, result->reason);
+}
+
+static void drain(struct otlp_state *state)
+{
+    state->is_draining = true;
+    if (state->grpc)
+        grpc_server_drain(state->grpc);
+    if (state->http)
+        http_server_drain(state->http);
+}
+
+static void otlp_control(struct node *node, const struct control *message)
+{
+    struct otlp_state *state = node_state(node);
+    switch (message->kind) {
+    case CONTROL_ACK:
+    case CONTROL_NACK: {
+        struct otlp_request *request = (struct otlp_request *)(uintptr_t)message->calldata;
+        answer(request, message->result);
+        request_free(request);
+        break;
+    }
+    case CONTROL_DRAIN_INGRESS:
+        drain(state);
+        break;
+    default:
+        break;
+    }
+    if (state->is_draining && ftri_list_is_empty(&state->requests))
+        node_drained(node);
+}
+
+static void otlp_stop(struct node *node)
+{
+    struct otlp_state *state = node_state(node);
+    grpc_server_close(state->grpc);
+    http_server_close(state->http);
+    while (!ftri_list_is_empty(&state->requests))
+        request_free(FTRI_CONTAINER(state->requests.next, struct otlp_request, link));
+}
+
+const struct node_class receiver_otlp = {
+    .type = "receiver/otlp",
+    .kind = FTR_NODE_RECEIVER,
+    .sentence = "Takes in OTLP traces: gRPC, and HTTP as protobuf or JSON; plain or packed.",
+    .options = {rows, FTRI_COUNT(rows), sizeof(struct otlp_options)},
+    .state_size = sizeof(struct otlp_state),
+    .start = otlp_start,
+    .control = otlp_control,
+    .stop = otlp_stop,
+};

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the parts of receiver/otlp share: otlp.c takes requests in and settles them, otlp_http.c and
+ * otlp_grpc.c say it in their protocol. A request struct lives from the request's arrival until its
+ * outcome; the exchange or call behind it is gone earlier if the peer went away. All on the graph's
+ * thread. */
+#pragma once
+
+#include "base/list.h"
+
+struct ftri_bytes;
+struct ftri_error;
+struct grpc_server;
+struct http_server;
+struct node;
+struct otlp_request;
+
+struct otlp_options {
+    const char *grpc;
+    const char *http;
+    uint64_t max_body_bytes;
+    uint64_t max_connections;
+};
+
+struct otlp_state {
+    struct node *node;
+    struct grpc_server *grpc;
+    struct http_server *http;
+    struct ftri_list requests; /* waiting for their outcome */
+    bool is_draining;
+    uint64_t n_null_numbers;
+};
+
+/* How a protocol answers. peer: its exchange or call, gone afterwards. */
+struct otlp_protocol {
+    void (*accept)(void *peer, bool is_json);
+    void (*refuse)(void *peer, bool is_json, const char *message); /* for good */
+    void (*refuse_retryably)(void *peer, bool is_json, const char *message);
+    /* The answer comes later; the peer's going away calls otlp_request_abandon. */
+    void (*hold)(void *peer, struct otlp_request *request);
+};
+
+/* Takes one ExportTraceServiceRequest in, or refuses it; it is answered, now or later. Takes over
+ * the bytes. */
+void otlp_take(struct otlp_state *state, const struct otlp_protocol *protocol, void *peer,
+               bool is_json, struct ftri_bytes *bytes);
+/* The peer is gone; its data stays. */
+void otlp_request_abandon(struct otlp_request *request);
+
+/* ret: -EACCES for an address that other machines can reach, unless the program allows it. */
+int otlp_check_reach(struct node *node, const char *option, const char *address,
+                     struct ftri_error *error) FTRI_MUST_CHECK;
+/* "otlp/http listening on ...", for the program to print. */
+void otlp_announce(struct node *node, const char *protocol, const char *address);
+
+int otlp_http_open(struct otlp_state *state, const struct otlp_options *options,
+                   struct ftri_error *error) FTRI_MUST_CHECK;
+int otlp_grpc_open(struct otlp_state *state, const struct otlp_options *options,
+                   struct ftri_error *error) FTRI_MUST_CHECK;

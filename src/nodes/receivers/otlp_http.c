@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * receiver/otlp over HTTP (opentelemetry-proto, docs/specification.md "OTLP/HTTP"): 200 when the
+ * request was accepted, 503 with Retry-After when it may be sent again, 400 with the field's name
+ * when it never can be. */
+#include "nodes/receivers/otlp.h"
+
+#include "base/fault.h"
+#include "engine/node.h"
+#include "net/http_server.h"
+#include "otlp/response.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const char *content_type(bool is_json)
+{
+    return is_json ? "application/json" : "application/x-protobuf";
+}
+
+/* True for `type`, with or without parameters, in any case. */
+static bool is_type(ftr_str header, const char *type)
+{
+    const size_t len = strlen(type);
+    if (header.len < len || strncasecmp(header.data, type, len) != 0)
+        return false;
+    return header.len == len || header.data[len] == ';' || header.data[len] == ' ';
+}
+
+static bool is_json_request(const struct http_exchange *exchange)
+{
+    return is_type(http_exchange_header(exchange, "content-type"), "application/json");
+}
+
+/* google.rpc.Code for an HTTP status, as the specification pairs them. */
+static int rpc_code(int http_status)
+{
+    switch (http_status) {
+    case 400:
+        return 3; /* INVALID_ARGUMENT */
+    case 404:
+        return 12; /* UNIMPLEMENTED */
+    case 413:
+        return 8; /* RESOURCE_EXHAUSTED */
+    case 503:
+        return 14; /* UNAVAILABLE */
+    default:
+        return http_status >= 500 ? 13 : 9; /* INTERNAL, FAILED_PRECONDITION */
+    }
+}
+
+/* A google.rpc.Status in the request's own encoding. */
+static void refuse(struct http_exchange *exchange, bool is_json, int status, const char *message)
+{
+    struct ftri_bytes body;
+    ftri_bytes_init(&body, 4096);
+    const ftr_str text = ftr_str_from(message);
+    int r = is_json ? ftri_otlp_status_to_json(rpc_code(status), text, &body)
+                    : ftri_otlp_status_to_bytes(rpc_code(status), text, &body);
+    if (r < 0)
+        ftri_bytes_reset(&body);
+    http_exchange_send(exchange, status, content_type(is_json), ftri_bytes_view(&body));
+    ftri_bytes_deinit(&body);
+}
+
+static void refuse_plain(struct http_exchange *exchange, int status, const char *message)
+{
+    http_exchange_send(exchange, status, "text/plain; charset=utf-8",
+                       ftri_view_of(message, strlen(message)));
+}
+
+static void refuse_retryably(struct http_exchange *exchange, bool is_json, const char *message)
+{
+    http_exchange_set_header(exchange, "Retry-After", "1");
+    refuse(exchange, is_json, 503, message);
+}
+
+static void accept_request(struct http_exchange *exchange, bool is_json)
+{
+    FTRI_FAULT_POINT("receiver.before_answer");
+    http_exchange_send(exchange, 200, content_type(is_json),
+                       is_json ? ftri_view_of("{}", 2) : ftri_view_of("", 0));
+    FTRI_FAULT_POINT("receiver.after_answer");
+}
+
+static void on_request(void *argument, struct http_exchange *exchange)
+{
+    struct otlp_state *state = argument;
+    const ftr_str path = http_exchange_path(exchange);
+    const ftr_str method = http_exchange_method(exchange);
+    const ftr_str type = http_exchange_header(exchange, "content-type");
+    const char traces[] = "/v1/traces";
+    if (path.len != strlen(traces) || memcmp(path.data, traces, path.len) != 0) {
+        refuse_plain(exchange, 404, "nothing here; OTLP traces go to /v1/traces\n");
+    } else if (method.len != 4 || memcmp(method.data, "POST", 4) != 0) {
+        http_exchange_set_header(exchange, "Allow", "POST");
+        refuse_plain(exchange, 405, "only POST is accepted here\n");
+    } else if (!is_type(type, "application/json") && !is_type(type, "application/x-protobuf")) {
+        refuse_plain(exchange, 415,
+                     "content-type must be application/x-protobuf or application/json\n");
+    } else if (state->is_draining) {
+        refuse_retryably(exchange, is_json_request(exchange), "the collector is shutting down");
+    }
+}
+
+static void on_abandoned(void *argument, struct http_exchange *exchange)
+{
+    (void)argument;
+    otlp_request_abandon(http_exchange_data(exchange));
+}
+
+static void accept_peer(void *peer, bool is_json)
+{
+    accept_request(peer, is_json);
+}
+
+static void refuse_peer(void *peer, bool is_json, const char *message)
+{
+    refuse(peer, is_json, 400, message);
+}
+
+static void refuse_peer_retryably(void *peer, bool is_json, const char *message)
+{
+    refuse_retryably(peer, is_json, message);
+}
+
+static void hold_peer(void *peer, struct otlp_request *request)
+{
+    http_exchange_set_data(peer, request);
+    http_exchange_on_abandoned(peer, on_abandoned);
+}
+
+static const struct otlp_protocol protocol = {accept_peer, refuse_peer, refuse_peer_retryably,
+                                              hold_peer};
+
+static void on_body(void *argument, struct http_exchange *exchange)
+{
+    struct ftri_bytes bytes = http_exchange_take_body(exchange);
+    otlp_take(argument, &protocol, exchange, is_json_request(exchange), &bytes);
+}
+
+static void on_refusal(void *argument, struct http_exchange *exchange, int status,
+                       const char *reason)
+{
+    (void)argument;
+    const ftr_str type = http_exchange_header(exchange, "content-type");
+    if (status == 413 && (is_json_request(exchange) || is_type(type, "application/x-protobuf")))
+        refuse(exchange, is_json_request(exchange), status, reason);
+    else
+        refuse_plain(exchange, status, reason);
+}
+
+int otlp_http_open(struct otlp_state *state, const struct otlp_options *options,
+                   struct ftri_error *error)
+{
+    struct http_server_options server = {
+        .address = options->http,
+        .handler = {on_request, on_body, on_refusal, state},
+    };
+    http_limits_default(&server.limits);
+    server.limits.body_bytes = (size_t)options->max_body_bytes;
+    server.limits.connections = (size_t)options->max_connections;
+    int r = otlp_check_reach(state->node, "http", options->http, error);
+    if (r == 0)
+        r = http_server_open(node_loop(state->node), &server, &state->http, error);
+    if (r == 0)
+        otlp_announce(state->node, "otlp/http", http_server_address(state->http));
+    return r;
+}

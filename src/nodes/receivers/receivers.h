@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+struct node_class;
+
+extern const struct node_class receiver_files;
+extern const struct node_class receiver_otlp;

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one list of node classes. */
+#include "nodes/registry.h"
+
+#include "nodes/exporters/exporters.h"
+#include "nodes/processors/processors.h"
+#include "nodes/receivers/receivers.h"
+
+#include <stddef.h>
+
+const struct node_class *const nodes_registry[] = {
+    &receiver_files,  &receiver_otlp,   &processor_batch, &processor_filter,
+    &processor_parse, &processor_retry, &processor_route, &processor_wal,
+    &exporter_file,   &exporter_http,   &exporter_store,  NULL,
+};

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one pass over received bytes that makes views safe. One function a message, each a loop over
+ * whole tags: a field of known number with another wire type falls to the default branch and is
+ * refused there. What went wrong is noted as a place only; its path is worked out afterwards, by
+ * walking down to that place (path.c), so that the good case pays nothing for it. */
+#include "otlp/check.h"
+
+#include "codec/utf8.h"
+#include "codec/wire.h"
+#include "otlp/encode.h"
+#include "otlp/view.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define TAG(number, type) ((uint32_t)(number) << 3 | (uint32_t)(type))
+
+enum { TRACE_ID_BYTES = 16, SPAN_ID_BYTES = 8 };
+
+struct check {
+    struct ftri_otlp_failure failure;
+    size_t n_spans;
+};
+
+/* A message that is being walked. */
+struct walk {
+    struct check *check;
+    const uint8_t *begin;
+    const uint8_t *next;
+    const uint8_t *end;
+    const uint8_t *field; /* where the last tag stands */
+};
+
+static struct walk walk_of(struct check *check, struct ftri_view message)
+{
+    return (struct walk){check, message.data, message.data, message.data + message.len,
+                         message.data};
+}
+
+/* Notes a failure in field `number` of the message (0: the message itself). Returns false. */
+static bool refuse(const struct walk *self, uint32_t number, const char *problem)
+{
+    struct ftri_otlp_failure *failure = &self->check->failure;
+    if (!failure->problem) {
+        failure->message = self->begin;
+        failure->at = self->field;
+        failure->number = number;
+        failure->problem = problem;
+    }
+    return false;
+}
+
+static bool refuse_size(const struct walk *self, uint32_t number, size_t expected, size_t found)
+{
+    self->check->failure.expected = expected;
+    self->check->failure.found = found;
+    return refuse(self, number, "size");
+}
+
+/* The tag at next, of whatever value. */
+static inline bool next_tag(struct walk *self, uint32_t *ret_tag)
+{
+    uint64_t tag;
+    self->field = self->next;
+    if (FTRI_UNLIKELY(!ftri_wire_varint(&self->next, self->end, &tag) || tag > UINT32_MAX))
+        return refuse(self, 0, "malformed field tag");
+    *ret_tag = (uint32_t)tag;
+    return true;
+}
+
+static inline bool take_bytes(struct walk *self, uint32_t number, struct ftri_view *ret_bytes)
+{
+    uint64_t len;
+    if (FTRI_UNLIKELY(!ftri_wire_varint(&self->next, self->end, &len) ||
+                      len > (uint64_t)(self->end - self->next)))
+        return refuse(self, number, "length goes beyond the end of the message");
+    *ret_bytes = ftri_view_of(self->next, (size_t)len);
+    self->next += len;
+    return true;
+}
+
+static inline bool take_text(struct walk *self, uint32_t number)
+{
+    struct ftri_view text;
+    if (!take_bytes(self, number, &text))
+        return false;
+    if (FTRI_UNLIKELY(!ftri_utf8_is_valid(ftri_view_str(text))))
+        return refuse(self, number, "invalid UTF-8");
+    return true;
+}
+
+static inline bool take_fixed(struct walk *self, uint32_t number, size_t size)
+{
+    if (FTRI_UNLIKELY((size_t)(self->end - self->next) < size))
+        return refuse(self, number, "cut off");
+    self->next += size;
+    return true;
+}
+
+static inline bool take_varint(struct walk *self, uint32_t number)
+{
+    uint64_t value;
+    if (FTRI_UNLIKELY(!ftri_wire_varint(&self->next, self->end, &value)))
+        return refuse(self, number, "malformed varint");
+    return true;
+}
+
+/* An id of `size` bytes, or where empty is allowed of none. */
+static inline bool take_id(struct walk *self, uint32_t number, size_t size, bool may_be_empty,
+                           const uint8_t **ret_id)
+{
+    struct ftri_view id;
+    if (!take_bytes(self, number, &id))
+        return false;
+    if (FTRI_UNLIKELY(id.len != size && !(may_be_empty && id.len == 0)))
+        return refuse_size(self, number, size, id.len);
+    *ret_id = id.len ? id.data : NULL;
+    return true;
+}
+
+/* Any field outside the message's cases: `n_known` is its highest known field number and `missing`
+ * has the bits of the lower ones that it does not know. */
+static bool take_other(struct walk *self, uint32_t tag, uint32_t n_known, uint32_t missing)
+{
+    const uint32_t number = tag >> 3;
+    struct ftri_view skipped;
+    if (number == 0)
+        return refuse(self, 0, "field number 0");
+    if (number <= n_known && !(missing >> number & 1))
+        return refuse(self, number, "wrong wire type");
+    switch (tag & 7) {
+    case FTRI_WIRE_VARINT:
+        return take_varint(self, 0);
+    case FTRI_WIRE_FIXED64:
+        return take_fixed(self, 0, 8);
+    case FTRI_WIRE_FIXED32:
+        return take_fixed(self, 0, 4);
+    case FTRI_WIRE_BYTES:
+        return take_bytes(self, 0, &skipped);
+    default:
+        return refuse(self, 0, "group or unknown wire type");
+    }
+}
+
+static bool check_value(struct check *check, struct ftri_view message, int depth);
+
+static bool check_key_value(struct check *check, struct ftri_view message, int depth)
+{
+    struct walk walk = walk_of(check, message);
+    struct ftri_view value;
+    uint32_t tag;
+    bool ok = true;
+    while (ok && walk.next < walk.end) {
+        if (!next_tag(&walk, &tag))
+            return false;
+        switch (tag) {
+        case TAG(1, FTRI_WIRE_BYTES):
+            ok = take_text(&walk, 1);
+            break;
+        case TAG(2, FTRI_WIRE_BYTES):
+            ok = take_bytes(&walk, 2, &value) && check_value(check, value, depth);
+            break;
+        default:
+            ok = take_other(&walk, tag, 2, 0);
+        }
+    }
+    return ok;
+}
+
+/* Body of an ArrayValue or, with is_map, a KeyValueList. */
+static bool check_elements(struct check *check, struct ftri_view message, bool is_map, int depth)
+{
+    struct walk walk = walk_of(check, message);
+    struct ftri_view element;
+    uint32_t tag;
+    bool ok = true;
+    while (ok && walk.next < walk.end) {
+        if (!next_tag(&walk, &tag))
+            return false;
+        if (tag != TAG(1, FTRI_WIRE_BYTES))
+            ok = take_other(&walk, tag, 1, 0);
+        else
+            ok = take_bytes(&walk, 1, &element) && (is_map ? check_key_value(check, element, depth)
+                                                           : check_value(check, element, depth));
+    }
+    return ok;
+}
+
+/* depth: 1 for an attribute's value. */
+static bool check_value(struct check *check, struct ftri_view message, int depth)
+{
+    struct walk walk = walk_of(check, message);
+    struct ftri_view part;
+    uint32_t tag;
+    bool ok = true;
+    if (FTRI_UNLIKELY(depth > FTRI_OTLP_NESTING_MAX))
+        return refuse(&walk, 0, "values nested deeper than 100 levels");
+    while (ok && walk.next < walk.end) {
+        if (!next_tag(&walk, &tag))
+            return false;
+        switch (tag) {
+        case TAG(1, FTRI_WIRE_BYTES):
+            ok = take_text(&walk, 1);
+            break;
+        case TAG(2, FTRI_WIRE_VARINT):
+        case TAG(3, FTRI_WIRE_VARINT):
+            ok = take_varint(&walk, tag >> 3);
+            break;
+        case TAG(4, FTRI_WIRE_FIXED64):
+            ok = take_fixed(&walk, 4, 8);
+            break;
+        case TAG(5, FTRI_WIRE_BYTES):
+        case TAG(6, FTRI_WIRE_BYTES):
+            ok = take_bytes(&walk, tag >> 3, &part) &&
+                 check_elements(check, part, tag >> 3 == 6, depth + 1);
+            break;
+        case TAG(7, FTRI_WIRE_BYTES):
+            ok = take_bytes(&walk, 7, &part);
+            break;
+        default:
+            ok = take_other(&walk, tag, 7, 0);
+        }
+    }
+    return ok;
+}
+
+static inline bool take_attribute(struct walk *self, uint32_t number)
+{
+    struct ftri_view attribute;
+    return take_bytes(self, number, &attribute) && check_key_value(self->check, attribute, 1);
+}
+
+static bool check_event(struct check *check, struct ftri_view message)
+{
+    struct walk walk = walk_of(check, message);
+    uint32_t tag;
+    bool ok = true;
+    while (ok && walk.next < walk.end) {
+        if (!next_tag(&walk, &tag))
+            return false;
+        switch (tag) {
+        case TAG(1, FTRI_WIRE_FIXED64):
+            ok = take_fixed(&walk, 1, 8);
+            break;
+        case TAG(2, FTRI_WIRE_BYTES):
+            ok = take_text(&walk, 2);
+            break;
+        case TAG(3, FTRI_WIRE_BYTES):
+            ok = take_attribute(&walk, 3);
+            break;
+        case TAG(4, FTRI_WIRE_VARINT):
+            ok = take_varint(&walk, 4);
+            break;
+        default:
+            ok = take_other(&walk, tag, 4, 0);
+        }
+    }
+    return ok;
+}
+
+static bool check_link(struct check *check, struct ftri_view message)
+{
+    struct walk walk = walk_of(check, message);
+    const uint8_t *id;
+    uint32_t tag;
+    bool ok = true;
+    while (ok && walk.next < walk.end) {
+        if (!next_tag(&walk, &tag))
+            return false;
+        switch (tag) {
+        case TAG(1, FTRI_WIRE_BYTES):
+            ok = take_id(&walk, 1, TRACE_ID_BYTES, true, &id);
+            break;
+        case TAG(2, FTRI_WIRE_BYTES):
+            ok = take_id(&walk, 2, SPAN_ID_BYTES, true, &id);
+            break;
+        case TAG(3, FTRI_WIRE_BYTES):
+            ok = take_text(&walk, 3);
+            break;
+        case TAG(4, FTRI_WIRE_BYTES):
+            ok = take_attribute(&walk, 4);
+            break;
+        case TAG(5, FTRI_WIRE_VARINT):
+            ok = take_varint(&walk, 5);
+            break;
+        case TAG(6, FTRI_WIRE_FIXED32):
+            ok = take_fixed(&walk, 6, 4);
+            break;
+        default:
+            ok = take_other(&walk, tag, 6, 0);
+        }
+    }
+    return ok;
+}
+
+static bool check_status(struct check *check, struct ftri_view message)
+{
+    struct walk walk = walk_of(check, message);
+    uint32_t tag;
+    bool ok = true;
+    while (ok && walk.next < walk.end) {
+        if (!next_tag(&walk, &tag))
+            return false;
+        if (tag == TAG(2, FTRI_WIRE_BYTES))
+            ok = take_text(&walk, 2);
+        else if (tag == TAG(3, FTRI_WIRE_VARINT))
+            ok = take_varint(&walk, 3);
+        else
+            ok = take_other(&walk, tag, 3, 1u << 1); /* field 1 was removed from the protocol */
+    }
+    return ok;
+}
+
+/* The ids of a span, each as its last occurrence has it. */
+struct span_ids {
+    const uint8_t *trace_id;
+    const uint8_t *span_id;
+};
+
+static bool check_ids(const struct walk *walk, const struct span_ids *ids)
+{
+    if (FTRI_UNLIKELY(!ids->trace_id))
+        return refuse_size(walk, 1, TRACE_ID_BYTES, 0);
+    if (FTRI_UNLIKELY(!ids->span_id))
+        return refuse_size(walk, 2, SPAN_ID_BYTES, 0);
+    if (FTRI_UNLIKELY((ftri_wire_load64(ids->trace_id) | ftri_wire_load64(ids->trace_id + 8)) == 0))
+        return refuse(walk, 1, "all bytes are zero");
+    if (FTRI_UNLIKELY(ftri_wire_load64(ids->span_id) == 0))
+        return refuse(walk, 2, "all bytes are zero");
+    return true;
+}
+
+/* The nested messages of a span. */
+static bool take_span_part(struct walk *self, uint32_t number)
+{
+    struct ftri_view part;
+    if (!take_bytes(self, number, &part))
+        return false;
+    if (number == 11)
+        return check_event(self->check, part);
+    return number == 13 ? check_link(self->check, part) : check_status(self->check, part);
+}
+
+static bool take_span_field(struct walk *self, uint32_t tag, struct span_ids *ids)
+{
+    const uint8_t *parent;
+    switch (tag) {
+    case TAG(1, FTRI_WIRE_BYTES):
+        return take_id(self, 1, TRACE_ID_BYTES, false, &ids->trace_id);
+    case TAG(2, FTRI_WIRE_BYTES):
+        return take_id(self, 2, SPAN_ID_BYTES, false, &ids->span_id);
+    case TAG(4, FTRI_WIRE_BYTES):
+        return take_id(self, 4, SPAN_ID_BYTES, true, &parent);
+    case TAG(3, FTRI_WIRE_BYTES):
+    case TAG(5, FTRI_WIRE_BYTES):
+        return take_text(self, tag >> 3);
+    case TAG(7, FTRI_WIRE_FIXED64):
+    case TAG(8, FTRI_WIRE_FIXED64):
+        return take_fixed(self, tag >> 3, 8);
+    case TAG(9, FTRI_WIRE_BYTES):
+        return take_attribute(self, 9);
+    case TAG(6, FTRI_WIRE_VARINT):
+    case TAG(10, FTRI_WIRE_VARINT):
+    case TAG(12, FTRI_WIRE_VARINT):
+    case TAG(14, FTRI_WIRE_VARINT):
+        return take_varint(self, tag >> 3);
+    case TAG(11, FTRI_WIRE_BYTES):
+    case TAG(13, FTRI_WIRE_BYTES):
+    case TAG(15, FTRI_WIRE_BYTES):
+        return take_span_part(self, tag >> 3);
+    case TAG(16, FTRI_WIRE_FIXED32):
+        return take_fixed(self, 16, 4);
+    default:
+        return take_other(self, tag, 16, 0);
+    }
+}
+
+static bool check_span(struct check *check, struct ftri_view message)
+{
+    struct walk walk = walk_of(check, message);
+    struct span_ids ids = {0};
+    uint32_t tag;
+    while (walk.next < walk.end)
+        if (!next_tag(&walk, &tag) || !take_span_field(&walk, tag, &ids))
+            return false;
+    walk.field = walk.begin;
+    check->n_spans++;
+    return check_ids(&walk, &ids);
+}
+
+/* Resource: attributes 1, dropped 2. Scope: name 1, version 2, attributes 3, dropped 4. */
+static bool check_origin(struct check *check, struct ftri_view message, bool is_scope)
+{
+    struct walk walk = walk_of(check, message);
+    const uint32_t attributes = is_scope ? 3 : 1;
+    uint32_t tag;
+    bool ok = true;
+    while (ok && walk.next < walk.end) {
+        if (!next_tag(&walk, &tag))
+            return false;
+        if (tag == TAG(attributes, FTRI_WIRE_BYTES))
+            ok = take_attribute(&walk, attributes);
+        else if (tag == TAG(attributes + 1, FTRI_WIRE_VARINT))
+            ok = take_varint(&walk, attributes + 1);
+        else if (is_scope && (tag == TAG(1, FTRI_WIRE_BYTES) || tag == TAG(2, FTRI_WIRE_BYTES)))
+            ok = take_text(&walk, tag >> 3);
+        else
+            ok = take_other(&walk, tag, attributes + 1, 0);
+    }
+    return ok;
+}
+
+static bool check_scope_spans(struct check *check, struct ftri_view message)
+{
+    struct walk walk = walk_of(check, message);
+    struct ftri_view part;
+    uint32_t tag;
+    bool ok = true;
+    while (ok && walk.next < walk.end) {
+        if (!next_tag(&walk, &tag))
+            return false;
+        switch (tag) {
+        case TAG(1, FTRI_WIRE_BYTES):
+            ok = take_bytes(&walk, 1, &part) && check_origin(check, part, true);
+            break;
+        case TAG(2, FTRI_WIRE_BYTES):
+            ok = take_bytes(&walk, 2, &part) && check_span(check, part);
+            break;
+        case TAG(3, FTRI_WIRE_BYTES):
+            ok = take_text(&walk, 3);
+            break;
+        default:
+            ok = take_other(&walk, tag, 3, 0);
+        }
+    }
+    return ok;
+}
+
+static bool check_resource_spans(struct check *check, struct ftri_view message)
+{
+    struct walk walk = walk_of(check, message);
+    struct ftri_view part;
+    uint32_t tag;
+    bool ok = true;
+    while (ok && walk.next < walk.end) {
+        if (!next_tag(&walk, &tag))
+            return false;
+        switch (tag) {
+        case TAG(1, FTRI_WIRE_BYTES):
+            ok = take_bytes(&walk, 1, &part) && check_origin(check, part, false);
+            break;
+        case TAG(2, FTRI_WIRE_BYTES):
+            ok = take_bytes(&walk, 2, &part) && check_scope_spans(check, part);
+            break;
+        case TAG(3, FTRI_WIRE_BYTES):
+            ok = take_text(&walk, 3);
+            break;
+        default:
+            ok = take_other(&walk, tag, 3, 0);
+        }
+    }
+    return ok;
+}
+
+static bool check_request(struct check *check, struct ftri_view message)
+{
+    struct walk walk = walk_of(check, message);
+    struct ftri_view part;
+    uint32_t tag;
+    bool ok = true;
+    while (ok && walk.next < walk.end) {
+        if (!next_tag(&walk, &tag))
+            return false;
+        if (tag == TAG(1, FTRI_WIRE_BYTES))
+            ok = take_bytes(&walk, 1, &part) && check_resource_spans(check, part);
+        else
+            ok = take_other(&walk, tag, 1, 0);
+    }
+    return ok;
+}
+
+int ftri_otlp_traces_check(struct ftri_view bytes, struct ftri_otlp_counts *ret_counts,
+                           struct ftri_otlp_error *ret_error)
+{
+    struct check check = {0};
+    if (bytes.len && !check_request(&check, bytes)) {
+        ftri_otlp_failure_describe(&check.failure, bytes, ret_error);
+        return -EBADMSG;
+    }
+    *ret_counts = (struct ftri_otlp_counts){.n_spans = check.n_spans};
+    return 0;
+}

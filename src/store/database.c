@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/database.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <string.h>
+
+enum {
+    SCHEMA_VERSION = 1,
+    BUSY_TIMEOUT_MS = 5000,
+    SHRINK_PAGES = 2048, /* at once */
+    FREE_SHARE = 8,      /* an eighth of the file may be free */
+    JOURNAL_BYTES = 64 << 20,
+};
+
+/* migrations[i] takes version i to i + 1. */
+static const char *const migrations[SCHEMA_VERSION] = {
+    "CREATE TABLE blocks ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " n_spans INTEGER NOT NULL, n_traces INTEGER NOT NULL,"
+    " start_min INTEGER NOT NULL, start_max INTEGER NOT NULL, duration_max INTEGER NOT NULL,"
+    " order_max INTEGER NOT NULL, received_max INTEGER NOT NULL, statuses INTEGER NOT NULL,"
+    " size INTEGER NOT NULL, names BLOB NOT NULL, hashes BLOB NOT NULL);"
+    "CREATE TABLE pieces ("
+    " id INTEGER PRIMARY KEY, columns BLOB NOT NULL, bodies BLOB NOT NULL);",
+};
+
+enum statement {
+    STATEMENT_BEGIN,
+    STATEMENT_COMMIT,
+    STATEMENT_ROLLBACK,
+    STATEMENT_INSERT_BLOCK,
+    STATEMENT_INSERT_PIECES,
+    STATEMENT_REMOVE_BLOCK,
+    STATEMENT_REMOVE_PIECES,
+    STATEMENT_LIST,
+    STATEMENT_READ_NAMES,
+    STATEMENT_READ_COLUMNS,
+    STATEMENT_READ_BODIES,
+    N_STATEMENTS
+};
+
+static const char *const statements[N_STATEMENTS] = {
+    [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+    [STATEMENT_COMMIT] = "COMMIT",
+    [STATEMENT_ROLLBACK] = "ROLLBACK",
+    [STATEMENT_INSERT_BLOCK] =
+        "INSERT INTO blocks (n_spans, n_traces, start_min, start_max, duration_max, order_max,"
+        " received_max, statuses, size, names, hashes) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+    [STATEMENT_INSERT_PIECES] = "INSERT INTO pieces (id, columns, bodies) VALUES (?,?,?)",
+    [STATEMENT_REMOVE_BLOCK] = "DELETE FROM blocks WHERE id = ?",
+    [STATEMENT_REMOVE_PIECES] = "DELETE FROM pieces WHERE id = ?",
+    [STATEMENT_LIST] = "SELECT id, n_spans, n_traces, start_min, start_max, duration_max,"
+                       " order_max, received_max, statuses, size, names, hashes FROM blocks"
+                       " ORDER BY id",
+    [STATEMENT_READ_NAMES] = "SELECT names FROM blocks WHERE id = ?",
+    [STATEMENT_READ_COLUMNS] = "SELECT columns FROM pieces WHERE id = ?",
+    [STATEMENT_READ_BODIES] = "SELECT bodies FROM pieces WHERE id = ?",
+};
+
+struct database {
+    sqlite3 *connection;
+    sqlite3_stmt *prepared[N_STATEMENTS];
+};
+
+static int to_errno(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_DONE:
+    case SQLITE_ROW:
+        return 0;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return -EBUSY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return -EBADMSG;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_CANTOPEN:
+        return -EACCES;
+    case SQLITE_TOOBIG:
+        return -EMSGSIZE;
+    default:
+        return -EIO;
+    }
+}
+
+static int execute(struct database *self, const char *sql)
+{
+    return to_errno(sqlite3_exec(self->connection, sql, NULL, NULL, NULL));
+}
+
+/* The one number that a PRAGMA answers. */
+static int read_number(struct database *self, const char *sql, int *ret_number)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(self->connection, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    if (code == SQLITE_ROW)
+        *ret_number = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return to_errno(code);
+}
+
+static int migrate_one(struct database *self, int version)
+{
+    char set_version[64];
+    sqlite3_snprintf(sizeof set_version, set_version, "PRAGMA user_version = %d", version + 1);
+    int r = execute(self, "BEGIN IMMEDIATE");
+    if (r == 0)
+        r = execute(self, migrations[version]);
+    if (r == 0)
+        r = execute(self, set_version);
+    if (r == 0)
+        r = execute(self, "COMMIT");
+    if (r < 0)
+        (void)execute(self, "ROLLBACK");
+    return r;
+}
+
+static int migrate(struct database *self, const char *path, struct ftri_error *error)
+{
+    int version = 0;
+    int r = read_number(self, "PRAGMA user_version", &version);
+    if (r == 0 && version > SCHEMA_VERSION)
+        return ftri_error_set(error, -EPROTO,
+                              "%.300s has schema version %d; this program knows up to %d: use a "
+                              "newer one, or another directory",
+                              path, version, SCHEMA_VERSION);
+    for (; r == 0 && version < SCHEMA_VERSION; version++)
+        r = migrate_one(self, version);
+    if (r == -EBADMSG)
+        return ftri_error_set(error, r,
+                              "%.300s is not a database, or is damaged; move it away to start "
+                              "with an empty store",
+                              path);
+    return r < 0 ? ftri_error_set(error, r, "preparing %.300s: %s", path,
+                                  sqlite3_errmsg(self->connection))
+                 : 0;
+}
+
+static int prepare(struct database *self)
+{
+    for (size_t i = 0; i < N_STATEMENTS; i++) {
+        const int code = sqlite3_prepare_v3(self->connection, statements[i], -1,
+                                            SQLITE_PREPARE_PERSISTENT, &self->prepared[i], NULL);
+        if (code != SQLITE_OK)
+            return to_errno(code);
+    }
+    return 0;
+}
+
+/* A failure shows when the schema is read. auto_vacuum counts only before the first table. */
+static void configure(struct database *self)
+{
+    char journal_limit[64];
+    sqlite3_snprintf(sizeof journal_limit, journal_limit, "PRAGMA journal_size_limit = %d",
+                     JOURNAL_BYTES);
+    (void)execute(self, "PRAGMA auto_vacuum = INCREMENTAL");
+    (void)execute(self, "PRAGMA journal_mode = WAL");
+    (void)execute(self, "PRAGMA synchronous = FULL");
+    (void)execute(self, journal_limit);
+}
+
+static int open_connection(struct database *self, const char *path, struct ftri_error *error)
+{
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    int code = sqlite3_open_v2(path, &self->connection, flags, NULL);
+    if (code != SQLITE_OK)
+        return ftri_error_set(error, to_errno(code), "opening %.300s: %s", path,
+                              self->connection ? sqlite3_errmsg(self->connection)
+                                               : "memory is short");
+    sqlite3_busy_timeout(self->connection, BUSY_TIMEOUT_MS);
+    if (sqlite3_db_readonly(self->connection, "main"))
+        return ftri_error_set(error, -EACCES, "opening %.300s: the file cannot be written", path);
+    configure(self);
+    int r = migrate(self, path, error);
+    if (r < 0)
+        return r;
+    r = prepare(self);
+    return r < 0 ? ftri_error_set(error, r, "%.300s holds other tables than expected: %s", path,
+                                  sqlite3_errmsg(self->connection))
+                 : 0;
+}
+
+int database_open(const char *path, struct database **ret_database, struct ftri_error *error)
+{
+    struct database *self = ftri_zalloc(sizeof *self);
+    if (!self)
+        return ftri_error_errno(error, -ENOMEM, "opening %.300s", path);
+    const int r = open_connection(self, path, error);
+    if (r < 0) {
+        database_close(self);
+        return r;
+    }
+    *ret_database = self;
+    return 0;
+}
+
+void database_close(struct database *self)
+{
+    if (!self)
+        return;
+    for (size_t i = 0; i < N_STATEMENTS; i++)
+        sqlite3_finalize(self->prepared[i]);
+    sqlite3_close(self->connection);
+    ftri_free(self);
+}
+
+/* One step of a statement that answers nothing. */
+static int step(sqlite3_stmt *statement)
+{
+    const int code = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return to_errno(code);
+}
+
+int database_begin(struct database *self)
+{
+    return step(self->prepared[STATEMENT_BEGIN]);
+}
+
+int database_commit(struct database *self)
+{
+    return step(self->prepared[STATEMENT_COMMIT]);
+}
+
+void database_rollback(struct database *self)
+{
+    if (!sqlite3_get_autocommit(self->connection))
+        (void)step(self->prepared[STATEMENT_ROLLBACK]);
+}
+
+static void bind_blob(sqlite3_stmt *statement, int column, const struct ftri_bytes *bytes)
+{
+    sqlite3_bind_blob64(statement, column, bytes->len ? (const void *)bytes->data : "", bytes->len,
+                        SQLITE_STATIC);
+}
+
+static int insert_summary(struct database *self, const struct block *block,
+                          const struct block_entry *entry)
+{
+    sqlite3_stmt *statement = self->prepared[STATEMENT_INSERT_BLOCK];
+    const struct block_summary *summary = &block->summary;
+    const uint64_t values[] = {
+        summary->n_spans,         summary->n_traces,
+        summary->start_min_ns,    summary->start_max_ns,
+        summary->duration_max_ns, summary->order_max,
+        entry->received_max_ns,   (uint64_t)(summary->has_error | summary->has_ok << 1),
+        entry->n_bytes,
+    };
+    int column = 1;
+    for (size_t i = 0; i < FTRI_COUNT(values); i++)
+        sqlite3_bind_int64(statement, column++, (sqlite3_int64)values[i]);
+    bind_blob(statement, column++, &block->packed[BLOCK_NAMES]);
+    bind_blob(statement, column, &block->packed[BLOCK_HASHES]);
+    return step(statement);
+}
+
+int database_insert(struct database *self, const struct block *block, uint64_t received_max_ns,
+                    struct block_entry *ret_entry)
+{
+    struct block_entry entry = {.summary = block->summary, .received_max_ns = received_max_ns};
+    for (size_t i = 0; i < N_BLOCK_PIECES; i++)
+        entry.n_bytes += block->packed[i].len;
+    int r = insert_summary(self, block, &entry);
+    if (r < 0)
+        return r;
+    entry.id = sqlite3_last_insert_rowid(self->connection);
+    sqlite3_stmt *statement = self->prepared[STATEMENT_INSERT_PIECES];
+    sqlite3_bind_int64(statement, 1, entry.id);
+    bind_blob(statement, 2, &block->packed[BLOCK_COLUMNS]);
+    bind_blob(statement, 3, &block->packed[BLOCK_BODIES]);
+    r = step(statement);
+    if (r == 0)
+        *ret_entry = entry;
+    return r;
+}
+
+static int remove_row(sqlite3_stmt *statement, int64_t id)
+{
+    sqlite3_bind_int64(statement, 1, id);
+    return step(statement);
+}
+
+int database_remove(struct database *self, int64_t id)
+{
+    const int r = remove_row(self->prepared[STATEMENT_REMOVE_BLOCK], id);
+    return r < 0 ? r : remove_row(self->prepared[STATEMENT_REMOVE_PIECES], id);
+}
+
+int database_shrink(struct database *self)
+{
+    char sql[64];
+    int n_free = 0, n_pages = 0;
+    int r = read_number(self, "PRAGMA freelist_count", &n_free);
+    if (r == 0)
+        r = read_number(self, "PRAGMA page_count", &n_pages);
+    if (r < 0 || n_free <= n_pages / FREE_SHARE)
+        return r;
+    sqlite3_snprintf(sizeof sql, sql, "PRAGMA incremental_vacuum(%d)",
+                     n_free < SHRINK_PAGES ? n_free : SHRINK_PAGES);
+    return execute(self, sql);
+}
+
+/* Borrowed until the statement's next step. False: memory is short, or the page is damaged. */
+static bool read_blob(sqlite3_stmt *statement, int column, struct ftri_view *ret_blob)
+{
+    const void *data = sqlite3_column_blob(statement, column);
+    *ret_blob = ftri_view_of(data, data ? (size_t)sqlite3_column_bytes(statement, column) : 0);
+    return data || sqlite3_column_bytes(statement, column) == 0;
+}
+
+static void read_entry(sqlite3_stmt *statement, struct block_entry *ret_entry)
+{
+    uint64_t values[10];
+    for (int i = 0; i < 10; i++)
+        values[i] = (uint64_t)sqlite3_column_int64(statement, i);
+    *ret_entry = (struct block_entry){
+        .id = (int64_t)values[0],
+        .summary = {.n_spans = values[1],
+                    .n_traces = values[2],
+                    .start_min_ns = values[3],
+                    .start_max_ns = values[4],
+                    .duration_max_ns = values[5],
+                    .order_max = values[6],
+                    .has_error = (values[8] & 1) != 0,
+                    .has_ok = (values[8] & 2) != 0},
+        .received_max_ns = values[7],
+        .n_bytes = values[9],
+    };
+}
+
+static int report_row(struct database *self, database_each *each, void *argument)
+{
+    sqlite3_stmt *statement = self->prepared[STATEMENT_LIST];
+    struct block_entry entry;
+    struct ftri_view names, hashes;
+    read_entry(statement, &entry);
+    if (!read_blob(statement, 10, &names) || !read_blob(statement, 11, &hashes))
+        return to_errno(sqlite3_errcode(self->connection));
+    return each(argument, &entry, names, hashes);
+}
+
+int database_list(struct database *self, database_each *each, void *argument)
+{
+    sqlite3_stmt *statement = self->prepared[STATEMENT_LIST];
+    int code, r = 0;
+    while (r == 0 && (code = sqlite3_step(statement)) != SQLITE_DONE)
+        r = code == SQLITE_ROW ? report_row(self, each, argument) : to_errno(code);
+    sqlite3_reset(statement);
+    return r;
+}
+
+int database_read(struct database *self, int64_t id, enum block_piece piece, struct ftri_bytes *out)
+{
+    static const enum statement readers[N_BLOCK_PIECES] = {
+        [BLOCK_NAMES] = STATEMENT_READ_NAMES,
+        [BLOCK_COLUMNS] = STATEMENT_READ_COLUMNS,
+        [BLOCK_BODIES] = STATEMENT_READ_BODIES,
+    };
+    assert(piece != BLOCK_HASHES);
+    sqlite3_stmt *statement = self->prepared[readers[piece]];
+    sqlite3_bind_int64(statement, 1, id);
+    const int code = sqlite3_step(statement);
+    int r = code == SQLITE_DONE ? -ENOENT : to_errno(code);
+    struct ftri_view blob;
+    if (r == 0 && !read_blob(statement, 0, &blob))
+        r = to_errno(sqlite3_errcode(self->connection));
+    else if (r == 0)
+        r = ftri_bytes_append(out, blob.data, blob.len);
+    sqlite3_reset(statement);
+    return r;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The SQLite file: the only module that includes sqlite3.h.
+ *
+ *   blocks  id, n_spans, n_traces, start_min, start_max, duration_max, order_max, received_max,
+ *           statuses (1: has error, 2: has ok), size, names, hashes
+ *   pieces  id of the block, columns, bodies       (apart, so that listing blocks skips them)
+ *
+ * user_version is the schema's version; migrations are run one by one in one transaction each.
+ * A connection belongs to one thread at a time. WAL journal, synchronous=FULL: a committed block is
+ * on disk. All return 0 or a negated errno: -ENOSPC, -EIO, -EBUSY, -ENOMEM, -EBADMSG (corrupt). */
+#pragma once
+
+#include "store/block.h"
+
+struct database;
+
+/* What of a block is known without unpacking it. */
+struct block_entry {
+    int64_t id;
+    struct block_summary summary;
+    uint64_t received_max_ns;
+    uint64_t n_bytes; /* all pieces together */
+};
+
+int database_open(const char *path, struct database **ret_database,
+                  struct ftri_error *error) FTRI_MUST_CHECK;
+void database_close(struct database *self);
+
+int database_begin(struct database *self) FTRI_MUST_CHECK;
+int database_commit(struct database *self) FTRI_MUST_CHECK;
+void database_rollback(struct database *self);
+/* Inside a transaction. */
+int database_insert(struct database *self, const struct block *block, uint64_t received_max_ns,
+                    struct block_entry *ret_entry) FTRI_MUST_CHECK;
+int database_remove(struct database *self, int64_t id) FTRI_MUST_CHECK;
+/* Gives room of removed blocks back to the file system when it is much, a bounded piece of it; the
+ * rest is used by the next blocks. */
+int database_shrink(struct database *self) FTRI_MUST_CHECK;
+
+/* Calls back for every block by id, with two packed pieces, borrowed; stops at the first result
+ * below 0. */
+typedef int database_each(void *argument, const struct block_entry *entry, struct ftri_view names,
+                          struct ftri_view hashes);
+int database_list(struct database *self, database_each *each, void *argument) FTRI_MUST_CHECK;
+/* A packed piece (but the hashes) of one block, appended. -ENOENT: the block is gone. */
+int database_read(struct database *self, int64_t id, enum block_piece piece,
+                  struct ftri_bytes *out) FTRI_MUST_CHECK;

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/result.h"
+
+#include "base/mem.h"
+#include "base/payload.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct kept {
+    struct kept *next;
+    struct ftri_payload *payload;
+    struct ftri_bytes bytes;
+};
+
+struct result_owner {
+    struct kept *kept;
+};
+
+static void owner_free(struct result_owner *self)
+{
+    while (self && self->kept) {
+        struct kept *kept = self->kept;
+        self->kept = kept->next;
+        ftri_payload_unref(kept->payload);
+        ftri_bytes_deinit(&kept->bytes);
+        ftri_free(kept);
+    }
+    ftri_free(self);
+}
+
+void store_result_deinit(struct store_result *self)
+{
+    ftri_free(self->spans);
+    owner_free(self->owner);
+    *self = (struct store_result){0};
+}
+
+int result_builder_init(struct result_builder *self)
+{
+    *self = (struct result_builder){.owner = ftri_zalloc(sizeof *self->owner)};
+    return self->owner ? 0 : -ENOMEM;
+}
+
+void result_builder_deinit(struct result_builder *self)
+{
+    ftri_free(self->items);
+    owner_free(self->owner);
+    *self = (struct result_builder){0};
+}
+
+int result_add(struct result_builder *self, const struct found_span *span)
+{
+    if (self->n_items == self->capacity) {
+        const size_t capacity = self->capacity ? self->capacity * 2 : 16;
+        struct found_span *grown = ftri_realloc(self->items, capacity * sizeof *grown);
+        if (!grown)
+            return -ENOMEM;
+        self->items = grown;
+        self->capacity = capacity;
+    }
+    self->items[self->n_items++] = *span;
+    return 0;
+}
+
+static struct kept *keep(struct result_builder *self)
+{
+    struct kept *kept = ftri_zalloc(sizeof *kept);
+    if (kept) {
+        kept->next = self->owner->kept;
+        self->owner->kept = kept;
+    }
+    return kept;
+}
+
+int result_keep_payload(struct result_builder *self, struct ftri_payload *payload)
+{
+    if (self->owner->kept && self->owner->kept->payload == payload)
+        return 0;
+    struct kept *kept = keep(self);
+    if (!kept)
+        return -ENOMEM;
+    kept->payload = ftri_payload_ref(payload);
+    return 0;
+}
+
+int result_keep_bytes(struct result_builder *self, struct ftri_bytes *bytes)
+{
+    struct kept *kept = keep(self);
+    if (!kept)
+        return -ENOMEM;
+    kept->bytes = *bytes;
+    *bytes = (struct ftri_bytes){.limit = bytes->limit};
+    return 0;
+}
+
+/* By identity; within one, the version that wins comes first. */
+static int compare_versions(const void *left, const void *right)
+{
+    const struct found_span *a = left, *b = right;
+    int order = memcmp(a->span.trace_id, b->span.trace_id, 16);
+    if (order == 0)
+        order = memcmp(a->span.span_id, b->span.span_id, 8);
+    if (order != 0)
+        return order;
+    const bool is_a_finished = a->span.end_time_ns != 0;
+    const bool is_b_finished = b->span.end_time_ns != 0;
+    if (is_a_finished != is_b_finished)
+        return is_a_finished ? -1 : 1;
+    if (a->received_ns != b->received_ns)
+        return a->received_ns > b->received_ns ? -1 : 1;
+    if (a->order != b->order)
+        return a->order > b->order ? -1 : 1;
+    return a->row == b->row ? 0 : a->row > b->row ? -1 : 1;
+}
+
+size_t result_deduplicate(struct found_span *items, size_t n)
+{
+    if (n == 0)
+        return 0;
+    qsort(items, n, sizeof *items, compare_versions);
+    size_t n_left = 1;
+    for (size_t i = 1; i < n; i++) {
+        const struct ftri_otlp_span *last = &items[n_left - 1].span;
+        if (memcmp(items[i].span.span_id, last->span_id, 8) != 0 ||
+            memcmp(items[i].span.trace_id, last->trace_id, 16) != 0)
+            items[n_left++] = items[i];
+    }
+    return n_left;
+}
+
+static int compare_starts(const void *left, const void *right)
+{
+    const struct found_span *a = left, *b = right;
+    if (a->span.start_time_ns != b->span.start_time_ns)
+        return a->span.start_time_ns < b->span.start_time_ns ? -1 : 1;
+    return memcmp(a->span.span_id, b->span.span_id, 8);
+}
+
+int result_finish(struct result_builder *self, size_t limit, struct store_result *ret_result)
+{
+    size_t n = result_deduplicate(self->items, self->n_items);
+    if (n)
+        qsort(self->items, n, sizeof *self->items, compare_starts);
+    const bool is_truncated = n > limit;
+    n = ftri_size_min(n, limit);
+    struct ftri_otlp_span *spans = ftri_alloc_array(n, sizeof *spans);
+    if (!spans) {
+        result_builder_deinit(self);
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < n; i++)
+        spans[i] = self->items[i].span;
+    *ret_result = (struct store_result){spans, n, is_truncated, self->owner};
+    self->owner = NULL;
+    result_builder_deinit(self);
+    return 0;
+}
+
+bool result_find_match(struct result_builder *self, uint64_t *ret_start_ns)
+{
+    bool is_found = false;
+    self->n_items = result_deduplicate(self->items, self->n_items);
+    for (size_t i = 0; i < self->n_items; i++) {
+        const struct found_span *found = &self->items[i];
+        if (!found->is_match || (is_found && found->span.start_time_ns <= *ret_start_ns))
+            continue;
+        *ret_start_ns = found->span.start_time_ns;
+        is_found = true;
+    }
+    return is_found;
+}

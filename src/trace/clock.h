@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The clock of spans: stamps that cost one cycle-counter read, turned into Unix time later.
+ *
+ * A stamp means something only together with the version it was taken under. A version names one
+ * calibration (counter value, wall time, nanoseconds per tick); both stamps of a span are taken
+ * under the version valid at its start, so a correction in between never changes a duration.
+ * Without an invariant cycle counter stamps are CLOCK_MONOTONIC; under base/time's fake clock they
+ * are the fake wall time. Stamps: any thread. Calibration: one thread at a time. */
+#pragma once
+
+#include "base/check.h"
+
+#include <stdatomic.h>
+
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
+enum { FTRI_CLOCK_CALIBRATIONS = 4096 };
+#define FTRI_CLOCK_SYSTEM UINT32_C(0x40000000) /* stamps are CLOCK_MONOTONIC */
+#define FTRI_CLOCK_FAKE UINT32_C(0x80000000)   /* stamps are base/time's wall clock */
+
+/* All that a start has to know: in the low half the version, in the high half the number of the
+ * session that records (0: none). */
+extern _Atomic uint64_t ftri_clock_word;
+
+static inline uint64_t ftri_clock_word_now(void)
+{
+    return atomic_load_explicit(&ftri_clock_word, memory_order_relaxed);
+}
+
+static inline uint32_t ftri_clock_version(void)
+{
+    return (uint32_t)ftri_clock_word_now();
+}
+
+void ftri_clock_set_session(uint32_t session);
+
+uint64_t ftri_clock_stamp_slow(uint32_t version);
+
+static inline uint64_t ftri_clock_stamp(uint32_t version)
+{
+#if defined(__x86_64__)
+    if (FTRI_LIKELY(version < FTRI_CLOCK_SYSTEM))
+        return __rdtsc();
+#endif
+    return ftri_clock_stamp_slow(version);
+}
+
+/* Unix time in ns. After FTRI_CLOCK_CALIBRATIONS later versions an old one gives the time by a
+ * newer calibration: off by microseconds, never wild. */
+uint64_t ftri_clock_wall_ns(uint32_t version, uint64_t stamp);
+
+/* CLOCK_MONOTONIC, never faked: for deadlines and the worker's own waiting. */
+uint64_t ftri_clock_monotonic_ns(void);
+/* The first calibration (takes about a millisecond once per process); later calls only resume. */
+void ftri_clock_start(void);
+/* Compares with the system's clocks and publishes a new version when they disagree by more than
+ * 2 microseconds. Cheap; call it about once a second. */
+void ftri_clock_check(void);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trace/current.h"
+
+#include "base/mem.h"
+#include "trace/span.h"
+#include "trace/thread.h"
+
+#include <pthread.h>
+
+enum { FRAMES_PER_CHUNK = 32 };
+
+struct chunk {
+    struct chunk *previous;
+    struct chunk *next;
+    struct ftri_frame frames[FRAMES_PER_CHUNK];
+};
+
+/* Below the first attachment; never written. */
+static struct ftri_frame lowest;
+
+_Thread_local struct ftri_frame *ftri_frame_current = &lowest;
+
+static _Thread_local struct chunk *chunk; /* that of the current frame, or the first one */
+static _Thread_local uint32_t n_frames;   /* all attachments */
+static _Thread_local uint64_t last_id;
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key;
+static bool has_key;
+
+/* value: the thread's first chunk. */
+static void free_chunks(void *value)
+{
+    while (n_frames > 0)
+        ftr_detach((ftr_attachment){ftri_frame_current->id});
+    for (struct chunk *at = value; at;) {
+        struct chunk *next = at->next;
+        ftri_free(at);
+        at = next;
+    }
+    chunk = NULL;
+}
+
+static void make_key(void)
+{
+    has_key = pthread_key_create(&key, free_chunks) == 0;
+}
+
+static struct chunk *new_chunk(struct chunk *previous)
+{
+    pthread_once(&once, make_key);
+    struct chunk *made = has_key ? ftri_zalloc(sizeof *made) : NULL;
+    if (!made)
+        return NULL;
+    if (!previous && pthread_setspecific(key, made) != 0) {
+        ftri_free(made);
+        return NULL;
+    }
+    made->previous = previous;
+    if (previous)
+        previous->next = made;
+    return made;
+}
+
+/* The chunk of frame number n (from 0), made if it is not there. */
+static struct chunk *chunk_for_next(void)
+{
+    if (!chunk)
+        return new_chunk(NULL);
+    if (n_frames == 0 || n_frames % FRAMES_PER_CHUNK != 0)
+        return chunk;
+    return chunk->next ? chunk->next : new_chunk(chunk);
+}
+
+ftr_attachment ftr_attach(const ftr_context *context)
+{
+    struct chunk *room = chunk_for_next();
+    if (!room)
+        return (ftr_attachment){0};
+    chunk = room;
+    struct ftri_frame *frame = &room->frames[n_frames++ % FRAMES_PER_CHUNK];
+    frame->context = ftr_context_copy(context);
+    frame->unsampled = (ftr_span){0, 0};
+    frame->session = 0;
+    frame->is_plain = ftri_context_is_plain(context);
+    frame->id = ++last_id;
+    ftri_frame_current = frame;
+    return (ftr_attachment){frame->id};
+}
+
+static struct ftri_frame *frame_below(void)
+{
+    if (n_frames == 0)
+        return &lowest;
+    const uint32_t i = (n_frames - 1) % FRAMES_PER_CHUNK;
+    if (i == FRAMES_PER_CHUNK - 1)
+        chunk = chunk->previous;
+    return &chunk->frames[i];
+}
+
+void ftr_detach(ftr_attachment attachment)
+{
+    struct ftri_frame *frame = ftri_frame_current;
+    if (attachment.id == 0 || attachment.id != frame->id) {
+        ftri_count_stale();
+        return;
+    }
+    if (frame->unsampled.handle)
+        ftri_span_release_unsampled(frame->unsampled);
+    ftr_context_release(&frame->context);
+    n_frames--;
+    ftri_frame_current = frame_below();
+}
+
+ftr_context ftr_context_current(void)
+{
+    return ftr_context_copy(&ftri_frame_current->context);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A thread's journal: a ring of finished records, one writer (the thread), one reader (the worker).
+ * A record is contiguous: what does not fit before the ring's end starts at its beginning, and a
+ * padding record fills the gap. Positions count bytes since the session's start. */
+#pragma once
+
+#include "trace/thread.h"
+
+/* The place of the next record; the head has to be this one. */
+static inline uint8_t *ftri_journal_at(const struct ftri_thread *self, uint64_t head)
+{
+    return (uint8_t *)(self->journal_place + head);
+}
+
+/* Makes room by a look at the tail, where the ring ends and where 64 KiB are full; NULL: full. */
+uint8_t *ftri_journal_reserve_slow(struct ftri_thread *self, size_t size);
+
+/* Asks for the lines that a record some spans later goes to: the worker's core still has them from
+ * the ring's last lap. */
+static inline void ftri_journal_prefetch(const uint8_t *to)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw 1024(%0)\n\tprefetchw 1088(%0)" : : "r"(to));
+#else
+    __builtin_prefetch((const void *)((uintptr_t)to + 1024), 1);
+#endif
+}
+
+/* size: a multiple of 16, at most a quarter of the ring. NULL: full. */
+static inline uint8_t *ftri_journal_reserve(struct ftri_thread *self, size_t size)
+{
+    const uint64_t head = atomic_load_explicit(&self->journal_head, memory_order_relaxed);
+    if (FTRI_UNLIKELY(head + size > self->journal_limit))
+        return ftri_journal_reserve_slow(self, size);
+    return ftri_journal_at(self, head);
+}
+
+/* Hands the reserved record to the worker. True: 64 KiB are full, a parked worker should know. */
+static inline bool ftri_journal_commit(struct ftri_thread *self, size_t size)
+{
+    const uint64_t head = atomic_load_explicit(&self->journal_head, memory_order_relaxed);
+    atomic_store_explicit(&self->journal_head, head + size, memory_order_release);
+    return ((head ^ (head + size)) >> FTRI_WAKE_SHIFT) != 0;
+}
+
+/* The worker: the oldest record that is not read yet, padding skipped; NULL: none before
+ * `head`, a value of journal_head. */
+const struct ftri_record *ftri_journal_peek(struct ftri_thread *self, uint64_t head);
+/* Done with it: the room is free again. */
+void ftri_journal_consume(struct ftri_thread *self, const struct ftri_record *record);

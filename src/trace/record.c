@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading: a record into ftr_span_data. Records come from this process alone (stream.c writes
+ * them), so their lengths are trusted. */
+#include "trace/record.h"
+
+#include "trace/clock.h"
+
+#include <string.h>
+
+/* Hands out working memory in order; its room was computed beforehand. */
+struct reader {
+    const struct ftri_record *record;
+    uint8_t *scratch;
+};
+
+static void *take(struct reader *self, size_t n, size_t size)
+{
+    void *room = self->scratch;
+    self->scratch += n * size;
+    return room;
+}
+
+static uint32_t read_u32(const uint8_t *bytes)
+{
+    uint32_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+static ftr_value read_value(struct reader *self, ftr_value_type type, const uint8_t *bytes,
+                            size_t len);
+
+static size_t read_map(struct reader *self, const uint8_t *bytes, size_t len,
+                       ftr_attribute **ret_items)
+{
+    size_t n = 0;
+    for (size_t at = 0; at < len; n++)
+        at += 9 + read_u32(bytes + at) + read_u32(bytes + at + 5);
+    ftr_attribute *items = take(self, n, sizeof *items);
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t key_len = read_u32(bytes);
+        const uint32_t value_len = read_u32(bytes + 5);
+        const uint8_t *key = bytes + 9;
+        items[i].key = (ftr_str){(const char *)key, key_len};
+        items[i].value = read_value(self, bytes[4], key + key_len, value_len);
+        bytes = key + key_len + value_len;
+    }
+    *ret_items = items;
+    return n;
+}
+
+static ftr_value read_array(struct reader *self, const uint8_t *bytes, size_t len)
+{
+    size_t n = 0;
+    for (size_t at = 0; at < len; n++)
+        at += 5 + read_u32(bytes + at + 1);
+    ftr_value *items = take(self, n, sizeof *items);
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t value_len = read_u32(bytes + 1);
+        items[i] = read_value(self, bytes[0], bytes + 5, value_len);
+        bytes += 5 + value_len;
+    }
+    return ftr_value_array(items, n);
+}
+
+static ftr_value read_value(struct reader *self, ftr_value_type type, const uint8_t *bytes,
+                            size_t len)
+{
+    ftr_value value = {.type = type};
+    ftr_attribute *items;
+    size_t n_items;
+    switch (type) {
+    case FTR_VALUE_STR:
+    case FTR_VALUE_BYTES:
+        value.as.str = (ftr_str){(const char *)bytes, len};
+        break;
+    case FTR_VALUE_BOOL:
+        value.as.boolean = bytes[0] != 0;
+        break;
+    case FTR_VALUE_I64:
+        memcpy(&value.as.i64, bytes, sizeof value.as.i64);
+        break;
+    case FTR_VALUE_F64:
+        memcpy(&value.as.f64, bytes, sizeof value.as.f64);
+        break;
+    case FTR_VALUE_ARRAY:
+        return read_array(self, bytes, len);
+    case FTR_VALUE_MAP:
+        n_items = read_map(self, bytes, len, &items);
+        return ftr_value_map(items, n_items);
+    case FTR_VALUE_EMPTY:
+        break;
+    }
+    return value;
+}
+
+static bool same_key(ftr_str a, ftr_str b)
+{
+    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+/* One bit of 64: a key whose bit is new cannot have been there. */
+static uint64_t key_bit(ftr_str key)
+{
+    const uint8_t first = key.len ? (uint8_t)key.data[0] : 0;
+    const uint8_t last = key.len ? (uint8_t)key.data[key.len - 1] : 0;
+    return UINT64_C(1) << ((key.len * 5 + first * 3 + last) & 63);
+}
+
+/* Adds or replaces; *n grows when the key is new. */
+static void put_attribute(ftr_attribute *attributes, size_t *n, uint64_t *seen,
+                          const ftr_attribute *added)
+{
+    const uint64_t bit = key_bit(added->key);
+    if (*seen & bit)
+        for (size_t i = 0; i < *n; i++)
+            if (same_key(attributes[i].key, added->key)) {
+                attributes[i].value = added->value;
+                return;
+            }
+    *seen |= bit;
+    attributes[(*n)++] = *added;
+}
+
+static uint64_t wall_ns(const struct ftri_record *record, uint64_t time, uint8_t is_wall_bit)
+{
+    return record->bits & is_wall_bit ? time : ftri_clock_wall_ns(record->clock, time);
+}
+
+static void read_event(struct reader *self, const struct ftri_entry *entry, const uint8_t *payload,
+                       ftr_event_data *ret_event)
+{
+    struct ftri_event_head head;
+    const uint8_t *value = payload + entry->key_len;
+    memcpy(&head, value, sizeof head);
+    ftr_attribute *items;
+    const size_t n = read_map(self, value + sizeof head, entry->value_len - sizeof head, &items);
+    *ret_event = (ftr_event_data){
+        .time_ns = ftri_clock_wall_ns(self->record->clock, head.time),
+        .name = {(const char *)payload, entry->key_len},
+        .attributes = items,
+        .n_attributes = n,
+        .n_dropped_attributes = head.n_dropped,
+    };
+}
+
+static void read_link(struct reader *self, const struct ftri_entry *entry, const uint8_t *payload,
+                      ftr_link_data *ret_link)
+{
+    struct ftri_link_head head;
+    const uint8_t *value = payload + entry->key_len;
+    memcpy(&head, value, sizeof head);
+    ftr_attribute *items;
+    const size_t n = read_map(self, value + sizeof head, entry->value_len - sizeof head, &items);
+    *ret_link = (ftr_link_data){
+        .context = head.context,
+        .tracestate = {(const char *)payload, entry->key_len},
+        .attributes = items,
+        .n_attributes = n,
+        .n_dropped_attributes = head.n_dropped,
+    };
+}
+
+/* What the entries are collected into; the public struct has them const. */
+struct lists {
+    ftr_attribute *attributes;
+    ftr_event_data *events;
+    ftr_link_data *links;
+    uint64_t seen;
+};
+
+static void read_entry(struct reader *self, const struct ftri_entry *entry, struct lists *lists,
+                       ftr_span_data *span)
+{
+    const uint8_t *payload = (const uint8_t *)(entry + 1);
+    const ftr_str text = {(const char *)payload + entry->key_len, entry->value_len};
+    ftr_attribute attribute;
+    switch ((enum ftri_entry_type)entry->type) {
+    case FTRI_ENTRY_ATTRIBUTE:
+        attribute.key = (ftr_str){(const char *)payload, entry->key_len};
+        attribute.value = read_value(self, entry->value_type, (const uint8_t *)text.data, text.len);
+        put_attribute(lists->attributes, &span->n_attributes, &lists->seen, &attribute);
+        break;
+    case FTRI_ENTRY_EVENT:
+        read_event(self, entry, payload, &lists->events[span->n_events++]);
+        break;
+    case FTRI_ENTRY_LINK:
+        read_link(self, entry, payload, &lists->links[span->n_links++]);
+        break;
+    case FTRI_ENTRY_NAME:
+        span->name = text;
+        break;
+    case FTRI_ENTRY_STATUS:
+        span->status_description = text;
+        break;
+    case FTRI_ENTRY_TRACESTATE:
+        span->tracestate = text;
+        break;
+    }
+}
+
+static void read_head(const struct ftri_record *self, ftr_span_data *ret_span)
+{
+    *ret_span = (ftr_span_data){
+        .size = sizeof *ret_span,
+        .context = {self->trace_id, self->span_id, self->trace_flags, false, {0}},
+        .parent_span_id = self->parent_id,
+        .parent_is_remote = (self->bits & FTRI_RECORD_PARENT_IS_REMOTE) != 0,
+        .tracestate = {"", 0},
+        .name = {(const char *)ftri_record_stream(self), self->name_len},
+        .kind = self->kind,
+        .start_time_ns = wall_ns(self, self->start, FTRI_RECORD_START_IS_WALL),
+        .end_time_ns = wall_ns(self, self->end, FTRI_RECORD_END_IS_WALL),
+        .n_dropped_attributes = self->n_dropped_attributes,
+        .n_dropped_events = self->n_dropped_events,
+        .n_dropped_links = self->n_dropped_links,
+        .status = self->status,
+        .status_description = {"", 0},
+    };
+    if (ret_span->end_time_ns < ret_span->start_time_ns)
+        ret_span->end_time_ns = ret_span->start_time_ns;
+    if (self->block)
+        ret_span->tracestate = (ftr_str){self->block->tracestate, self->block->tracestate_len};
+}
+
+size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_data *ret_span)
+{
+    struct reader reader = {self, scratch};
+    read_head(self, ret_span);
+    struct lists lists = {
+        .attributes = take(&reader, self->n_attributes, sizeof *lists.attributes),
+        .events = take(&reader, self->n_events, sizeof *lists.events),
+        .links = take(&reader, self->n_links, sizeof *lists.links),
+    };
+    const uint8_t *stream = ftri_record_stream(self);
+    for (size_t at = ftri_pad16(self->name_len); at < self->stream_len;) {
+        const struct ftri_entry *entry = (const struct ftri_entry *)(const void *)(stream + at);
+        if (!entry->is_dead)
+            read_entry(&reader, entry, &lists, ret_span);
+        at += entry->size;
+    }
+    ret_span->attributes = lists.attributes;
+    ret_span->events = lists.events;
+    ret_span->links = lists.links;
+    return (size_t)(reader.scratch - (uint8_t *)scratch);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A span as it is being recorded and as it travels to the exporters: a fixed head and a stream of
+ * entries (appended only; an entry that was replaced is marked dead).
+ *
+ *     head (96 bytes) | name, padded to 16 | entry | entry | ...
+ *     entry: struct ftri_entry | key | value, together padded to 8
+ *
+ * While the span is open the head and the first part of the stream lie in its slot, the rest in
+ * pages; in a journal and in an exporter's queue everything is contiguous, padded to 16.
+ * Values inside entries (see stream.c): scalars 8 bytes, strings and bytes as they are,
+ * arrays as { u8 type, u32 len, value }*, maps as { u32 key_len, u8 type, u32 len, key, value }*.
+ */
+#pragma once
+
+#include "context/block.h"
+
+#include <flowtrace/exporter.h>
+
+enum ftri_record_bit {
+    FTRI_RECORD_PARENT_IS_REMOTE = 1, /* the value of `is_remote`, see origin_of() in span.c */
+    FTRI_RECORD_START_IS_WALL = 2,
+    FTRI_RECORD_END_IS_WALL = 4,
+    FTRI_RECORD_PAD = 8 /* no span: fills the ring up to its end */
+};
+
+struct ftri_record {
+    uint32_t size;       /* head, stream and padding; while open see SHORT in span.c */
+    uint32_t stream_len; /* bytes */
+    uint8_t kind;        /* from here to clock: one word, see begin() in span.c */
+    uint8_t status;
+    uint8_t trace_flags;
+    uint8_t bits; /* enum ftri_record_bit */
+    uint32_t clock;
+    ftr_trace_id trace_id;
+    ftr_span_id span_id;
+    ftr_span_id parent_id;
+    uint64_t start; /* stamp, or Unix ns when the bit says so */
+    uint64_t end;
+    struct ftr_context_block *block; /* owned reference; NULL in a queue */
+    uint16_t name_len;
+    uint16_t n_attributes; /* entries, the dead ones included */
+    uint16_t n_events;
+    uint16_t n_links;
+    uint32_t n_dropped_attributes;
+    uint32_t n_dropped_events;
+    uint32_t n_dropped_links;
+    uint32_t reserved;
+};
+
+enum ftri_entry_type {
+    FTRI_ENTRY_ATTRIBUTE = 1,
+    FTRI_ENTRY_EVENT = 2,      /* key: name; value: struct ftri_event_head, map */
+    FTRI_ENTRY_LINK = 3,       /* key: tracestate; value: struct ftri_link_head, map */
+    FTRI_ENTRY_NAME = 4,       /* value: replaces the span's name */
+    FTRI_ENTRY_STATUS = 5,     /* value: the status' description */
+    FTRI_ENTRY_TRACESTATE = 6, /* value; in queues only */
+};
+
+struct ftri_entry {
+    uint8_t type;
+    uint8_t value_type; /* ftr_value_type */
+    uint8_t is_dead;
+    uint8_t reserved;
+    uint32_t size; /* of the whole entry, a multiple of 8 */
+    uint32_t key_len;
+    uint32_t value_len;
+};
+
+struct ftri_event_head {
+    uint64_t time; /* stamp, by the record's clock */
+    uint32_t n_attributes;
+    uint32_t n_dropped;
+};
+
+struct ftri_link_head {
+    ftr_span_context context;
+    uint32_t n_attributes;
+    uint32_t n_dropped;
+};
+
+static inline size_t ftri_pad8(size_t n)
+{
+    return (n + 7) & ~(size_t)7;
+}
+
+static inline size_t ftri_pad16(size_t n)
+{
+    return (n + 15) & ~(size_t)15;
+}
+
+static inline const uint8_t *ftri_record_stream(const struct ftri_record *self)
+{
+    return (const uint8_t *)(self + 1);
+}
+
+/* Bytes of working memory that reading any record of a stream of this length may need. */
+static inline size_t ftri_record_scratch(size_t stream_len)
+{
+    return stream_len * 6 + 64;
+}
+
+/* The record in the exporters' form: borrowed from the record and from scratch, which is aligned
+ * to 8 and has room for ftri_record_scratch bytes. Of attributes with the same key the last counts.
+ * Returns the bytes of scratch that were used. */
+size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_data *ret_span);

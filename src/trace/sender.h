@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One exporter's bounded queue and the thread that empties it.
+ *
+ * The worker fills the open batch and seals it when it is large or old enough; the sender's thread
+ * exports sealed batches in order. Two references: the session's and the thread's, so an exporter
+ * that hangs can be left behind. Functions are the worker's unless marked (any). */
+#pragma once
+
+#include "base/bytes.h"
+#include "trace/record.h"
+
+#include <flowtrace/tracing.h>
+
+struct ftri_sender_settings {
+    size_t queue_bytes;
+    size_t batch_bytes;
+    uint32_t queue_spans; /* 0: no limit */
+    uint32_t batch_spans; /* 0: no limit */
+    uint64_t delay_ns;
+    uint64_t timeout_ns; /* for one export */
+};
+
+/* What every batch says about its origin; outlives the senders that name it. */
+struct ftri_origin {
+    const ftr_attribute *resource;
+    size_t n_resource;
+    struct ftri_view resource_otlp;
+    _Atomic uint32_t n_refs;
+    void (*free)(struct ftri_origin *self);
+};
+
+struct ftri_origin *ftri_origin_ref(struct ftri_origin *self);
+void ftri_origin_unref(struct ftri_origin *self);
+
+struct ftri_sender;
+
+/* Takes the exporter over; the caller keeps it when the result is NULL (memory is short). Takes a
+ * reference to origin. */
+struct ftri_sender *ftri_sender_new(ftr_exporter *exporter,
+                                    const struct ftri_sender_settings *settings,
+                                    struct ftri_origin *origin) FTRI_MUST_CHECK;
+/* Gives up a sender that was given nothing yet; the exporter is the caller's again. */
+void ftri_sender_discard(struct ftri_sender *self);
+/* Starts its thread: 0 or a negated errno. */
+int ftri_sender_start(struct ftri_sender *self) FTRI_MUST_CHECK;
+struct ftri_sender *ftri_sender_ref(struct ftri_sender *self); /* (any) */
+void ftri_sender_unref(struct ftri_sender *self);              /* (any) */
+
+/* Queues one record, or counts it as lost. span is the record as ftri_record_read gave it. */
+void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *record,
+                        const ftr_span_data *span);
+/* The record could not even be read: memory is short. */
+void ftri_sender_lose(struct ftri_sender *self);
+/* Seals the open batch if it is old enough; returns when it will be (UINT64_MAX: it is empty). */
+uint64_t ftri_sender_tick(struct ftri_sender *self, uint64_t now_ns);
+void ftri_sender_seal(struct ftri_sender *self);
+
+/* (any) Waits until all batches sealed so far have an outcome; false: the deadline passed. */
+bool ftri_sender_wait(struct ftri_sender *self, uint64_t deadline_ns);
+/* (any) No batch comes any more: what is queued is exported until the deadline, then the exporter
+ * is closed. */
+void ftri_sender_stop(struct ftri_sender *self, uint64_t deadline_ns);
+/* (any) False: still busy at the deadline. */
+bool ftri_sender_wait_stopped(struct ftri_sender *self, uint64_t deadline_ns);
+void ftri_sender_count(struct ftri_sender *self, ftr_exporter_statistics *ret_counts); /* (any) */
+
+/* Around fork(), in the forking thread. The child's sender is empty and not started. */
+void ftri_sender_lock(struct ftri_sender *self);
+void ftri_sender_unlock(struct ftri_sender *self);
+void ftri_sender_after_fork(struct ftri_sender *self);

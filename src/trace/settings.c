@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trace/settings.h"
+
+#include "base/error.h"
+#include "base/time.h"
+#include "trace/resource.h"
+#include "trace/thread.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* NULL when unset or empty. */
+static const char *variable(const char *name)
+{
+    const char *text = getenv(name);
+    return text && *text ? text : NULL;
+}
+
+static bool variable_is_true(const char *name)
+{
+    const char *text = variable(name);
+    return text && strcasecmp(text, "true") == 0;
+}
+
+/* A whole decimal number that fits; false leaves *ret_value alone. */
+static bool read_number(const char *name, uint64_t max, uint64_t *ret_value)
+{
+    const char *text = variable(name);
+    if (!text)
+        return false;
+    uint64_t value = 0;
+    for (const char *at = text; *at; at++) {
+        if (*at < '0' || *at > '9' || value > (max - (uint64_t)(*at - '0')) / 10)
+            return false;
+        value = value * 10 + (uint64_t)(*at - '0');
+    }
+    *ret_value = value;
+    return true;
+}
+
+/* The configured value, else that of the first variable that is set, else the default. */
+static uint32_t choose(uint32_t configured, const char *name, const char *general,
+                       uint32_t standard)
+{
+    uint64_t value = standard;
+    if (configured != 0)
+        return configured;
+    if (!read_number(name, UINT32_MAX, &value) && general)
+        (void)read_number(general, UINT32_MAX, &value);
+    return (uint32_t)value;
+}
+
+/* Records keep 16-bit counts. */
+static uint32_t at_most_16_bits(uint32_t n)
+{
+    return n < UINT16_MAX ? n : UINT16_MAX;
+}
+
+static void choose_limits(struct ftri_settings *self, const ftr_limits *wanted)
+{
+    self->limits = (ftr_limits){
+        .attributes = at_most_16_bits(choose(wanted->attributes, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+                                             "OTEL_ATTRIBUTE_COUNT_LIMIT", 128)),
+        .events = at_most_16_bits(choose(wanted->events, "OTEL_SPAN_EVENT_COUNT_LIMIT", NULL, 128)),
+        .links = at_most_16_bits(choose(wanted->links, "OTEL_SPAN_LINK_COUNT_LIMIT", NULL, 128)),
+        .attributes_per_event =
+            choose(wanted->attributes_per_event, "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", NULL, 128),
+        .attributes_per_link =
+            choose(wanted->attributes_per_link, "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", NULL, 128),
+        .value_length = choose(wanted->value_length, "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+                               "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0),
+    };
+}
+
+/* OTEL_BSP_* have their exact meaning where they are set: counts of spans bound the queue then. */
+static void choose_sender(struct ftri_settings *self, const ftr_config *config)
+{
+    self->sender = (struct ftri_sender_settings){
+        .queue_bytes = config->queue_bytes ? config->queue_bytes : (size_t)16 << 20,
+        .batch_bytes = config->batch_bytes ? config->batch_bytes : (size_t)512 << 10,
+        .delay_ns =
+            choose(config->batch_delay_ms, "OTEL_BSP_SCHEDULE_DELAY", NULL, 200) * FTRI_NS_PER_MS,
+        .timeout_ns = choose(config->export_timeout_ms, "OTEL_BSP_EXPORT_TIMEOUT", NULL, 10000) *
+                      FTRI_NS_PER_MS,
+    };
+    uint64_t n = 0;
+    if (config->queue_bytes == 0 && read_number("OTEL_BSP_MAX_QUEUE_SIZE", UINT32_MAX, &n) && n > 0)
+        self->sender.queue_spans = (uint32_t)n;
+    if (config->batch_bytes == 0 && read_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", UINT32_MAX, &n) &&
+        n > 0)
+        self->sender.batch_spans = (uint32_t)n;
+    if (self->sender.queue_spans != 0 && self->sender.batch_spans > self->sender.queue_spans)
+        self->sender.batch_spans = self->sender.queue_spans;
+}
+
+static void name_exporter(struct ftri_settings *self, const char *name, size_t len)
+{
+    while (len > 0 && (*name == ' ' || *name == '\t')) {
+        name++;
+        len--;
+    }
+    while (len > 0 && (name[len - 1] == ' ' || name[len - 1] == '\t'))
+        len--;
+    if (len == 4 && strncasecmp(name, "otlp", len) == 0)
+        self->wants_otlp = true;
+    if (len == 7 && strncasecmp(name, "console", len) == 0)
+        self->wants_console = true;
+}
+
+/* Only what is asked for: without any variable nothing is exported. */
+static void choose_exporters(struct ftri_settings *self)
+{
+    const char *list = variable("OTEL_TRACES_EXPORTER");
+    if (!list) {
+        self->wants_otlp = variable("OTEL_EXPORTER_OTLP_ENDPOINT") ||
+                           variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+        return;
+    }
+    for (;;) {
+        const size_t len = strcspn(list, ",");
+        name_exporter(self, list, len);
+        if (list[len] == '\0')
+            return;
+        list += len + 1;
+    }
+}
+
+static size_t power_of_two(size_t n)
+{
+    size_t power = 4096;
+    while (power < n)
+        power *= 2;
+    return power;
+}
+
+static int choose_memory(struct ftri_settings *self, const ftr_config *config,
+                         struct ftri_error *error)
+{
+    self->journal_bytes = (size_t)8 << 20;
+    if (config->journal_bytes > (size_t)1 << 31)
+        return ftri_error_set(error, -EINVAL, "journal_bytes: more than 2 GiB");
+    if (config->journal_bytes != 0)
+        self->journal_bytes = power_of_two(config->journal_bytes);
+    self->open_spans = config->open_spans ? config->open_spans : 65536;
+    if (self->open_spans >= FTRI_SLOTS_MAX)
+        return ftri_error_set(error, -EINVAL, "open_spans: more than %d", FTRI_SLOTS_MAX - 1);
+    return 0;
+}
+
+int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
+                       struct ftri_error *error)
+{
+    *self = (struct ftri_settings){.is_disabled = variable_is_true("OTEL_SDK_DISABLED")};
+    ftri_arena_init(&self->arena, (size_t)16 << 20);
+    choose_limits(self, &config->limits);
+    choose_sender(self, config);
+    if (config->n_exporters == 0)
+        choose_exporters(self);
+    int rc = choose_memory(self, config, error);
+    if (rc == 0)
+        rc = ftri_resource_read(&self->arena, config, &self->resource, &self->n_resource);
+    if (rc == -ENOMEM)
+        ftri_error_set(error, rc, "resource: out of memory, or larger than 16 MiB");
+    if (rc < 0)
+        ftri_settings_deinit(self);
+    return rc;
+}
+
+void ftri_settings_deinit(struct ftri_settings *self)
+{
+    ftri_arena_deinit(&self->arena);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a session runs with: the caller's configuration over the environment over the defaults.
+ * Parse rules of the environment: an empty variable counts as unset; only "true" is true; what
+ * cannot be read is ignored (OpenTelemetry specification, SDK environment variables). */
+#pragma once
+
+#include "base/arena.h"
+#include "trace/sender.h"
+
+struct ftri_error;
+
+struct ftri_settings {
+    struct ftri_arena arena; /* owns the resource's strings */
+    ftr_attribute *resource;
+    size_t n_resource;
+    ftr_limits limits;
+    struct ftri_sender_settings sender;
+    size_t journal_bytes;
+    uint32_t open_spans;
+    bool is_disabled;   /* OTEL_SDK_DISABLED */
+    bool wants_otlp;    /* by the environment */
+    bool wants_console; /* by the environment */
+};
+
+/* 0; -ENOMEM; -EINVAL with error saying which setting is wrong. */
+int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
+                       struct ftri_error *error) FTRI_MUST_CHECK;
+void ftri_settings_deinit(struct ftri_settings *self);

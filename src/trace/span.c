@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The life of a span: a slot at its start, a record in the ending thread's journal at its end.
+ * The path from start to end of a sampled child is what this library is for; it is measured by
+ * bench/recording.c in multiples of one cycle-counter read.
+ */
+#include "trace/span.h"
+
+#include "base/random.h"
+#include "trace/clock.h"
+#include "trace/current.h"
+#include "trace/journal.h"
+#include "trace/worker.h"
+
+#include <string.h>
+
+uint32_t ftr_recording_word;
+
+extern inline ftr_span ftr_span_start(ftr_str name, ftr_span_kind kind, const ftr_context *parent);
+extern inline ftr_span ftr_span_start_with(const ftr_span_options *options);
+extern inline void ftr_span_end(ftr_span span);
+extern inline void ftr_span_end_at(ftr_span span, uint64_t end_time_ns);
+
+/* Everything that start writes and end copies goes in whole 8-byte words at 8-byte places: a load
+ * that spans two recent stores would have to wait until both have left the store buffer. */
+static inline uint64_t load_word(const void *from)
+{
+    uint64_t word;
+    memcpy(&word, from, sizeof word);
+    return word;
+}
+
+static inline void store_word(void *to, uint64_t word)
+{
+    memcpy(to, &word, sizeof word);
+}
+
+static inline uint64_t load_half(const char *from)
+{
+    uint32_t half;
+    memcpy(&half, from, sizeof half);
+    return half;
+}
+
+/* 1 to 16 bytes into two words, the rest of them 0, without a loop. Reads nothing beyond the text.
+ */
+static FTRI_ALWAYS_INLINE void store_short_name(uint8_t *room, const char *text, size_t len)
+{
+    uint64_t first;
+    uint64_t second = 0;
+    if (FTRI_LIKELY(len > 8)) {
+        first = load_word(text);
+        second = load_word(text + len - 8) >> (8 * (16 - len));
+    } else if (len >= 4) {
+        first = load_half(text) | load_half(text + len - 4) << (8 * (len - 4));
+    } else {
+        first = (uint8_t)text[0] | (uint64_t)(uint8_t)text[len / 2] << (8 * (len / 2)) |
+                (uint64_t)(uint8_t)text[len - 1] << (8 * (len - 1));
+    }
+    store_word(room, first);
+    store_word(room + 8, second);
+}
+
+/* A span that needs nothing but copying: on the cycle counter, with a name of 1 to 16 bytes and
+ * nothing else. The first word of its record, size and stream_len, is SHORT; other open spans have
+ * a size of 0. */
+#define SHORT_SIZE (sizeof(struct ftri_record) + 16)
+#define SHORT (SHORT_SIZE | UINT64_C(16) << 32)
+
+static inline bool is_short(ftr_str name)
+{
+    return name.data && name.len - 1 < 16;
+}
+
+/* What is the same for all spans. In a free slot block and dropped counts are 0. A root has a
+ * parent too: its new trace id, a span id of 0. */
+static FTRI_ALWAYS_INLINE void store_head(struct ftri_record *record, uint64_t id,
+                                          ftr_span_kind kind, uint64_t version,
+                                          const ftr_span_context *parent)
+{
+    _Static_assert(offsetof(struct ftri_record, clock) == offsetof(struct ftri_record, kind) + 4,
+                   "kind to clock are one word");
+    _Static_assert(offsetof(ftr_span_context, is_remote) ==
+                       offsetof(ftr_span_context, trace_flags) + 1,
+                   "flags and is_remote are one half-word");
+    uint16_t flags_and_remote;
+    memcpy(&flags_and_remote, &parent->trace_flags, sizeof flags_and_remote);
+    store_word((uint8_t *)record + offsetof(struct ftri_record, kind),
+               (uint8_t)kind | (uint64_t)flags_and_remote << 16 | version << 32);
+    store_word(&record->span_id, id);
+    store_word(&record->parent_id, load_word(&parent->span_id));
+    record->trace_id = parent->trace_id;
+}
+
+/* Length of the name, and no attributes, events or links. */
+static inline void store_name_len(struct ftri_record *record, size_t len)
+{
+    store_word((uint8_t *)record + offsetof(struct ftri_record, name_len), len);
+}
+
+/* The worker may look at the slot from now on. */
+static FTRI_ALWAYS_INLINE ftr_span publish_slot(struct ftri_slot *slot, uint32_t version)
+{
+    const uint64_t generation =
+        atomic_load_explicit(&slot->generation, memory_order_relaxed) + FTRI_SLOT_OPEN;
+    slot->record.start = ftri_clock_stamp(version);
+    atomic_store_explicit(&slot->generation, generation, memory_order_release);
+    return (ftr_span){slot->handle, generation};
+}
+
+static FTRI_ALWAYS_INLINE ftr_span begin_short(struct ftri_thread *self, struct ftri_slot *slot,
+                                               uint64_t version, ftr_str name, ftr_span_kind kind,
+                                               const ftr_span_context *parent)
+{
+    struct ftri_record *record = &slot->record;
+    store_head(record, ftri_thread_next_id(self), kind, version, parent);
+    store_word(record, SHORT);
+    store_name_len(record, name.len);
+    store_short_name(slot->room, name.data, name.len);
+    return publish_slot(slot, 0); /* the counter: known at compile time */
+}
+
+/* Without a name when there is no room for it. */
+static void store_name(struct ftri_thread *self, struct ftri_slot *slot, ftr_str name)
+{
+    struct ftri_open open = {self, slot};
+    struct ftri_writer writer;
+    name.len = name.data ? ftri_size_min(name.len, UINT16_MAX) : 0;
+    if (!ftri_stream_append(&open, ftri_pad16(name.len), &writer))
+        return;
+    ftri_writer_put(&writer, name.data, name.len);
+    store_name_len(&slot->record, name.len);
+    slot->record.stream_len = (uint32_t)ftri_pad16(name.len);
+}
+
+static __attribute__((noinline)) ftr_span begin(struct ftri_thread *self, ftr_str name,
+                                                ftr_span_kind kind, const ftr_context *parent)
+{
+    struct ftri_slot *slot = ftri_slot_take(self);
+    if (!slot) {
+        ftri_count(&self->counters.no_slot, 1);
+        return (ftr_span){0, 0};
+    }
+    const uint32_t version = ftri_clock_version();
+    if (!parent->block && is_short(name) && version < FTRI_CLOCK_SYSTEM)
+        return begin_short(self, slot, version, name, kind, &parent->span);
+    store_head(&slot->record, ftri_thread_next_id(self), kind, version, &parent->span);
+    store_word(&slot->record, 0);
+    store_name_len(&slot->record, 0);
+    slot->record.block = ftri_context_block_ref(parent->block);
+    store_name(self, slot, name);
+    return publish_slot(slot, version);
+}
+
+/* What a root is the child of: no span, but a trace. */
+static FTRI_ALWAYS_INLINE void new_trace(ftr_context *ret_parent)
+{
+    /* A vector, since it is read in one piece right after. */
+    const uint64_t __attribute__((vector_size(16))) id = {ftri_random_u64(), ftri_random_u64() | 1};
+    *ret_parent = FTR_CONTEXT_NONE;
+    memcpy(&ret_parent->span.trace_id, &id, sizeof id);
+    ret_parent->span.trace_flags = FTR_TRACE_FLAG_SAMPLED | FTR_TRACE_FLAG_RANDOM;
+}
+
+static ftr_span begin_root(struct ftri_thread *self, ftr_str name, ftr_span_kind kind)
+{
+    ftr_context parent;
+    new_trace(&parent);
+    return begin(self, name, kind, &parent);
+}
+
+/* The quick way is for the running session and the cycle counter. */
+static void note_clock_word(struct ftri_thread *self, uint32_t session)
+{
+    const uint64_t word = ftri_clock_word_now();
+    if (word >> 32 == session && (uint32_t)word < FTRI_CLOCK_SYSTEM)
+        self->clock_word = word;
+}
+
+/* Everything that the quick way below does not do. */
+static __attribute__((noinline)) ftr_span start_slow(ftr_str name, ftr_span_kind kind,
+                                                     const ftr_context *parent)
+{
+    const uint32_t session = __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED);
+    if (!parent)
+        parent = &ftri_frame_current->context;
+    struct ftri_thread *self = ftri_thread_ready(session);
+    if (!self)
+        return (ftr_span){0, 0};
+    note_clock_word(self, session);
+    if (!ftri_context_has_ids(parent))
+        return begin_root(self, name, kind);
+    if (!(parent->span.trace_flags & FTR_TRACE_FLAG_SAMPLED))
+        return ftri_unsampled_start(self, parent);
+    return begin(self, name, kind, parent);
+}
+
+/* The child of a plain context. Calls nothing, so that nothing is saved. */
+static FTRI_ALWAYS_INLINE ftr_span start_plain(ftr_str name, ftr_span_kind kind,
+                                               const ftr_context *parent, const ftr_context *from)
+{
+    struct ftri_thread *self = ftri_thread_self;
+    const uint64_t word = ftri_clock_word_now();
+    if (FTRI_UNLIKELY(self->clock_word != word))
+        return start_slow(name, kind, parent);
+    struct ftri_slot *slot = self->free_slot;
+    if (FTRI_UNLIKELY(!slot))
+        return start_slow(name, kind, parent);
+    if (FTRI_UNLIKELY(!is_short(name)))
+        return start_slow(name, kind, parent);
+    self->free_slot = slot->next_free;
+    return begin_short(self, slot, word, name, kind, &from->span);
+}
+
+static __attribute__((noinline)) ftr_span start_below(ftr_str name, ftr_span_kind kind,
+                                                      const ftr_context *parent)
+{
+    if (FTRI_UNLIKELY(!ftri_context_is_plain(parent)))
+        return start_slow(name, kind, parent);
+    return start_plain(name, kind, parent, parent);
+}
+
+static __attribute__((noinline)) ftr_span start_root_or_slow(ftr_str name, ftr_span_kind kind,
+                                                             const ftr_context *current)
+{
+    if (ftri_context_has_ids(current))
+        return start_slow(name, kind, NULL);
+    ftr_context parent;
+    new_trace(&parent);
+    return start_plain(name, kind, NULL, &parent);
+}
+
+static __attribute__((noinline)) ftr_span start_not_plain(ftr_str name, ftr_span_kind kind,
+                                                          const struct ftri_frame *frame)
+{
+    if (FTRI_LIKELY(frame->session == __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED)))
+        return frame->unsampled;
+    return start_root_or_slow(name, kind, &frame->context);
+}
+
+ftr_span ftr_recording_start(ftr_str name, ftr_span_kind kind, const ftr_context *parent)
+{
+    if (parent)
+        return start_below(name, kind, parent);
+    const struct ftri_frame *frame = ftri_frame_current;
+    if (FTRI_UNLIKELY(!frame->is_plain))
+        return start_not_plain(name, kind, frame);
+    return start_plain(name, kind, NULL, &frame->context);
+}
+
+static ftr_span start_root(ftr_str name, ftr_span_kind kind)
+{
+    struct ftri_thread *self =
+        ftri_thread_ready(__atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED));
+    return self ? begin_root(self, name, kind) : (ftr_span){0, 0};
+}
+
+ftr_span ftr_recording_start_with(const ftr_span_options *options)
+{
+    const ftr_span span = options->is_root
+                              ? start_root(options->name, options->kind)
+                              : ftr_recording_start(options->name, options->kind, options->parent);
+    struct ftri_open open;
+    if (span.generation == 0 || !ftri_span_open(span, &open))
+        return span;
+    if (options->start_time_ns != 0) {
+        open.slot->record.start = options->start_time_ns;
+        open.slot->record.bits |= FTRI_RECORD_START_IS_WALL;
+    }
+    for (size_t i = 0; i < options->n_attributes; i++)
+        ftr_recording_set(span, options->attributes[i].key, &options->attributes[i].value);
+    for (size_t i = 0; i < options->n_links; i++)
+        ftr_recording_link(span, options->links[i].context, options->links[i].attributes,
+                           options->links[i].n_attributes);
+    return span;
+}
+
+static __attribute__((noinline)) void copy_stream(uint8_t *to, const struct ftri_slot *slot)
+{
+    size_t left = slot->record.stream_len;
+    size_t n = ftri_size_min(left, FTRI_SLOT_ROOM);
+    memcpy(to, slot->room, n);
+    for (const struct ftri_page *page = slot->pages; left > n; page = page->next) {
+        to += n;
+        left -= n;
+        n = ftri_size_min(left, FTRI_PAGE_ROOM);
+        memcpy(to, page->data, n);
+    }
+}
+
+static inline void copy_word(uint8_t *to, const uint8_t *from, size_t at)
+{
+    store_word(to + at, load_word(from + at));
+}
+
+/* The slot's head, without size, bits, block and dropped counts. */
+static FTRI_ALWAYS_INLINE void copy_head(uint8_t *to, const struct ftri_slot *slot, uint64_t end)
+{
+    _Static_assert(sizeof(struct ftri_record) == 96, "all words of the head are copied");
+    const uint8_t *from = (const uint8_t *)&slot->record;
+    copy_word(to, from, 8);         /* kind to clock */
+    memcpy(to + 16, from + 16, 16); /* trace id, written in one piece */
+    copy_word(to, from, 32);        /* span id */
+    copy_word(to, from, 40);        /* parent */
+    copy_word(to, from, 48);        /* start */
+    store_word(to + 56, end);
+    copy_word(to, from, 72); /* counts */
+}
+
+static FTRI_ALWAYS_INLINE void copy_rest(uint8_t *to, const struct ftri_slot *slot, uint64_t end)
+{
+    copy_head(to, slot, end);
+    copy_word(to, (const uint8_t *)&slot->record, 64);        /* block */
+    memcpy(to + 80, (const uint8_t *)&slot->record + 80, 16); /* dropped */
+}
+
+/* As free slots have to be. */
+static inline void clear_head(struct ftri_slot *slot)
+{
+    slot->record.block = NULL;
+    memset((uint8_t *)&slot->record + 80, 0, 16);
+}
+
+static FTRI_ALWAYS_INLINE void copy_short(uint8_t *to, const struct ftri_slot *slot, uint64_t end)
+{
+    store_word(to, SHORT);
+    copy_head(to, slot, end);
+    store_word(to + 64, 0); /* no block */
+    memset(to + 80, 0, 16); /* nothing dropped */
+    copy_word(to + 96, slot->room, 0);
+    copy_word(to + 96, slot->room, 8);
+}
+
+static void lose(struct ftri_thread *self, struct ftri_slot *slot)
+{
+    ftri_count(&self->counters.lost_journal_full, 1);
+    ftri_context_block_unref(slot->record.block);
+    ftri_worker_wake();
+}
+
+static void write_record(struct ftri_thread *self, struct ftri_slot *slot, uint64_t end,
+                         uint8_t bits)
+{
+    const size_t stream_len = slot->record.stream_len;
+    const size_t stream_room = ftri_size_max((stream_len + 15) & ~(size_t)15, 16);
+    const size_t size = sizeof(struct ftri_record) + stream_room;
+    uint8_t *room = ftri_journal_reserve(self, size);
+    if (!room) {
+        lose(self, slot);
+        return;
+    }
+    store_word(room, size | (uint64_t)stream_len << 32);
+    copy_rest(room, slot, end);
+    ((struct ftri_record *)(void *)room)->bits |= bits;
+    copy_stream(room + sizeof(struct ftri_record), slot);
+    if (ftri_journal_commit(self, size))
+        ftri_worker_wake();
+}
+
+static void close_slot(struct ftri_thread *self, struct ftri_slot *slot)
+{
+    ftri_pages_return(self, slot->pages);
+    slot->pages = slot->last_page = NULL;
+    slot->n_pages = slot->n_distinct = 0;
+    clear_head(slot);
+    const uint64_t generation = atomic_load_explicit(&slot->generation, memory_order_relaxed);
+    atomic_store_explicit(&slot->generation, (generation | 3) + 1, memory_order_release);
+}
+
+/* Everything that the quick way below does not do. Bits 0: the end is now. */
+static __attribute__((noinline)) void end_slow(ftr_span span, uint64_t end, uint8_t bits)
+{
+    if (span.generation == 0) {
+        if ((int64_t)span.handle > 0)
+            ftri_span_release_unsampled(span);
+        return;
+    }
+    const uint32_t session = atomic_load(&ftri_session);
+    struct ftri_thread *self = ftri_thread_ready(session);
+    if (session == 0 || !self)
+        return;
+    struct ftri_thread *owner;
+    struct ftri_slot *slot = ftri_handle_find(self, span, &owner);
+    if (!slot) {
+        ftri_count(&self->counters.stale, 1);
+        return;
+    }
+    if (bits == 0)
+        end = ftri_clock_stamp(slot->record.clock);
+    ftri_count(&self->n_ended, 1);
+    write_record(self, slot, end, bits);
+    close_slot(self, slot);
+    ftri_slot_return(self, owner, slot);
+}
+
+static FTRI_ALWAYS_INLINE void free_own(struct ftri_thread *self, struct ftri_slot *slot,
+                                        uint64_t generation)
+{
+    atomic_store_explicit(&slot->generation, generation + 3, memory_order_release);
+    ftri_count(&self->n_ended, 1);
+    slot->next_free = self->free_slot;
+    self->free_slot = slot;
+}
+
+/* A span of this thread that fits in its slot, with room in the journal. */
+static __attribute__((noinline)) void end_in_slot(ftr_span span)
+{
+    struct ftri_thread *self = ftri_thread_self;
+    struct ftri_slot *slot = ftri_own_slot(self, span);
+    const uint64_t head = atomic_load_explicit(&self->journal_head, memory_order_relaxed);
+    if (!slot || slot->n_pages || slot->n_distinct || slot->record.clock >= FTRI_CLOCK_SYSTEM ||
+        head + SHORT_SIZE + slot->record.stream_len > self->journal_limit) {
+        end_slow(span, 0, 0);
+        return;
+    }
+    const uint64_t end = ftri_clock_stamp(0);
+    const uint64_t stream_len = slot->record.stream_len;
+    const uint64_t size = sizeof(struct ftri_record) + ftri_pad16(stream_len);
+    uint8_t *to = ftri_journal_at(self, head);
+    store_word(to, size | stream_len << 32);
+    copy_rest(to, slot, end);
+    for (size_t i = 0; i < stream_len; i += 16) {
+        ftri_journal_prefetch(to + i);
+        memcpy(to + sizeof(struct ftri_record) + i, slot->room + i, 16);
+    }
+    atomic_store_explicit(&self->journal_head, head + size, memory_order_release);
+    clear_head(slot);
+    free_own(self, slot, span.generation);
+}
+
+/* A short span of this thread, with room in the journal. Calls nothing, so that nothing is saved.
+ */
+void ftr_recording_end(ftr_span span)
+{
+    struct ftri_thread *self = ftri_thread_self;
+    struct ftri_slot *slot = ftri_own_slot(self, span);
+    const uint64_t head = atomic_load_explicit(&self->journal_head, memory_order_relaxed);
+    if (FTRI_UNLIKELY(!slot) || FTRI_UNLIKELY(load_word(&slot->record) != SHORT) ||
+        FTRI_UNLIKELY(head + SHORT_SIZE > self->journal_limit)) {
+        end_in_slot(span);
+        return;
+    }
+    const uint64_t end = ftri_clock_stamp(0);
+    uint8_t *to = ftri_journal_at(self, head);
+    ftri_journal_prefetch(to);
+    copy_short(to, slot, end);
+    atomic_store_explicit(&self->journal_head, head + SHORT_SIZE, memory_order_release);
+    free_own(self, slot, span.generation);
+}
+
+void ftr_recording_end_at(ftr_span span, uint64_t end_time_ns)
+{
+    end_slow(span, end_time_ns, FTRI_RECORD_END_IS_WALL);
+}

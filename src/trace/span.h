@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside the recording path: from a handle to its slot, and appending to the slot's stream.
+ * Called by the thread that uses the span. */
+#pragma once
+
+#include "trace/thread.h"
+
+#include <flowtrace/span.h>
+
+/* A span that is open, as a function on it sees it. */
+struct ftri_open {
+    struct ftri_thread *thread; /* the caller's */
+    struct ftri_slot *slot;
+};
+
+/* The slot of an open span of the calling thread; NULL: look closer (ftri_span_open). Handles that
+ * were given out never have the generation of a slot that is not open. */
+static inline struct ftri_slot *ftri_own_slot(const struct ftri_thread *self, ftr_span span)
+{
+    const uint64_t index = span.handle - self->first_handle;
+    if (FTRI_UNLIKELY(index >= self->n_slots))
+        return NULL;
+    struct ftri_slot *slot = &self->slots[index];
+    const uint64_t generation = atomic_load_explicit(&slot->generation, memory_order_relaxed);
+    return FTRI_LIKELY(generation == span.generation) ? slot : NULL;
+}
+
+/* False: stale (counted), or the library is not running. */
+bool ftri_span_open(ftr_span span, struct ftri_open *ret_open);
+/* The calling thread's, ready for the running session; NULL: nothing can be recorded. */
+struct ftri_thread *ftri_thread_ready(uint32_t session);
+/* The slot of an open span and the thread whose it is; NULL: stale. */
+struct ftri_slot *ftri_handle_find(struct ftri_thread *self, ftr_span span,
+                                   struct ftri_thread **ret_owner);
+/* A span that only passes its parent's context on. */
+ftr_span ftri_unsampled_start(struct ftri_thread *self, const ftr_context *parent);
+void ftri_span_release_unsampled(ftr_span span);
+/* A call on something that is no more, or never was. */
+void ftri_count_stale(void);
+
+/* Room for one entry of `size` bytes (a multiple of 8) at the end of the stream; written piece by
+ * piece. False: the pool or the record's greatest size is exhausted. */
+struct ftri_writer {
+    uint8_t *at;
+    uint8_t *end;
+    struct ftri_page *page; /* what follows */
+};
+bool ftri_stream_append(struct ftri_open *open, size_t size,
+                        struct ftri_writer *ret_writer) FTRI_MUST_CHECK;
+void ftri_writer_put(struct ftri_writer *self, const void *data, size_t len);
+/* The same over what is there already. */
+struct ftri_writer ftri_stream_at(struct ftri_slot *slot, size_t position);
+void ftri_writer_get(struct ftri_writer *self, void *data, size_t len);
+
+/* Values in their encoded form. SIZE_MAX: nested too deep, or too large. */
+size_t ftri_value_size(const ftr_value *value);
+void ftri_value_put(struct ftri_writer *writer, const ftr_value *value);
+/* The same for the first of `n` attributes that fit in; *ret_n how many they are. */
+size_t ftri_attributes_size(const ftr_attribute *attributes, size_t n, size_t *ret_n);
+void ftri_attributes_put(struct ftri_writer *writer, const ftr_attribute *attributes, size_t n);

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trace/worker.h"
+
+#include "base/mem.h"
+#include "base/time.h"
+#include "trace/clock.h"
+#include "trace/journal.h"
+#include "trace/os_thread.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define POLL_NS FTRI_NS_PER_MS
+#define PARKED_POLL_NS (100 * FTRI_NS_PER_MS)
+#define FIRST_CHECK_NS (10 * FTRI_NS_PER_MS)
+#define CHECK_NS FTRI_NS_PER_S
+
+enum { IDLE_PASSES = 20 };
+
+/* What the worker does right now; the futex it sleeps on. */
+enum { AWAKE = 0, POLLING = 1, PARKED = 2 };
+
+static struct {
+    _Atomic uint32_t state;
+    _Atomic uint64_t n_recorded;
+
+    pthread_mutex_t lock; /* for the fields up to is_running */
+    pthread_cond_t changed;
+    uint64_t n_requested;
+    uint64_t n_done;
+    bool is_stopping;
+    bool is_running;
+
+    /* The worker's own. */
+    struct ftri_sender *senders[FTR_EXPORTERS_MAX];
+    size_t n_senders;
+    struct ftri_bytes scratch;
+    uint64_t next_check_ns;
+    uint64_t check_interval_ns;
+} worker = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void init_cond(void)
+{
+    ftri_os_cond_init(&worker.changed);
+}
+
+static void wake_from(uint32_t state)
+{
+    if (atomic_compare_exchange_strong(&worker.state, &state, AWAKE))
+        ftri_os_wake(&worker.state);
+}
+
+void ftri_worker_wake(void)
+{
+    if (atomic_load_explicit(&worker.state, memory_order_relaxed) == PARKED)
+        wake_from(PARKED);
+}
+
+static void wake_anyhow(void)
+{
+    wake_from(PARKED);
+    wake_from(POLLING);
+}
+
+static void handle(const struct ftri_record *record)
+{
+    atomic_store_explicit(&worker.n_recorded,
+                          atomic_load_explicit(&worker.n_recorded, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    if (worker.n_senders == 0)
+        return;
+    ftri_bytes_reset(&worker.scratch);
+    const bool has_room =
+        ftri_bytes_reserve(&worker.scratch, ftri_record_scratch(record->stream_len)) == 0;
+    ftr_span_data span;
+    if (has_room)
+        ftri_record_read(record, worker.scratch.data, &span);
+    for (size_t i = 0; i < worker.n_senders; i++) {
+        if (has_room)
+            ftri_sender_accept(worker.senders[i], record, &span);
+        else
+            ftri_sender_lose(worker.senders[i]);
+    }
+}
+
+/* Everything that one thread had published when this began. */
+static size_t read_journal(struct ftri_thread *thread)
+{
+    const uint64_t head = atomic_load_explicit(&thread->journal_head, memory_order_acquire);
+    size_t n = 0;
+    for (const struct ftri_record *record; (record = ftri_journal_peek(thread, head)); n++) {
+        handle(record);
+        ftri_context_block_unref(record->block);
+        ftri_journal_consume(thread, record);
+    }
+    return n;
+}
+
+static size_t read_journals(void)
+{
+    const uint32_t session = atomic_load(&ftri_session);
+    const uint32_t n_threads = atomic_load(&ftri_n_threads);
+    size_t n = 0;
+    for (uint32_t i = 0; i < n_threads; i++) {
+        struct ftri_thread *thread = atomic_load(&ftri_threads[i]);
+        if (atomic_load_explicit(&thread->session, memory_order_acquire) == session)
+            n += read_journal(thread);
+    }
+    return n;
+}
+
+static bool has_published(void)
+{
+    const uint32_t n_threads = atomic_load(&ftri_n_threads);
+    for (uint32_t i = 0; i < n_threads; i++) {
+        const struct ftri_thread *thread = atomic_load(&ftri_threads[i]);
+        if (atomic_load(&thread->journal_head) != atomic_load(&thread->journal_tail))
+            return true;
+    }
+    return false;
+}
+
+static void seal_all(void)
+{
+    for (size_t i = 0; i < worker.n_senders; i++)
+        ftri_sender_seal(worker.senders[i]);
+}
+
+/* When the next batch is due. */
+static uint64_t tick_all(uint64_t now_ns)
+{
+    uint64_t due_ns = UINT64_MAX;
+    for (size_t i = 0; i < worker.n_senders; i++) {
+        const uint64_t due = ftri_sender_tick(worker.senders[i], now_ns);
+        due_ns = due < due_ns ? due : due_ns;
+    }
+    return due_ns;
+}
+
+/* 10 ms after the start, then ten times as long, then every second: the longer the better known is
+ * the counter's rate. */
+static void check_clock(uint64_t now_ns)
+{
+    if (now_ns < worker.next_check_ns)
+        return;
+    ftri_clock_check();
+    worker.next_check_ns = now_ns + worker.check_interval_ns;
+    worker.check_interval_ns *= 10;
+    if (worker.check_interval_ns > CHECK_NS)
+        worker.check_interval_ns = CHECK_NS;
+}
+
+static bool has_request(void)
+{
+    pthread_mutex_lock(&worker.lock);
+    const bool has = worker.n_requested != worker.n_done || worker.is_stopping;
+    pthread_mutex_unlock(&worker.lock);
+    return has;
+}
+
+/* False: stop. Answers all requests that were made before the journals were read. */
+static bool run_pass(size_t *ret_n)
+{
+    pthread_mutex_lock(&worker.lock);
+    const uint64_t requested = worker.n_requested;
+    const bool is_stopping = worker.is_stopping;
+    pthread_mutex_unlock(&worker.lock);
+    *ret_n = read_journals();
+    if (requested == worker.n_done && !is_stopping)
+        return true;
+    seal_all();
+    pthread_mutex_lock(&worker.lock);
+    worker.n_done = requested;
+    pthread_cond_broadcast(&worker.changed);
+    pthread_mutex_unlock(&worker.lock);
+    return !is_stopping;
+}
+
+/* A sleeper that is about to be woken announces itself first and looks again after. */
+static void pause_until(uint64_t due_ns, uint64_t now_ns, bool is_idle)
+{
+    uint64_t timeout_ns = is_idle ? PARKED_POLL_NS : POLL_NS;
+    if (due_ns < now_ns + timeout_ns)
+        timeout_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+    const uint32_t state = is_idle ? PARKED : POLLING;
+    atomic_store(&worker.state, state);
+    if (!has_request() && !(is_idle && has_published()))
+        ftri_os_sleep_on(&worker.state, state, timeout_ns);
+    atomic_store(&worker.state, AWAKE);
+}
+
+static void *run(void *argument)
+{
+    (void)argument;
+    size_t n_idle = 0;
+    for (size_t n; run_pass(&n);) {
+        n_idle = n > 0 ? 0 : n_idle + 1;
+        const uint64_t now_ns = ftri_clock_monotonic_ns();
+        check_clock(now_ns);
+        pause_until(tick_all(now_ns), now_ns, n_idle >= IDLE_PASSES);
+    }
+    ftri_bytes_deinit(&worker.scratch);
+    pthread_mutex_lock(&worker.lock);
+    worker.is_running = false;
+    pthread_cond_broadcast(&worker.changed);
+    pthread_mutex_unlock(&worker.lock);
+    return NULL;
+}
+
+int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders)
+{
+    pthread_once(&once, init_cond);
+    for (size_t i = 0; i < n_senders; i++)
+        worker.senders[i] = senders[i];
+    worker.n_senders = n_senders;
+    ftri_bytes_init(&worker.scratch, SIZE_MAX / 2);
+    atomic_store(&worker.state, AWAKE);
+    atomic_store(&worker.n_recorded, 0);
+    worker.check_interval_ns = FIRST_CHECK_NS;
+    worker.next_check_ns = ftri_clock_monotonic_ns() + FIRST_CHECK_NS;
+    pthread_mutex_lock(&worker.lock);
+    worker.n_requested = worker.n_done = 0;
+    worker.is_stopping = false;
+    worker.is_running = true;
+    pthread_mutex_unlock(&worker.lock);
+    const int rc = ftri_os_thread_start(run, NULL);
+    if (rc < 0)
+        worker.is_running = false;
+    return rc;
+}
+
+void ftri_worker_stop(void)
+{
+    pthread_mutex_lock(&worker.lock);
+    worker.is_stopping = true;
+    pthread_mutex_unlock(&worker.lock);
+    wake_anyhow();
+    pthread_mutex_lock(&worker.lock);
+    while (worker.is_running)
+        pthread_cond_wait(&worker.changed, &worker.lock);
+    pthread_mutex_unlock(&worker.lock);
+}
+
+uint64_t ftri_worker_request_pass(void)
+{
+    pthread_mutex_lock(&worker.lock);
+    const uint64_t ticket = ++worker.n_requested;
+    pthread_mutex_unlock(&worker.lock);
+    wake_anyhow();
+    return ticket;
+}
+
+bool ftri_worker_wait_pass(uint64_t ticket, uint64_t deadline_ns)
+{
+    pthread_mutex_lock(&worker.lock);
+    bool is_in_time = true;
+    while (worker.n_done < ticket && worker.is_running && is_in_time)
+        is_in_time = ftri_os_cond_wait(&worker.changed, &worker.lock, deadline_ns);
+    const bool is_done = worker.n_done >= ticket;
+    pthread_mutex_unlock(&worker.lock);
+    return is_done;
+}
+
+uint64_t ftri_worker_count(void)
+{
+    return atomic_load(&worker.n_recorded);
+}
+
+void ftri_worker_lock(void)
+{
+    pthread_mutex_lock(&worker.lock);
+}
+
+void ftri_worker_unlock(void)
+{
+    pthread_mutex_unlock(&worker.lock);
+}
+
+/* The scratch may be in the middle of a change: it is left alone. */
+void ftri_worker_after_fork(void)
+{
+    pthread_mutex_init(&worker.lock, NULL);
+    ftri_os_cond_init(&worker.changed);
+    worker.is_running = false;
+    atomic_store(&worker.state, AWAKE);
+    atomic_store(&worker.n_recorded, 0);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one thread that reads all journals and feeds the senders. It looks every millisecond while
+ * there is something to do and parks otherwise; a parked worker still looks ten times a second, and
+ * a recording thread wakes it when 64 KiB of its journal have filled. There is one worker, in
+ * static memory. Functions but ftri_worker_wake: one thread at a time (the session's lock). */
+#pragma once
+
+#include "trace/sender.h"
+
+/* The senders are borrowed until the worker has stopped. 0 or a negated errno. */
+int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders) FTRI_MUST_CHECK;
+/* Reads all journals once more, seals all batches, ends the thread and waits for that: the worker
+ * never calls an exporter, so it cannot hang. */
+void ftri_worker_stop(void);
+
+/* A ticket for a pass that begins after this call and seals everything. Any thread. */
+uint64_t ftri_worker_request_pass(void);
+/* False: the deadline passed first. Any thread. */
+bool ftri_worker_wait_pass(uint64_t ticket, uint64_t deadline_ns);
+
+/* Called by recording threads: wakes the worker if it is parked. */
+void ftri_worker_wake(void);
+
+/* Records read since the session's start. */
+uint64_t ftri_worker_count(void);
+
+/* Around fork(), in the forking thread; in the child the worker is not running. */
+void ftri_worker_lock(void);
+void ftri_worker_unlock(void);
+void ftri_worker_after_fork(void);
