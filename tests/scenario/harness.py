@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the scenarios share: a collector of their own, HTTP without a library in between, and
+OTLP requests written by hand. Standard library only."""
+
+import argparse
+import http.client
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+START_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 30
+BUILD = None
+
+
+def program():
+    return os.path.join(BUILD, "bin", "flowtrace")
+
+
+def is_sanitized():
+    """True when the program keeps freed memory for a while, as AddressSanitizer does."""
+    with open(os.path.join(BUILD, "CMakeCache.txt"), encoding="utf-8") as cache:
+        return "FTR_SANITIZE:STRING=address" in cache.read()
+
+
+def main():
+    """unittest.main with --build taken out of the command line."""
+    global BUILD
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--build", required=True)
+    options, rest = parser.parse_known_args()
+    BUILD = options.build
+    sys.modules["harness"] = sys.modules.get("harness", sys.modules[__name__])
+    sys.modules["harness"].BUILD = options.build
+    unittest.main(module="__main__", argv=[sys.argv[0]] + rest, verbosity=2)
+
+
+class DidNotStart(AssertionError):
+    """The collector ended before it was ready, with this code."""
+
+    def __init__(self, code, lines):
+        super().__init__(f"the collector did not start ({code}): {lines}")
+        self.code = code
+
+
+class Collector:
+    """`flowtrace serve` on free ports; its stderr is kept line by line."""
+
+    LISTENING = re.compile(r"^(otlp/grpc|otlp/http|http) listening on (\S+):(\d+)$")
+
+    def __init__(self, data, arguments=(), environment=None):
+        self.ports = {}
+        self.lines = []
+        self.ready = threading.Event()
+        self.process = subprocess.Popen(
+            [program(), "serve", "--data", data, "--http", "127.0.0.1:0"]
+            + (list(arguments) or ["--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"]),
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
+            env=dict(os.environ, **(environment or {})))
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+        if not self.ready.wait(START_TIMEOUT_S) or not self.ports:
+            raise DidNotStart(self.own_end(), self.lines)
+
+    def own_end(self):
+        """Its exit code; None when it had to be killed."""
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return None
+        return self.reap()
+
+    def read(self):
+        for line in self.process.stderr:
+            line = line.rstrip("\n")
+            self.lines.append(line)
+            found = self.LISTENING.match(line)
+            if found:
+                self.ports[found.group(1)] = int(found.group(3))
+            if line == "ready":
+                self.ready.set()
+        self.ready.set()
+
+    @property
+    def otlp(self):
+        return self.ports["otlp/http"]
+
+    @property
+    def grpc(self):
+        return self.ports["otlp/grpc"]
+
+    @property
+    def api(self):
+        return self.ports["http"]
+
+    def url(self):
+        return f"http://127.0.0.1:{self.api}"
+
+    def kill(self):
+        self.process.kill()
+        return self.reap()
+
+    def reap(self):
+        code = self.process.wait()
+        self.reader.join()
+        self.process.stderr.close()
+        return code
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(
+                f"the collector did not stop; its last lines: {self.lines[-5:]}") from None
+        return self.reap()
+
+    def is_alive(self):
+        return self.process.poll() is None
+
+    def memory_bytes(self):
+        """Resident set, now."""
+        with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def request(port, method, path, body=None, headers=None, timeout=30):
+    """(status, headers, body) of one request on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, dict((k.lower(), v) for k, v in answer.getheaders()), answer.read()
+    finally:
+        connection.close()
+
+
+def send_json(port, document, **headers):
+    return request(port, "POST", "/v1/traces", json.dumps(document).encode(),
+                   dict({"Content-Type": "application/json"}, **headers))
+
+
+def get_json(port, path):
+    status, _, body = request(port, "GET", path)
+    return status, json.loads(body)
+
+
+def find_spans(port, path):
+    """All spans of an API answer, flat."""
+    status, document = get_json(port, path)
+    if status == 404:
+        return []
+    assert status == 200, (status, document)
+    return [span
+            for resource in document["result"]["resourceSpans"]
+            for scope in resource["scopeSpans"]
+            for span in scope["spans"]]
+
+
+def get_trace(port, trace_id):
+    return find_spans(port, "/api/v3/traces/" + trace_id)
+
+
+def new_id(n_bytes):
+    while True:
+        value = os.urandom(n_bytes)
+        if any(value):
+            return value.hex()
+
+
+def span_document(spans, service="scenario"):
+    return {"resourceSpans": [{
+        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]},
+        "scopeSpans": [{"scope": {"name": "scenario"}, "spans": spans}]}]}
+
+
+def new_span(name="step", **fields):
+    now = time.time_ns()
+    span = {"traceId": new_id(16), "spanId": new_id(8), "name": name, "kind": 1,
+            "startTimeUnixNano": str(now - 1_000_000), "endTimeUnixNano": str(now)}
+    span.update(fields)
+    return span
+
+
+# --- OTLP protobuf by hand: field numbers of opentelemetry-proto ---------------------------------
+
+def varint(value):
+    out = bytearray()
+    while value > 0x7f:
+        out.append(value & 0x7f | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def field(number, payload):
+    """Length-delimited."""
+    return varint(number << 3 | 2) + varint(len(payload)) + payload
+
+
+def fixed64(number, value):
+    return varint(number << 3 | 1) + struct.pack("<Q", value)
+
+
+def protobuf_span(trace_id, span_id, name, start_ns, end_ns):
+    return (field(1, trace_id) + field(2, span_id) + field(5, name.encode())
+            + varint(6 << 3) + varint(1) + fixed64(7, start_ns) + fixed64(8, end_ns))
+
+
+def protobuf_request(spans, service="scenario"):
+    attribute = field(1, b"service.name") + field(2, field(1, service.encode()))
+    resource = field(1, attribute)
+    scope_spans = b"".join(field(2, span) for span in spans)
+    return field(1, field(1, resource) + field(2, scope_spans))
+
+
+class Scenario(unittest.TestCase):
+    """A test with a collector on a data directory that goes away with it."""
+
+    arguments = ()
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="flowtrace-")
+        self.addCleanup(self.folder.cleanup)
+        self.data = os.path.join(self.folder.name, "data")
+        self.collector = None
+        self.addCleanup(self.stop_if_alive)
+
+    def start(self, arguments=(), environment=None):
+        self.collector = Collector(self.data, arguments, environment)
+        return self.collector
+
+    def stop_if_alive(self):
+        if self.collector and self.collector.is_alive():
+            self.collector.kill()

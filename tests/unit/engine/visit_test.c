@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a graph records of its nodes, which record nothing themselves. Names of keys and events:
+ * the otel-arrow proposal, and docs/glossary.md for the rest. */
+#include "lab.h"
+
+#include <flowtrace/flowtrace.h>
+
+#define SECONDS_NS UINT64_C(1000000000)
+
+static ftr_memory_spans *spans;
+
+static int open_recording(void **state)
+{
+    spans = ftr_memory_spans_new();
+    ftr_exporter *const memory = ftr_memory_exporter_new(spans);
+    ftr_config config = FTR_CONFIG_INIT;
+    config.service_name = FTR_STR("test");
+    config.exporters = &memory;
+    config.n_exporters = 1;
+    return ftr_init(&config, NULL) ? -1 : lab_open(state);
+}
+
+static int close_recording(void **state)
+{
+    ftri_time_real();
+    const int r = lab_close(state);
+    const ftr_status status = ftr_shutdown(10 * SECONDS_NS);
+    ftr_memory_spans_unref(spans);
+    return r == 0 && status == FTR_OK ? 0 : -1;
+}
+
+static bool is_text(ftr_str a, const char *b)
+{
+    return a.len == strlen(b) && memcmp(a.data, b, a.len) == 0;
+}
+
+/* The n-th span of this name; all spans that were started have ended. */
+static ftr_span_data span_named(const char *name, size_t n)
+{
+    assert_int_equal(ftr_flush(10 * SECONDS_NS), FTR_OK);
+    ftr_span_data span;
+    for (size_t i = 0; ftr_memory_spans_get(spans, i, &span); i++)
+        if (is_text(span.name, name) && n-- == 0)
+            return span;
+    fail_msg("no span %s", name);
+    return span;
+}
+
+static size_t count_spans(void)
+{
+    assert_int_equal(ftr_flush(10 * SECONDS_NS), FTR_OK);
+    return ftr_memory_spans_count(spans);
+}
+
+static uint64_t open_spans(void)
+{
+    ftr_statistics statistics = {.size = sizeof statistics};
+    ftr_get_statistics(&statistics);
+    return statistics.open;
+}
+
+static const ftr_value *find(const ftr_attribute *attributes, size_t n, const char *key)
+{
+    for (size_t i = 0; i < n; i++)
+        if (is_text(attributes[i].key, key))
+            return &attributes[i].value;
+    return NULL;
+}
+
+static const ftr_value *attribute(const ftr_span_data *span, const char *key)
+{
+    return find(span->attributes, span->n_attributes, key);
+}
+
+static void assert_str(const ftr_span_data *span, const char *key, const char *expected)
+{
+    const ftr_value *value = attribute(span, key);
+    assert_non_null(value);
+    assert_int_equal(value->type, FTR_VALUE_STR);
+    if (!is_text(value->as.str, expected))
+        fail_msg("%s is %.*s", key, (int)value->as.str.len, value->as.str.data);
+}
+
+static void assert_i64(const ftr_span_data *span, const char *key, int64_t expected)
+{
+    const ftr_value *value = attribute(span, key);
+    assert_non_null(value);
+    assert_int_equal(value->type, FTR_VALUE_I64);
+    assert_int_equal(value->as.i64, expected);
+}
+
+static const ftr_event_data *event(const ftr_span_data *span, const char *name)
+{
+    for (size_t i = 0; i < span->n_events; i++)
+        if (is_text(span->events[i].name, name))
+            return &span->events[i];
+    return NULL;
+}
+
+static void assert_child(const ftr_span_data *child, const ftr_span_data *parent)
+{
+    assert_memory_equal(&child->context.trace_id, &parent->context.trace_id, 16);
+    assert_memory_equal(&child->parent_span_id, &parent->context.span_id, 8);
+}
+
+/* DF-14: p calls nothing but node_send. */
+static void test_node_that_only_sends_has_complete_visits(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  rcv-1: {type: receiver/test}\n"
+            "  p: {type: processor/pass}\n"
+            "  exp-1: {type: exporter/test}\n"
+            "connections: [{from: rcv-1, to: p}, {from: p, to: exp-1}]",
+            64);
+    assert_true(lab_ingest("rcv-1", 10, 1));
+    assert_int_equal(open_spans(), 1);
+    lab_settle();
+    assert_int_equal(open_spans(), 0);
+    assert_int_equal(count_spans(), 3);
+    const ftr_span_data receiver = span_named("receiver/test/rcv-1", 0);
+    const ftr_span_data pass = span_named("processor/pass/p", 0);
+    const ftr_span_data exporter = span_named("exporter/test/exp-1", 0);
+    assert_child(&pass, &receiver);
+    assert_child(&exporter, &pass);
+    assert_str(&pass, "node.id", "p");
+    assert_str(&pass, "node.type", "processor/pass");
+    assert_str(&pass, "signal.type", "logs");
+    assert_i64(&pass, "pdata.batch.size", 10);
+    assert_str(&pass, "out.port", "out");
+    assert_i64(&pass, "out.items", 10);
+    assert_i64(&pass, "channel.queue.depth", 1);
+    assert_i64(&pass, "channel.queue.capacity", 64);
+    assert_non_null(attribute(&pass, "flow.queue.wait_ms"));
+    assert_non_null(attribute(&pass, "latency.ms"));
+    assert_str(&pass, "flow.outcome", "success");
+    assert_non_null(event(&pass, "control/ack"));
+    assert_i64(&receiver, "pdata.batch.size", 10);
+    assert_str(&receiver, "out.port", "out");
+    assert_non_null(event(&receiver, "control/ack"));
+    assert_null(attribute(&receiver, "flow.queue.wait_ms"));
+    assert_non_null(event(&exporter, "export_success"));
+    assert_null(event(&exporter, "control/ack"));
+}
+
+/* DF-16: failure at the node at fault, refused above it. */
+static void test_outcome_is_failure_below_and_refused_above(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  p: {type: processor/pass}\n"
+            "  out: {type: exporter/refuse, config: {permanent: true}}\n"
+            "connections: [{from: in, to: p}, {from: p, to: out}]",
+            0);
+    assert_true(lab_ingest("in", 10, 1));
+    lab_settle();
+    const ftr_span_data out = span_named("exporter/refuse/out", 0);
+    const ftr_span_data pass = span_named("processor/pass/p", 0);
+    const ftr_span_data in = span_named("receiver/test/in", 0);
+    assert_str(&out, "flow.outcome", "failure");
+    assert_str(&pass, "flow.outcome", "refused");
+    assert_str(&in, "flow.outcome", "refused");
+    assert_int_equal(pass.status, FTR_SPAN_ERROR);
+    assert_str(&pass, "error", "disk full");
+    assert_null(event(&out, "control/nack"));
+    const ftr_event_data *nack = event(&pass, "control/nack");
+    assert_non_null(nack);
+    assert_true(
+        is_text(find(nack->attributes, nack->n_attributes, "nack.cause")->as.str, "route_full"));
+    assert_true(find(nack->attributes, nack->n_attributes, "nack.permanent")->as.boolean);
+}
+
+static void assert_split(const ftr_span_data *span, const ftr_span_data *origin, int64_t index,
+                         int64_t count)
+{
+    assert_int_equal(span->n_links, 1);
+    const ftr_link_data *link = &span->links[0];
+    assert_memory_equal(&link->context.span_id, &origin->context.span_id, 8);
+    assert_int_equal(find(link->attributes, link->n_attributes, "flow.split.index")->as.i64, index);
+    assert_int_equal(find(link->attributes, link->n_attributes, "flow.split.count")->as.i64, count);
+}
+
+/* DF-21: clones are separate children of the visit that sent them. */
+static void test_fan_out_children_share_their_parent(void **state)
+{
+    (void)state;
+    lab_run(
+        "nodes:\n"
+        "  in: {type: receiver/test}\n"
+        "  s: {type: processor/split}\n"
+        "  a: {type: exporter/test}\n"
+        "  b: {type: exporter/test}\n"
+        "connections: [{from: in, to: s}, {from: 's[\"a\"]', to: a}, {from: 's[\"b\"]', to: b},\n"
+        "  {from: 's[\"b\"]', to: a}]",
+        0);
+    assert_true(lab_ingest("in", 10, 1));
+    lab_settle();
+    const ftr_span_data split = span_named("processor/split/s", 0);
+    const ftr_span_data first = span_named("exporter/test/a", 0);
+    const ftr_span_data second = span_named("exporter/test/a", 1);
+    const ftr_span_data third = span_named("exporter/test/b", 0);
+    assert_child(&first, &split);
+    assert_child(&second, &split);
+    assert_child(&third, &split);
+    assert_i64(&split, "out.count", 3);
+    /* The part for port a, then part 2 of 2 in two copies: 2 and 3 of 4. */
+    assert_split(&first, &split, 0, 2);
+    assert_split(&third, &split, 2, 4);
+    assert_split(&second, &split, 3, 4);
+}
+
+/* Lineage: the sender's visit, the input's visit, the visit of the merge. */
+static void test_merge_is_below_its_inputs_visits(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  m: {type: processor/merge, config: {n: 3}}\n"
+            "  out: {type: exporter/test}\n"
+            "connections: [{from: in, to: m}, {from: m, to: out}]",
+            0);
+    for (uint64_t i = 0; i < 3; i++)
+        assert_true(lab_ingest("in", 5, i));
+    lab_settle();
+    assert_int_equal(open_spans(), 0);
+    assert_int_equal(count_spans(), 3 + 3 + 1 + 1);
+    const ftr_span_data out = span_named("exporter/test/out", 0);
+    ftr_span_data merge = {0}, inputs[3];
+    size_t n_inputs = 0;
+    for (size_t i = 0; i < 4; i++) {
+        const ftr_span_data span = span_named("processor/merge/m", i);
+        if (attribute(&span, "flow.fan_in.count"))
+            merge = span;
+        else if (n_inputs < 3)
+            inputs[n_inputs++] = span;
+    }
+    assert_int_equal(n_inputs, 3);
+    assert_child(&out, &merge);
+    assert_i64(&merge, "flow.fan_in.count", 3);
+    assert_i64(&merge, "pdata.batch.size", 15);
+    assert_int_equal(merge.n_links, 2);
+    for (size_t i = 0; i < 3; i++) {
+        assert_non_null(event(&inputs[i], "control/ack"));
+        assert_i64(&inputs[i], "pdata.batch.size", 5);
+    }
+    /* Ended in the order of settling, which is that of the inputs. */
+    assert_child(&merge, &inputs[0]);
+    assert_memory_equal(&merge.links[0].context.span_id, &inputs[1].context.span_id, 8);
+    assert_memory_equal(&merge.links[1].context.span_id, &inputs[2].context.span_id, 8);
+    const ftr_span_data in = span_named("receiver/test/in", 0);
+    assert_child(&inputs[0], &in);
+}
+
+/* DF-15 */
+static void test_timer_tick_is_an_event_on_the_merge(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  m: {type: processor/merge, config: {n: 100}}\n"
+            "  out: {type: exporter/test}\n"
+            "connections: [{from: in, to: m}, {from: m, to: out}]",
+            0);
+    assert_true(lab_ingest("in", 5, 0));
+    assert_true(lab_ingest("in", 5, 1));
+    lab_settle();
+    assert_int_equal(lab.n_exported, 0);
+    node_set_timer(lab_node("m"), 1);
+    while (lab.n_exported == 0)
+        lab_settle();
+    for (size_t i = 0; i < 3; i++) {
+        const ftr_span_data span = span_named("processor/merge/m", i);
+        const bool is_merge = attribute(&span, "flow.fan_in.count") != NULL;
+        assert_true(is_merge == (event(&span, "control/timer_tick") != NULL));
+    }
+}
+
+/* DF-15: what affects many flows is a span of its own, linked to those it touched. */
+static void test_shutdown_is_a_span_linked_to_what_it_touched(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  m: {type: processor/merge, config: {n: 100}}\n"
+            "  out: {type: exporter/test}\n"
+            "connections: [{from: in, to: m}, {from: m, to: out}]",
+            0);
+    assert_true(lab_ingest("in", 5, 0));
+    assert_true(lab_ingest("in", 5, 1));
+    lab_settle();
+    graph_drain(lab.graph, 60 * SECONDS_NS);
+    lab_settle();
+    const ftr_span_data shutdown = span_named("control/shutdown", 0);
+    const ftr_span_data ingress = span_named("control/drain_ingress", 0);
+    assert_str(&shutdown, "node.id", "m");
+    assert_i64(&shutdown, "flow.touched", 1);
+    assert_int_equal(shutdown.n_links, 1);
+    static const ftr_span_id none;
+    assert_memory_equal(&shutdown.parent_span_id, &none, sizeof none);
+    assert_str(&ingress, "node.id", "in");
+    assert_int_equal(ingress.n_links, 0);
+    for (size_t i = 0; i < 3; i++) {
+        const ftr_span_data span = span_named("processor/merge/m", i);
+        if (!attribute(&span, "flow.fan_in.count"))
+            continue;
+        assert_non_null(event(&span, "control/shutdown"));
+        assert_memory_equal(&shutdown.links[0].context.span_id, &span.context.span_id, 8);
+    }
+}
+
+static void test_untraced_batches_leave_no_spans(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  m: {type: processor/merge, config: {n: 2}}\n"
+            "  s: {type: processor/split}\n"
+            "  out: {type: exporter/test}\n"
+            "connections: [{from: in, to: m}, {from: m, to: s}, {from: 's[\"a\"]', to: out},\n"
+            "  {from: 's[\"b\"]', to: out}]",
+            0);
+    for (uint64_t i = 0; i < 2; i++) {
+        struct pdata *pdata = node_ingest(lab_node("in"), FTR_SIGNAL_TRACES, NULL, true, i);
+        pdata->is_untraced = true;
+        pdata->n_items = 4;
+        node_send(lab_node("in"), 0, pdata);
+    }
+    lab_settle();
+    assert_int_equal(lab.exported_items, 16);
+    assert_int_equal(count_spans(), 0);
+    assert_int_equal(lab_account("m")->received, 8);
+    lab_check();
+}
+
+static void test_waiting_for_room_is_recorded(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  out: {type: exporter/test}\n"
+            "connections: [{from: in, to: out}]",
+            1);
+    node_set_accepting(lab_node("out"), false);
+    assert_true(lab_ingest("in", 1, 0));
+    assert_true(lab_ingest("in", 1, 1));
+    node_set_accepting(lab_node("out"), true);
+    lab_settle();
+    size_t n_blocked = 0;
+    for (size_t i = 0; i < 2; i++) {
+        const ftr_span_data span = span_named("receiver/test/in", i);
+        n_blocked += event(&span, "backpressure") != NULL;
+    }
+    assert_int_equal(n_blocked, 1);
+}
+
+/* The visit of what took custody ends with the input; what goes on is still below it. */
+static void test_custody_keeps_one_trace(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  w: {type: processor/custody}\n"
+            "  out: {type: exporter/hold}\n"
+            "connections: [{from: in, to: w}, {from: w, to: out}]",
+            0);
+    assert_true(lab_ingest("in", 1, 0));
+    lab_settle();
+    const ftr_span_data w = span_named("processor/custody/w", 0);
+    assert_int_equal(open_spans(), 1);
+    node_ack(lab_node("out"), lab.held[0]);
+    lab_settle();
+    const ftr_span_data out = span_named("exporter/hold/out", 0);
+    assert_child(&out, &w);
+    assert_str(&w, "out.port", "out");
+}
+
+static void test_late_derivative_is_still_below_the_ended_visit(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  h: {type: processor/hold}\n"
+            "  out: {type: exporter/test}\n"
+            "connections: [{from: in, to: h}, {from: h, to: out}]",
+            0);
+    assert_true(lab_ingest("in", 1, 0));
+    lab_settle();
+    struct pdata *onward = node_derive_watched(lab_node("h"), lab.held[0], 9);
+    node_ack(lab_node("h"), lab.held[0]);
+    lab_settle();
+    node_send(lab_node("h"), 0, onward);
+    lab_settle();
+    const ftr_span_data h = span_named("processor/hold/h", 0);
+    const ftr_span_data out = span_named("exporter/test/out", 0);
+    assert_child(&out, &h);
+    assert_int_equal(lab_answer(9)->kind, CONTROL_ACK);
+    lab_check();
+}
+
+static void test_retries_show_on_the_visit_and_the_fault_lies_below(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  r: {type: processor/retry, config: {n: 1}}\n"
+            "  out: {type: exporter/refuse}\n"
+            "connections: [{from: in, to: r}, {from: r, to: out}]",
+            0);
+    assert_true(lab_ingest("in", 1, 0));
+    lab_settle();
+    const ftr_span_data retry = span_named("processor/retry/r", 0);
+    assert_str(&retry, "flow.outcome", "refused");
+    assert_non_null(event(&retry, "retry"));
+    assert_non_null(event(&retry, "control/nack"));
+    for (size_t i = 0; i < 2; i++) {
+        const ftr_span_data out = span_named("exporter/refuse/out", i);
+        assert_child(&out, &retry);
+        assert_str(&out, "flow.outcome", "failure");
+    }
+}
+
+/* Holding is not working for a node that gathers; for one that waits for a destination it is. */
+static void test_work_time_stands_apart_from_holding(void **state)
+{
+    (void)state;
+    ftri_time_fake(100 * SECONDS_NS, 1700000000 * SECONDS_NS);
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  h: {type: processor/hold}\n"
+            "  out: {type: exporter/hold}\n"
+            "connections: [{from: in, to: h}, {from: h, to: out}]",
+            0);
+    assert_true(lab_ingest("in", 1, 0));
+    ftri_time_fake(101 * SECONDS_NS, 1700000001 * SECONDS_NS); /* 1 s in the channel */
+    lab_settle();
+    ftri_time_fake(104 * SECONDS_NS, 1700000004 * SECONDS_NS); /* 3 s held by h */
+    node_send(lab_node("h"), 0, lab.held[0]);
+    lab_settle();
+    ftri_time_fake(109 * SECONDS_NS, 1700000009 * SECONDS_NS); /* 5 s at the exporter */
+    node_ack(lab_node("out"), lab.held[1]);
+    lab_settle();
+    assert_int_equal(lab_account("h")->queue_ns, SECONDS_NS);
+    assert_int_equal(lab_account("h")->work_ns, 0);
+    assert_int_equal(lab_account("out")->queue_ns, 0);
+    assert_int_equal(lab_account("out")->work_ns, 5 * SECONDS_NS);
+    const ftr_span_data hold = span_named("processor/hold/h", 0);
+    const ftr_span_data out = span_named("exporter/hold/out", 0);
+    assert_true(attribute(&hold, "flow.queue.wait_ms")->as.f64 == 1000.0);
+    assert_true(attribute(&hold, "latency.ms")->as.f64 == 0.0);
+    assert_true(attribute(&out, "latency.ms")->as.f64 == 5000.0);
+    assert_int_equal(hold.end_time_ns - hold.start_time_ns, 8 * SECONDS_NS);
+}
+
+static void test_origin_from_outside_is_the_receivers_parent(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  out: {type: exporter/test}\n"
+            "connections: [{from: in, to: out}]",
+            0);
+    ftr_context origin = {.span = {.trace_flags = FTR_TRACE_FLAG_SAMPLED, .is_remote = true}};
+    memset(origin.span.trace_id.bytes, 0xab, 16);
+    memset(origin.span.span_id.bytes, 0xcd, 8);
+    struct pdata *pdata = node_ingest(lab_node("in"), FTR_SIGNAL_LOGS, &origin, false, 0);
+    pdata->n_items = 1;
+    node_send(lab_node("in"), 0, pdata);
+    lab_settle();
+    const ftr_span_data in = span_named("receiver/test/in", 0);
+    assert_memory_equal(in.context.trace_id.bytes, origin.span.trace_id.bytes, 16);
+    assert_memory_equal(in.parent_span_id.bytes, origin.span.span_id.bytes, 8);
+}
+
+#define RECORDED(function)                                                                         \
+    cmocka_unit_test_setup_teardown(function, open_recording, close_recording)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RECORDED(test_node_that_only_sends_has_complete_visits),
+        RECORDED(test_outcome_is_failure_below_and_refused_above),
+        RECORDED(test_fan_out_children_share_their_parent),
+        RECORDED(test_merge_is_below_its_inputs_visits),
+        RECORDED(test_timer_tick_is_an_event_on_the_merge),
+        RECORDED(test_shutdown_is_a_span_linked_to_what_it_touched),
+        RECORDED(test_untraced_batches_leave_no_spans),
+        RECORDED(test_waiting_for_room_is_recorded),
+        RECORDED(test_custody_keeps_one_trace),
+        RECORDED(test_late_derivative_is_still_below_the_ended_visit),
+        RECORDED(test_retries_show_on_the_visit_and_the_fault_lies_below),
+        RECORDED(test_work_time_stands_apart_from_holding),
+        RECORDED(test_origin_from_outside_is_the_receivers_parent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Visits as an exporter sees them: the tree, attributes, events, outcomes, and the library off. */
+#include "recorded.h"
+
+#include <pthread.h>
+
+/* The tree of the otel-arrow proposal: names, kinds, one trace, each the child of the sender. */
+static void test_pass_through_is_one_trace(void **state)
+{
+    (void)state;
+    const ftr_node *const nodes[] = {receiver, processor, exporter};
+    ftr_hop hop;
+    for (size_t i = 0; i < 3; i++) {
+        ftr_visit visit;
+        const ftr_arrival arrival = arrival_of(10);
+        ftr_visit_start(&visit, nodes[i], i ? &hop : NULL, i ? 1 : 0, &arrival);
+        if (i)
+            ftr_hop_release(&hop);
+        if (i < 2)
+            ftr_visit_emit(&visit, FTR_STR("main"), 10, 1000, &hop);
+        ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+    }
+    const ftr_span_data first = span_named("receiver/otlp/rcv-1");
+    const ftr_span_data second = span_named("processor/batch/proc-2");
+    const ftr_span_data third = span_named("exporter/http/exp-1");
+    assert_int_equal(first.kind, FTR_KIND_CONSUMER);
+    assert_int_equal(second.kind, FTR_KIND_INTERNAL);
+    assert_int_equal(third.kind, FTR_KIND_CLIENT);
+    assert_false(ftr_span_id_is_valid(&first.parent_span_id));
+    assert_memory_equal(&second.parent_span_id, &first.context.span_id, 8);
+    assert_memory_equal(&third.parent_span_id, &second.context.span_id, 8);
+    assert_memory_equal(&first.context.trace_id, &third.context.trace_id, 16);
+    assert_int_equal(second.n_links, 0);
+    assert_int_equal(second.n_events, 0);
+    assert_int_equal(second.status, FTR_SPAN_UNSET);
+    assert_null(attribute(&first, "flow.queue.wait_ms"));
+    assert_null(attribute(&first, "flow.hops"));
+    assert_i64(attribute(&third, "flow.hops"), 2);
+    assert_null(attribute(&third, "out.port"));
+}
+
+static void test_attributes_are_those_of_the_document(void **state)
+{
+    (void)state;
+    ftr_hop input = hop_from(1, true);
+    const uint64_t before_ns = ftri_time_monotonic_ns();
+    input.sent_ns = before_ns - 5 * SECONDS_NS;
+    ftr_arrival arrival = arrival_of(7);
+    arrival.n_attempt = 3;
+    ftr_visit visit;
+    ftr_visit_start(&visit, processor, &input, 1, &arrival);
+    const double at_most_ms = (double)(ftri_time_monotonic_ns() - input.sent_ns) / 1e6;
+    ftr_hop hop;
+    ftr_visit_emit(&visit, FTR_STR("logs"), 6, 600, &hop);
+    ftr_hop_release(&hop);
+    ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+    const ftr_span_data span = span_named("processor/batch/proc-2");
+    assert_str(attribute(&span, "node.id"), "proc-2");
+    assert_str(attribute(&span, "node.type"), "processor/batch");
+    assert_str(attribute(&span, "flow.pipeline"), "main");
+    assert_str(attribute(&span, "signal.type"), "logs");
+    assert_i64(attribute(&span, "pdata.batch.size"), 7);
+    assert_i64(attribute(&span, "pdata.batch.bytes"), 700);
+    assert_true(attribute(&span, "stateful")->as.boolean);
+    assert_i64(attribute(&span, "channel.queue.depth"), 2);
+    assert_i64(attribute(&span, "channel.queue.capacity"), 64);
+    assert_i64(attribute(&span, "flow.attempt"), 3);
+    assert_str(attribute(&span, "out.port"), "logs");
+    assert_i64(attribute(&span, "out.items"), 6);
+    assert_i64(attribute(&span, "out.bytes"), 600);
+    assert_null(attribute(&span, "out.count"));
+    assert_str(attribute(&span, "flow.outcome"), "success");
+    assert_null(attribute(&span, "error"));
+    assert_true(f64(attribute(&span, "flow.queue.wait_ms")) >= 5000.0);
+    assert_true(f64(attribute(&span, "flow.queue.wait_ms")) <= at_most_ms);
+    assert_true(f64(attribute(&span, "latency.ms")) >= 0.0);
+    assert_true(f64(attribute(&span, "latency.ms")) < 5000.0); /* the queue is not in it */
+}
+
+static void test_paused_time_is_not_work(void **state)
+{
+    (void)state;
+    const uint64_t start_ns = ftri_time_monotonic_ns();
+    ftr_visit visit;
+    ftr_visit_start(&visit, receiver, NULL, 0, NULL);
+    spin(2000000);
+    ftr_visit_pause(&visit);
+    ftr_visit_pause(&visit);
+    spin(20000000);
+    ftr_visit_resume(&visit);
+    spin(3000000);
+    ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+    const double total_ms = (double)(ftri_time_monotonic_ns() - start_ns) / 1e6;
+    const ftr_span_data span = span_named("receiver/otlp/rcv-1");
+    assert_true(f64(attribute(&span, "latency.ms")) >= 5.0);
+    assert_true(f64(attribute(&span, "latency.ms")) <= total_ms - 20.0);
+    assert_true(f64(attribute(&span, "latency.ms")) <=
+                (double)(span.end_time_ns - span.start_time_ns) / 1e6);
+    assert_true(span.end_time_ns - span.start_time_ns >= 24900000);
+}
+
+static void test_split_children_share_the_parent_and_carry_one_link(void **state)
+{
+    (void)state;
+    enum { N = 3 };
+    ftr_visit visit;
+    ftr_visit_start(&visit, receiver, NULL, 0, NULL);
+    ftr_hop hops[N];
+    for (uint32_t i = 0; i < N; i++)
+        ftr_visit_emit_split(&visit, FTR_STR("part"), (ftr_split){i, N}, 10 + i, 0, &hops[i]);
+    ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+    for (uint32_t i = 0; i < N; i++) {
+        visit_once(processor, &hops[i], 1);
+        ftr_hop_release(&hops[i]);
+    }
+    const ftr_span_data sender = span_named("receiver/otlp/rcv-1");
+    assert_i64(attribute(&sender, "out.count"), N);
+    assert_i64(attribute(&sender, "out.items"), 10);
+    assert_int_equal(sender.n_events, N - 1);
+    assert_true(is_text(sender.events[1].name, "emit"));
+    assert_i64(find(sender.events[1].attributes, sender.events[1].n_attributes, "out.items"), 12);
+    uint32_t n_children = 0;
+    ftr_span_data child;
+    for (size_t i = 0; ftr_memory_spans_get(spans, i, &child); i++) {
+        if (!is_text(child.name, "processor/batch/proc-2"))
+            continue;
+        assert_memory_equal(&child.parent_span_id, &sender.context.span_id, 8);
+        assert_int_equal(child.n_links, 1);
+        const ftr_link_data *const link = &child.links[0];
+        assert_same_span(&link->context, &sender.context);
+        assert_str(find(link->attributes, link->n_attributes, "flow.relation"), "split");
+        assert_str(find(link->attributes, link->n_attributes, "out.port"), "part");
+        assert_i64(find(link->attributes, link->n_attributes, "flow.split.index"), n_children++);
+        assert_i64(find(link->attributes, link->n_attributes, "flow.split.count"), N);
+    }
+    assert_int_equal(n_children, N);
+}
+
+static void test_unsampled_flow_is_carried_on_and_not_recorded(void **state)
+{
+    (void)state;
+    const ftr_hop input = hop_from(1, false);
+    ftr_visit visit;
+    ftr_visit_start(&visit, processor, &input, 1, NULL);
+    assert_false(ftr_span_is_recording(ftr_visit_span(&visit)));
+    ftr_visit_drop(&visit, FTR_DROP_LATE, 1);
+    ftr_visit_blocked(&visit, 1);
+    ftr_hop hop;
+    ftr_visit_emit(&visit, FTR_STR("out"), 1, 1, &hop);
+    assert_memory_equal(&hop.context.span.trace_id, &input.context.span.trace_id, 16);
+    assert_true(ftr_span_id_is_valid(&hop.context.span.span_id));
+    assert_int_equal(hop.context.span.trace_flags & FTR_TRACE_FLAG_SAMPLED, 0);
+    ftr_hop_release(&hop);
+    ftr_visit_end(&visit, FTR_OUTCOME_FAILURE, FTR_STR("nobody sees this"));
+    assert_int_equal(ftr_flush(10 * SECONDS_NS), FTR_OK);
+    assert_int_equal(ftr_memory_spans_count(spans), 0);
+}
+
+static void test_drops_are_events_and_a_sum(void **state)
+{
+    (void)state;
+    ftr_visit visit;
+    ftr_visit_start(&visit, receiver, NULL, 0, NULL);
+    ftr_visit_drop(&visit, FTR_DROP_FILTERED, 3);
+    ftr_visit_drop(&visit, FTR_DROP_LATE, 4);
+    ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+    const ftr_span_data span = span_named("receiver/otlp/rcv-1");
+    assert_i64(attribute(&span, "drop.items"), 7);
+    assert_str(attribute(&span, "drop.reason"), "filtered");
+    assert_int_equal(span.n_events, 2);
+    assert_true(is_text(span.events[1].name, "flow.drop"));
+    const ftr_event_data *const event = &span.events[1];
+    assert_str(find(event->attributes, event->n_attributes, "drop.reason"), "late");
+    assert_i64(find(event->attributes, event->n_attributes, "drop.items"), 4);
+}
+
+static void test_backpressure_is_an_event_and_a_sum(void **state)
+{
+    (void)state;
+    ftr_visit visit;
+    ftr_visit_start(&visit, receiver, NULL, 0, NULL);
+    ftr_visit_blocked(&visit, 1500000);
+    ftr_visit_blocked(&visit, 500000);
+    const ftr_attribute size = {FTR_STR("size"), ftr_value_i64(8)};
+    ftr_visit_event(&visit, FTR_STR("batch_flush"), &size, 1);
+    ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+    const ftr_span_data span = span_named("receiver/otlp/rcv-1");
+    assert_true(f64(attribute(&span, "flow.blocked_ms")) == 2.0);
+    assert_int_equal(span.n_events, 3);
+    const ftr_event_data *const event = &span.events[0];
+    assert_true(is_text(event->name, "backpressure"));
+    assert_true(f64(find(event->attributes, event->n_attributes, "flow.blocked_ms")) == 1.5);
+    assert_true(is_text(span.events[2].name, "batch_flush"));
+    assert_i64(find(span.events[2].attributes, span.events[2].n_attributes, "size"), 8);
+}
+
+static void test_outcome_sets_status_and_error(void **state)
+{
+    (void)state;
+    static const struct {
+        ftr_outcome outcome;
+        const char *name;
+        const char *error; /* given */
+        const char *text;  /* recorded */
+    } cases[] = {
+        {FTR_OUTCOME_FAILURE, "failure", "disk full", "disk full"},
+        {FTR_OUTCOME_REFUSED, "refused", "", "refused"},
+    };
+    for (size_t i = 0; i < FTRI_COUNT(cases); i++) {
+        ftr_memory_spans_reset(spans);
+        ftr_visit visit;
+        ftr_visit_start(&visit, exporter, NULL, 0, NULL);
+        ftr_visit_end(&visit, cases[i].outcome, ftr_str_from(cases[i].error));
+        const ftr_span_data span = span_named("exporter/http/exp-1");
+        assert_int_equal(span.status, FTR_SPAN_ERROR);
+        assert_true(is_text(span.status_description, cases[i].error));
+        assert_str(attribute(&span, "flow.outcome"), cases[i].name);
+        assert_str(attribute(&span, "error"), cases[i].text);
+    }
+}
+
+static void test_context_from_outside_is_the_parent(void **state)
+{
+    (void)state;
+    const ftr_hop outside = hop_from(1, true);
+    ftr_visit visit;
+    ftr_visit_start_from(&visit, receiver, &outside.context, NULL);
+    ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+    const ftr_span_data span = span_named("receiver/otlp/rcv-1");
+    assert_memory_equal(&span.parent_span_id, &outside.context.span.span_id, 8);
+    ftr_memory_spans_reset(spans);
+    const ftr_context none = FTR_CONTEXT_NONE;
+    ftr_visit_start_from(&visit, receiver, &none, NULL);
+    ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+    const ftr_span_data root = span_named("receiver/otlp/rcv-1");
+    assert_false(ftr_span_id_is_valid(&root.parent_span_id));
+}
+
+/* A long-lived loop's span may be current while it polls: it is nobody's parent (DESIGN 4.2). */
+static void test_a_source_ignores_the_current_context(void **state)
+{
+    (void)state;
+    const ftr_hop loop = hop_from(1, true);
+    const ftr_attachment attachment = ftr_attach(&loop.context);
+    visit_once(receiver, NULL, 0);
+    ftr_detach(attachment);
+    const ftr_span_data span = span_named("receiver/otlp/rcv-1");
+    assert_false(ftr_span_id_is_valid(&span.parent_span_id));
+}
+
+static void test_a_cycle_does_not_make_an_endless_trace(void **state)
+{
+    (void)state;
+    ftr_hop hop = {0};
+    for (int i = 0; i <= 300; i++) {
+        ftr_visit visit;
+        ftr_visit_start(&visit, processor, i ? &hop : NULL, i ? 1 : 0, NULL);
+        ftr_hop_release(&hop);
+        ftr_visit_emit(&visit, FTR_STR("again"), 1, 1, &hop);
+        ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+    }
+    assert_int_equal(hop.n_hops, 301);
+    ftr_hop_release(&hop);
+    assert_int_equal(ftr_flush(10 * SECONDS_NS), FTR_OK);
+    assert_int_equal(ftr_memory_spans_count(spans), 301);
+    size_t n_roots = 0;
+    ftr_span_data span, before = {0};
+    for (size_t i = 0; ftr_memory_spans_get(spans, i, &span); i++) {
+        if (!ftr_span_id_is_valid(&span.parent_span_id) && n_roots++ > 0) {
+            assert_int_equal(i, 256);
+            assert_int_equal(span.n_links, 1);
+            assert_same_span(&span.links[0].context, &before.context);
+            assert_str(find(span.links[0].attributes, 1, "flow.relation"), "continues");
+        }
+        before = span;
+    }
+    assert_int_equal(n_roots, 2);
+}
+
+static void test_pass_through_allocates_nothing(void **state)
+{
+    (void)state;
+    visit_once(receiver, NULL, 0); /* the thread's own set-up */
+    assert_int_equal(ftr_flush(10 * SECONDS_NS), FTR_OK);
+    const ftr_hop input = hop_from(1, true);
+    ftri_mem_fail_at(UINT64_MAX);
+    ftr_visit visit;
+    const ftr_arrival arrival = arrival_of(1);
+    ftr_visit_start(&visit, processor, &input, 1, &arrival);
+    ftr_hop hop;
+    ftr_visit_emit(&visit, FTR_STR("out"), 1, 1, &hop);
+    ftr_hop_release(&hop);
+    const uint64_t n_requests = ftri_mem_requests(); /* before the worker has anything to do */
+    ftri_mem_fail_at(0);
+    ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+    assert_int_equal(n_requests, 0);
+}
+
+static void test_nodes_need_memory(void **state)
+{
+    (void)state;
+    const ftr_node_options options = {.size = sizeof options, .id = FTR_STR("x")};
+    ftri_mem_fail_at(1);
+    ftr_node *const node = ftr_node_new(&options);
+    ftri_mem_fail_at(0);
+    assert_null(node);
+    ftr_visit visit;
+    ftr_visit_start(&visit, NULL, NULL, 0, NULL);
+    ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+    ftr_node_free(NULL);
+}
+
+static void *finish_elsewhere(void *argument)
+{
+    ftr_visit moved = *(ftr_visit *)argument;
+    const ftr_hop other = hop_from(2, true);
+    ftr_visit_add_input(&moved, &other);
+    ftr_visit_drop(&moved, FTR_DROP_SHUTDOWN, 2);
+    ftr_visit_end(&moved, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+    return NULL;
+}
+
+static void test_a_visit_moves_to_another_thread(void **state)
+{
+    (void)state;
+    const ftr_hop first = hop_from(1, true);
+    ftr_visit visit;
+    ftr_visit_start(&visit, processor, &first, 1, NULL);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, finish_elsewhere, &visit), 0);
+    pthread_join(thread, NULL);
+    const ftr_span_data span = span_named("processor/batch/proc-2");
+    assert_int_equal(span.n_links, 1);
+    assert_i64(attribute(&span, "drop.items"), 2);
+    assert_str(attribute(&span, "flow.outcome"), "success");
+}
+
+static void call_everything(ftr_visit *visit)
+{
+    const ftr_hop input = hop_from(1, true);
+    ftr_hop hop;
+    memset(&hop, 0xEE, sizeof hop);
+    ftr_visit_add_input(visit, &input);
+    ftr_visit_emit(visit, FTR_STR("out"), 1, 1, &hop);
+    assert_false(ftr_trace_id_is_valid(&hop.context.span.trace_id));
+    assert_null(hop.context.block);
+    ftr_visit_emit_split(visit, FTR_STR("out"), (ftr_split){0, 2}, 1, 1, &hop);
+    ftr_hop_release(&hop);
+    ftr_visit_blocked(visit, 1);
+    ftr_visit_drop(visit, FTR_DROP_FILTERED, 1);
+    ftr_visit_event(visit, FTR_STR("event"), NULL, 0);
+    ftr_visit_pause(visit);
+    ftr_visit_resume(visit);
+    assert_int_equal(ftr_visit_span(visit).generation, 0);
+    ftr_visit_end(visit, FTR_OUTCOME_FAILURE, FTR_STR("error"));
+}
+
+static void test_off_and_zeroed_visits_do_nothing(void **state)
+{
+    (void)state;
+    ftr_visit visit = {0};
+    call_everything(&visit);
+    ftr_visit_start(&visit, NULL, NULL, 0, NULL);
+    call_everything(&visit);
+    visit_once(processor, NULL, 0);
+    ftr_set_mode(FTR_MODE_OFF);
+    memset(&visit, 0xEE, sizeof visit);
+    const ftr_hop input = hop_from(1, true);
+    ftr_visit_start(&visit, processor, &input, 1, NULL);
+    call_everything(&visit);
+    memset(&visit, 0xEE, sizeof visit);
+    ftr_visit_start_from(&visit, processor, &input.context, NULL);
+    call_everything(&visit);
+    ftr_set_mode(FTR_MODE_FULL);
+    assert_int_equal(ftr_flush(10 * SECONDS_NS), FTR_OK);
+    assert_int_equal(ftr_memory_spans_count(spans), 1);
+    ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0}); /* twice */
+}
+
+static void test_names_of_unlisted_values(void **state)
+{
+    (void)state;
+    assert_string_equal(ftr_drop_reason_name(FTR_DROP_RETRIES_EXHAUSTED), "retries_exhausted");
+    assert_string_equal(ftr_drop_reason_name((ftr_drop_reason)0), "unknown");
+    assert_string_equal(ftr_drop_reason_name((ftr_drop_reason)99), "unknown");
+    assert_string_equal(ftr_outcome_name((ftr_outcome)77), "unknown");
+    assert_string_equal(ftr_signal_name(FTR_SIGNAL_RECORDS), "records");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_pass_through_is_one_trace),
+        TEST(test_attributes_are_those_of_the_document),
+        TEST(test_paused_time_is_not_work),
+        TEST(test_split_children_share_the_parent_and_carry_one_link),
+        TEST(test_unsampled_flow_is_carried_on_and_not_recorded),
+        TEST(test_drops_are_events_and_a_sum),
+        TEST(test_backpressure_is_an_event_and_a_sum),
+        TEST(test_outcome_sets_status_and_error),
+        TEST(test_context_from_outside_is_the_parent),
+        TEST(test_a_source_ignores_the_current_context),
+        TEST(test_a_cycle_does_not_make_an_endless_trace),
+        TEST(test_pass_through_allocates_nothing),
+        TEST(test_nodes_need_memory),
+        TEST(test_a_visit_moves_to_another_thread),
+        TEST(test_off_and_zeroed_visits_do_nothing),
+        TEST(test_names_of_unlisted_values),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

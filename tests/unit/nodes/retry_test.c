@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * processor/retry against a sink that refuses as told. */
+#include "rig.h"
+
+#define GRAPH(retry, sink)                                                                         \
+    "nodes:\n"                                                                                     \
+    "  source: {type: receiver/rig}\n"                                                             \
+    "  retry: {type: processor/retry, config: " retry "}\n"                                        \
+    "  sink: {type: exporter/rig, config: " sink "}\n"                                             \
+    "connections:\n"                                                                               \
+    "  - {from: source, to: retry}\n"                                                              \
+    "  - {from: retry, to: sink}\n"
+
+static void test_again_until_it_is_taken(void **state)
+{
+    (void)state;
+    rig_open(GRAPH("{initial_delay: 1ms, max_delay: 1ms}", "{refuse: 2}"));
+    rig_feed_key("a");
+    rig_wait(rig_is_settled);
+    assert_int_equal(rig.n_acks, 1);
+    assert_int_equal(rig.n_arrivals, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        rig_check_keys("sink", i, "a");
+        assert_int_equal(rig_arrival("sink", i)->n_attempt, i);
+    }
+    assert_int_equal(rig_account("retry")->retried, 2);
+    rig_close();
+}
+
+/* 20, 30, 40 (of 45), 40 ms; each at least 80 % of that. */
+static void test_delays_grow_to_their_limit(void **state)
+{
+    (void)state;
+    static const uint64_t least_ms[] = {16, 24, 32, 32};
+    rig_open(GRAPH("{initial_delay: 20ms, max_delay: 40ms}", "{refuse: 4}"));
+    rig_feed_key("a");
+    rig_wait(rig_is_settled);
+    assert_int_equal(rig.n_arrivals, 5);
+    for (size_t i = 0; i < 4; i++)
+        assert_true(rig.arrivals[i + 1].at_ns - rig.arrivals[i].at_ns >=
+                    least_ms[i] * FTRI_NS_PER_MS);
+    rig_close();
+}
+
+static void test_the_destination_may_ask_for_a_longer_delay(void **state)
+{
+    (void)state;
+    rig_open(GRAPH("{initial_delay: 1ms, max_delay: 1ms}", "{refuse: 1, retry_after: 30ms}"));
+    rig_feed_key("a");
+    rig_wait(rig_is_settled);
+    assert_int_equal(rig.n_arrivals, 2);
+    assert_true(rig.arrivals[1].at_ns - rig.arrivals[0].at_ns >= 30 * FTRI_NS_PER_MS);
+    rig_close();
+}
+
+static void test_a_permanent_refusal_is_final(void **state)
+{
+    (void)state;
+    rig_open(GRAPH("{initial_delay: 1ms, max_delay: 1ms}", "{refuse: 9, permanent: true}"));
+    rig_feed_key("a");
+    rig_wait(rig_is_settled);
+    assert_int_equal(rig.n_nacks, 1);
+    assert_int_equal(rig.n_arrivals, 1);
+    assert_true(rig.refusal.is_permanent);
+    assert_string_equal(rig.refusal.reason, "told to");
+    rig_close();
+}
+
+static void test_gives_up_after_max_elapsed(void **state)
+{
+    (void)state;
+    rig_open(GRAPH("{initial_delay: 2ms, max_delay: 2ms, max_elapsed: 8ms}", "{refuse: 60}"));
+    const uint64_t start_ns = ftri_time_monotonic_ns();
+    rig_feed_key("a");
+    rig_wait(rig_is_settled);
+    assert_int_equal(rig.n_nacks, 1);
+    assert_false(rig.refusal.is_permanent);
+    char expected[128];
+    snprintf(expected, sizeof expected, "retries exhausted after %zu attempts: told to",
+             rig.n_arrivals);
+    assert_string_equal(rig.refusal.reason, expected);
+    assert_true(ftri_time_monotonic_ns() - start_ns >= 8 * FTRI_NS_PER_MS);
+    assert_true(rig.n_arrivals >= 2);
+    rig_close();
+}
+
+static bool has_one_arrival(void)
+{
+    return rig.n_arrivals >= 1;
+}
+
+static bool has_one_retry(void)
+{
+    return rig_account("retry")->retried >= 1;
+}
+
+static void test_a_shutdown_waits_for_no_delay(void **state)
+{
+    (void)state;
+    rig_open(GRAPH("{initial_delay: 1h, max_delay: 1h, max_elapsed: 2h}", "{refuse: 1}"));
+    rig_feed_key("a");
+    rig_wait(has_one_retry);
+    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
+    rig_wait(rig_is_drained);
+    assert_int_equal(rig.n_acks, 1);
+    assert_int_equal(rig.n_arrivals, 2);
+    rig_close();
+}
+
+static void test_the_last_attempt_of_a_shutdown_is_the_last(void **state)
+{
+    (void)state;
+    rig_open(GRAPH("{initial_delay: 1h, max_delay: 1h, max_elapsed: 2h}", "{refuse: 60}"));
+    rig_feed_key("a");
+    rig_wait(has_one_retry);
+    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
+    rig_wait(rig_is_drained);
+    assert_int_equal(rig.n_nacks, 1);
+    assert_int_equal(rig.n_arrivals, 2);
+    rig_close();
+}
+
+/* The engine takes from the node what it holds; the node's own stop follows. */
+static void test_the_deadline_of_a_shutdown(void **state)
+{
+    (void)state;
+    rig_open(GRAPH("{initial_delay: 1ms, max_delay: 1ms}", "{hold: true}"));
+    rig_feed_key("a");
+    rig_feed_key("b");
+    rig_wait(rig_is_held);
+    graph_drain(rig.graph, 10 * FTRI_NS_PER_MS);
+    rig_wait(rig_is_drained);
+    assert_int_equal(rig.n_nacks, 2);
+    /* One was with the sink, the other on the way to it. */
+    assert_int_equal(rig_account("sink")->dropped[FTR_DROP_SHUTDOWN], 1);
+    struct graph_edge_view edge;
+    assert_true(graph_edge_view(rig.graph, 1, &edge));
+    assert_int_equal(edge.account->lost, 1);
+    node_ack(rig.holder, rig.held); /* what it was told too late */
+    rig_close();
+}
+
+static void test_a_graph_freed_in_the_middle(void **state)
+{
+    (void)state;
+    rig_open(GRAPH("{initial_delay: 1h, max_delay: 1h}", "{refuse: 1}"));
+    rig_feed_key("a");
+    rig_wait(has_one_arrival);
+    rig_close();
+}
+
+static bool has_room_again(void)
+{
+    return rig.n_arrivals == 3;
+}
+
+/* Beyond max_held the channel above fills. */
+static void test_holds_no_more_than_it_may(void **state)
+{
+    (void)state;
+    rig_open(GRAPH("{max_held: 1}", "{hold: true}"));
+    for (size_t i = 0; i < 3; i++)
+        rig_feed_key("a");
+    for (size_t i = 1; i <= 3; i++) {
+        rig.held = NULL;
+        if (i > 1)
+            node_set_accepting(rig.holder, true);
+        rig_wait(rig_is_held);
+        assert_int_equal(rig_account("retry")->received, i);
+        node_ack(rig.holder, rig.held);
+    }
+    rig_wait(has_room_again);
+    rig_wait(rig_is_settled);
+    assert_int_equal(rig.n_acks, 3);
+    rig_close();
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    rig_refuse(GRAPH("{initial_delay: 2s, max_delay: 1s}", "{}"),
+               "graph:3:", "initial_delay is greater than max_delay");
+    rig_refuse(GRAPH("{max_held: 0}", "{}"), "graph:3:", "max_held");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_again_until_it_is_taken),
+        cmocka_unit_test(test_delays_grow_to_their_limit),
+        cmocka_unit_test(test_the_destination_may_ask_for_a_longer_delay),
+        cmocka_unit_test(test_a_permanent_refusal_is_final),
+        cmocka_unit_test(test_gives_up_after_max_elapsed),
+        cmocka_unit_test(test_a_shutdown_waits_for_no_delay),
+        cmocka_unit_test(test_the_last_attempt_of_a_shutdown_is_the_last),
+        cmocka_unit_test(test_the_deadline_of_a_shutdown),
+        cmocka_unit_test(test_a_graph_freed_in_the_middle),
+        cmocka_unit_test(test_holds_no_more_than_it_may),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trace/clock.h"
+
+#include "base/time.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+/* The stamp's wall time lies between two readings of the system's clock (with 100 us to spare). */
+static void assert_close_to_now(void)
+{
+    const uint64_t slack = 100 * FTRI_NS_PER_US;
+    const uint64_t before = ftri_time_wall_ns();
+    const uint32_t version = ftri_clock_version();
+    const uint64_t wall = ftri_clock_wall_ns(version, ftri_clock_stamp(version));
+    const uint64_t after = ftri_time_wall_ns();
+    assert_in_range(wall, before - slack, after + slack);
+}
+
+static void test_stamps_are_wall_time(void **state)
+{
+    (void)state;
+    ftri_clock_start();
+    assert_close_to_now();
+    for (int i = 0; i < 20; i++) {
+        const struct timespec pause = {0, 5000000};
+        nanosleep(&pause, NULL);
+        ftri_clock_check();
+        assert_close_to_now();
+    }
+}
+
+static void test_a_span_keeps_its_calibration(void **state)
+{
+    (void)state;
+    const uint32_t version = ftri_clock_version();
+    const uint64_t stamp = ftri_clock_stamp(version);
+    const uint64_t wall = ftri_clock_wall_ns(version, stamp);
+    for (int i = 0; i < 50; i++)
+        ftri_clock_check();
+    assert_int_equal(ftri_clock_wall_ns(version, stamp), wall);
+    assert_true(ftri_clock_wall_ns(version, ftri_clock_stamp(version)) >= wall);
+}
+
+static void test_system_clock_stamps(void **state)
+{
+    (void)state;
+    const uint64_t before = ftri_time_monotonic_ns();
+    const uint64_t stamp = ftri_clock_stamp(FTRI_CLOCK_SYSTEM);
+    assert_in_range(stamp, before, ftri_time_monotonic_ns());
+}
+
+static void test_the_fake_clock_is_honoured(void **state)
+{
+    (void)state;
+    ftri_time_fake(7, 123456789);
+    const uint32_t version = ftri_clock_version();
+    assert_int_equal(ftri_clock_wall_ns(version, ftri_clock_stamp(version)), 123456789);
+    ftri_clock_check();
+    ftri_time_real();
+    assert_int_equal(ftri_clock_wall_ns(version, 42), 42);
+    assert_close_to_now();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stamps_are_wall_time),
+        cmocka_unit_test(test_a_span_keeps_its_calibration),
+        cmocka_unit_test(test_system_clock_stamps),
+        cmocka_unit_test(test_the_fake_clock_is_honoured),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
