@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rows 1 to 5: what recording a span costs the thread that records, in multiples of one
+ * back-to-back cycle-counter read measured in the same moment.
+ *
+ * Method: pairs of (baseline, subject), interleaved, at least 11; the median of the pairs' ratios
+ * with their extremes. The exporter is alive and counts the spans that arrive; between bursts
+ * (untimed) everything is flushed, so a burst fits the journal; one span that is missing at the
+ * sink fails the run. Prints one JSON object per line; run.py makes the table.
+ *
+ * `bench-recording NAME` records COUNTED spans of one shape inside counted(), for instructions.py.
+ */
+#include <flowtrace/flowtrace.h>
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <x86intrin.h>
+
+enum {
+    PAIRS = 31,
+    BURST = 20000,
+    LONG_BURST = 5000, /* of spans with attributes, events or links */
+    BURSTS_PER_PAIR = 10,
+    CLOCK_READS = 200000,
+    OFF_CALLS = 5000000,
+    COUNTED = 400,
+    TEXT_LEN = 20,
+    KEYS = 10
+};
+
+static _Atomic uint64_t n_arrived;
+
+static void count_spans(void *instance, const ftr_export_batch *batch, uint64_t deadline_ns,
+                        ftr_export_result *ret_result)
+{
+    (void)instance;
+    (void)deadline_ns;
+    atomic_fetch_add(&n_arrived, batch->n_spans);
+    ret_result->n_delivered = batch->n_spans;
+}
+
+static const ftr_exporter_class null_sink = {
+    .size = sizeof null_sink,
+    .name = "null",
+    .form = FTR_EXPORT_OTLP,
+    .export_batch = count_spans,
+};
+
+static double now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* The baseline: ns of one read of the cycle counter. */
+static double clock_read_ns(void)
+{
+    const double start = now_ns();
+    for (int i = 0; i < CLOCK_READS; i++) {
+        const uint64_t ticks = __rdtsc();
+        __asm__ volatile("" : : "r"(ticks));
+    }
+    return (now_ns() - start) / CLOCK_READS;
+}
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "bench-recording: %s\n", what);
+    exit(1);
+}
+
+static void drain(void)
+{
+    if (ftr_flush(UINT64_C(10000000000)) != FTR_OK)
+        fail("flush failed");
+}
+
+static ftr_span start_child(void)
+{
+    return ftr_span_start(FTR_STR("child span"), FTR_KIND_INTERNAL, NULL);
+}
+
+/* One trace: a root, current, with n - 1 children. */
+static void record_trace(int n)
+{
+    const ftr_span root = ftr_span_start(FTR_STR("request"), FTR_KIND_SERVER, NULL);
+    ftr_context context = ftr_span_context_of(root);
+    const ftr_attachment attachment = ftr_attach(&context);
+    for (int i = 1; i < n; i++)
+        ftr_span_end(start_child());
+    ftr_detach(attachment);
+    ftr_context_release(&context);
+    ftr_span_end(root);
+}
+
+static void record_traces_of_10(int n)
+{
+    for (int i = 0; i < n / 10; i++)
+        record_trace(10);
+}
+
+static void record_traces_of_1000(int n)
+{
+    for (int i = 0; i < n / 1000; i++)
+        record_trace(1000);
+}
+
+static void record_roots(int n)
+{
+    for (int i = 0; i < n; i++)
+        ftr_span_end(ftr_span_start(FTR_STR("root span"), FTR_KIND_SERVER, NULL));
+}
+
+/* Children with attributes of 20-byte keys and values; each value is new with each span. */
+static void record_with_attributes(int n, int n_attributes)
+{
+    static const char keys[KEYS][TEXT_LEN + 1] = {"attribute.key.numbr0", "attribute.key.numbr1",
+                                                  "attribute.key.numbr2", "attribute.key.numbr3",
+                                                  "attribute.key.numbr4", "attribute.key.numbr5",
+                                                  "attribute.key.numbr6", "attribute.key.numbr7",
+                                                  "attribute.key.numbr8", "attribute.key.numbr9"};
+    char value[TEXT_LEN];
+    memset(value, 'v', sizeof value);
+    for (int i = 0; i < n; i++) {
+        const ftr_span span = start_child();
+        memcpy(value + TEXT_LEN - sizeof i, &i, sizeof i);
+        for (int k = 0; k < n_attributes; k++)
+            ftr_span_set_str(span, (ftr_str){keys[k], TEXT_LEN}, (ftr_str){value, TEXT_LEN});
+        ftr_span_end(span);
+    }
+}
+
+static void record_with_4(int n)
+{
+    record_with_attributes(n, 4);
+}
+
+static void record_with_10(int n)
+{
+    record_with_attributes(n, 10);
+}
+
+static void record_children(int n)
+{
+    for (int i = 0; i < n; i++)
+        ftr_span_end(start_child());
+}
+
+static void record_with_event(int n)
+{
+    for (int i = 0; i < n; i++) {
+        const ftr_span span = start_child();
+        ftr_span_event(span, FTR_STR("event"), NULL, 0);
+        ftr_span_end(span);
+    }
+}
+
+static void record_with_link(int n)
+{
+    ftr_context other = FTR_CONTEXT_NONE;
+    memset(other.span.trace_id.bytes, 3, sizeof other.span.trace_id.bytes);
+    memset(other.span.span_id.bytes, 4, sizeof other.span.span_id.bytes);
+    for (int i = 0; i < n; i++) {
+        const ftr_span span = start_child();
+        ftr_span_link(span, &other, NULL, 0);
+        ftr_span_end(span);
+    }
+}
+
+/* ns per span. */
+static double bursts_ns(void (*record)(int n), int burst)
+{
+    double total = 0;
+    for (int i = 0; i < BURSTS_PER_PAIR; i++) {
+        const double start = now_ns();
+        record(burst);
+        total += now_ns() - start;
+        drain();
+    }
+    return total / ((double)burst * BURSTS_PER_PAIR);
+}
+
+/* The same below one root that is current. */
+static double children_ns(void (*record)(int n))
+{
+    const ftr_span root = ftr_span_start(FTR_STR("request"), FTR_KIND_SERVER, NULL);
+    ftr_context context = ftr_span_context_of(root);
+    const ftr_attachment attachment = ftr_attach(&context);
+    const double ns = bursts_ns(record, LONG_BURST);
+    ftr_detach(attachment);
+    ftr_context_release(&context);
+    ftr_span_end(root);
+    return ns;
+}
+
+static double trace_1000_ns(void)
+{
+    return bursts_ns(record_traces_of_1000, BURST);
+}
+
+static double trace_10_ns(void)
+{
+    return bursts_ns(record_traces_of_10, BURST);
+}
+
+static double root_ns(void)
+{
+    return bursts_ns(record_roots, BURST);
+}
+
+static double attributes_4_ns(void)
+{
+    return children_ns(record_with_4);
+}
+
+static double attributes_10_ns(void)
+{
+    return children_ns(record_with_10);
+}
+
+static double event_ns(void)
+{
+    return children_ns(record_with_event) - children_ns(record_children);
+}
+
+static double link_ns(void)
+{
+    return children_ns(record_with_link) - children_ns(record_children);
+}
+
+/* ns of one start and end that record nothing, above an empty loop. */
+static double calls_ns(void)
+{
+    const double start = now_ns();
+    for (int i = 0; i < OFF_CALLS; i++) {
+        ftr_span_end(start_child());
+        __asm__ volatile("" : : : "memory");
+    }
+    const double with = now_ns() - start;
+    const double empty_start = now_ns();
+    for (int i = 0; i < OFF_CALLS; i++)
+        __asm__ volatile("" : : : "memory");
+    return (with - (now_ns() - empty_start)) / OFF_CALLS;
+}
+
+static double off_ns(void)
+{
+    ftr_set_mode(FTR_MODE_OFF);
+    const double ns = calls_ns();
+    ftr_set_mode(FTR_MODE_FULL);
+    return ns;
+}
+
+static double unsampled_ns(void)
+{
+    ftr_context parent = FTR_CONTEXT_NONE;
+    memset(parent.span.trace_id.bytes, 1, sizeof parent.span.trace_id.bytes);
+    memset(parent.span.span_id.bytes, 2, sizeof parent.span.span_id.bytes);
+    const ftr_attachment attachment = ftr_attach(&parent);
+    const double ns = calls_ns();
+    ftr_detach(attachment);
+    return ns;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a;
+    const double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+struct subject {
+    const char *row;
+    const char *name;
+    double (*run)(void);
+    double goal;
+    int is_in_ns; /* the goal is in ns, not in clock reads */
+};
+
+static void measure(const struct subject *subject)
+{
+    double ratios[PAIRS];
+    double values[PAIRS];
+    double baselines[PAIRS];
+    clock_read_ns();
+    subject->run();
+    for (int i = 0; i < PAIRS; i++) {
+        baselines[i] = clock_read_ns();
+        values[i] = subject->run();
+        ratios[i] = values[i] / baselines[i];
+    }
+    qsort(ratios, PAIRS, sizeof *ratios, compare);
+    qsort(values, PAIRS, sizeof *values, compare);
+    qsort(baselines, PAIRS, sizeof *baselines, compare);
+    const double judged = subject->is_in_ns ? values[PAIRS / 2] : ratios[PAIRS / 2];
+    printf("{\"row\":\"%s\",\"name\":\"%s\",\"value\":%.3f,\"unit\":\"ns\",\"baseline\":%.3f,"
+           "\"ratio\":%.3f,\"ratio_min\":%.3f,\"ratio_max\":%.3f,\"goal\":\"<= %g %s\","
+           "\"holds\":%s}\n",
+           subject->row, subject->name, values[PAIRS / 2], baselines[PAIRS / 2], ratios[PAIRS / 2],
+           ratios[0], ratios[PAIRS - 1], subject->goal, subject->is_in_ns ? "ns" : "T",
+           judged <= subject->goal ? "true" : "false");
+    fflush(stdout);
+}
+
+static void check_accounts(void)
+{
+    ftr_statistics counts = {.size = sizeof counts};
+    ftr_get_statistics(&counts);
+    if (counts.ended != counts.started || counts.lost_journal_full != 0 || counts.no_slot != 0 ||
+        atomic_load(&n_arrived) != counts.ended)
+        fail("spans were lost");
+    fprintf(stderr, "bench-recording: %" PRIu64 " spans recorded, all arrived\n", counts.ended);
+}
+
+/* What instructions.py counts. */
+__attribute__((noinline)) void counted(void (*record)(int n));
+void counted(void (*record)(int n))
+{
+    record(COUNTED);
+}
+
+static const struct {
+    const char *name;
+    void (*record)(int n);
+    int flags; /* of the current context */
+} shapes[] = {
+    {"child", record_children, FTR_TRACE_FLAG_SAMPLED},
+    {"attributes-4", record_with_4, FTR_TRACE_FLAG_SAMPLED},
+    {"attributes-10", record_with_10, FTR_TRACE_FLAG_SAMPLED},
+    {"event", record_with_event, FTR_TRACE_FLAG_SAMPLED},
+    {"link", record_with_link, FTR_TRACE_FLAG_SAMPLED},
+    {"unsampled", record_children, 0},
+    {"root", record_roots, -1}, /* none is current */
+};
+
+static void count(const char *name)
+{
+    ftr_context parent = FTR_CONTEXT_NONE;
+    memset(parent.span.trace_id.bytes, 1, sizeof parent.span.trace_id.bytes);
+    memset(parent.span.span_id.bytes, 2, sizeof parent.span.span_id.bytes);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        if (strcmp(shapes[i].name, name) != 0)
+            continue;
+        ftr_attachment attachment = {0};
+        parent.span.trace_flags = (uint8_t)shapes[i].flags;
+        if (shapes[i].flags >= 0)
+            attachment = ftr_attach(&parent);
+        shapes[i].record(COUNTED); /* the thread is set up, slots were used */
+        counted(shapes[i].record);
+        if (attachment.id)
+            ftr_detach(attachment);
+        printf("{\"shape\":\"%s\",\"spans\":%d}\n", name, COUNTED);
+        return;
+    }
+    fail("no such shape");
+}
+
+static void measure_all(void)
+{
+    static const struct subject subjects[] = {
+        {"1", "sampled child span, traces of 1000", trace_1000_ns, 2.3, 0},
+        {"1", "sampled child span, traces of 10", trace_10_ns, 2.3, 0},
+        {"2", "with 4 attributes of 20 + 20 bytes", attributes_4_ns, 2.5, 0},
+        {"2", "with 10 attributes of 20 + 20 bytes", attributes_10_ns, 3.0, 0},
+        {"3", "an event more", event_ns, 1.3, 0},
+        {"3", "a link more", link_ns, 0.3, 0},
+        {"4", "root with a new trace id", root_ns, 3.0, 0},
+        {"5", "start and end, mode off", off_ns, 0.5, 1},
+        {"5", "start and end, unsampled child", unsampled_ns, 1.0, 1},
+    };
+    for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++)
+        measure(&subjects[i]);
+}
+
+int main(int argc, char **argv)
+{
+    ftr_exporter *exporter = ftr_exporter_new(&null_sink, NULL);
+    ftr_config config = FTR_CONFIG_INIT;
+    config.exporters = &exporter;
+    config.n_exporters = 1;
+    config.queue_bytes = (size_t)256 << 20;
+    ftr_error error;
+    if (!exporter || ftr_init(&config, &error) != FTR_OK)
+        fail(error.text);
+    if (argc > 1)
+        count(argv[1]);
+    else
+        measure_all();
+    drain();
+    check_accounts();
+    return ftr_shutdown(UINT64_C(5000000000)) == FTR_OK ? 0 : 1;
+}
