@@ -35,7 +35,8 @@ const struct wal_disk_calls wal_disk_system = {
     .rename = system_rename,
 };
 
-static const struct wal_disk_calls *calls = &wal_disk_system;
+/* Atomic: a test replaces it while the log's thread works. */
+static const struct wal_disk_calls *_Atomic calls = &wal_disk_system;
 
 void wal_disk_replace(const struct wal_disk_calls *replacement)
 {
