@@ -72,9 +72,9 @@ def read_skips():
     names = set()
     with open(os.path.join(ROOT, "tests", "skips.txt"), encoding="utf-8") as lines:
         for line in lines:
-            words = line.split("#")[0].split(maxsplit=1)
-            if len(words) == 2:
-                names.add(words[0])
+            match = re.match(r"((?:\w+: )?\S+)\s+\S", line.split("#")[0])
+            if match:
+                names.add(match.group(1))
     return names
 
 
@@ -120,15 +120,15 @@ def count(report, preset, built, totals, allowed):
     """Adds the cases of a JUnit report of ctest to the totals."""
     why = "and tests/skips.txt does not say why" if built else "the build failed"
     for case in ElementTree.parse(report).getroot().iter("testcase"):
-        name = case.get("name")
+        name = f"{preset}: {case.get('name')}"
         if is_skipped(case) and name in allowed:
-            totals.skips.append(f"{preset}: {name}")
+            totals.skips.append(name)
         elif is_skipped(case):
-            totals.fail(f"{preset}: {name} (did not run, {why})")
+            totals.fail(f"{name} (did not run, {why})")
         elif case.get("status") == "run":
             totals.passed += 1
         else:
-            totals.fail(f"{preset}: {name}")
+            totals.fail(name)
 
 
 def without_aslr(preset):

@@ -1,101 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Set-up, environment, deadlines, modes, fork, memory that is short. */
-#include <flowtrace/flowtrace.h>
-
+ * Set-up, environment, deadlines, modes, memory that is short. */
 #include "base/mem.h"
+#include "probe.h"
 
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-#define SECOND UINT64_C(1000000000)
-#define MS UINT64_C(1000000)
 
 static uint64_t now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
-
-/* An exporter under the test's control. */
-struct probe {
-    pthread_mutex_t gate; /* held: exports hang */
-    _Atomic size_t n_spans;
-    _Atomic bool is_in_export;
-    _Atomic bool is_closed;
-    char otlp[4096];
-    _Atomic size_t otlp_len;
-};
-
-static void probe_export(void *instance, const ftr_export_batch *batch, uint64_t deadline_ns,
-                         ftr_export_result *ret_result)
-{
-    (void)deadline_ns;
-    struct probe *probe = instance;
-    atomic_store(&probe->is_in_export, true);
-    pthread_mutex_lock(&probe->gate);
-    pthread_mutex_unlock(&probe->gate);
-    if (batch->otlp_len <= sizeof probe->otlp) {
-        memcpy(probe->otlp, batch->otlp, batch->otlp_len);
-        atomic_store(&probe->otlp_len, batch->otlp_len);
-    }
-    atomic_fetch_add(&probe->n_spans, batch->n_spans);
-    ret_result->n_delivered = batch->n_spans;
-}
-
-static void probe_close(void *instance)
-{
-    struct probe *probe = instance;
-    atomic_store(&probe->is_closed, true);
-}
-
-static const ftr_exporter_class probe_class = {
-    .size = sizeof probe_class,
-    .name = "probe",
-    .form = FTR_EXPORT_OTLP,
-    .export_batch = probe_export,
-    .close = probe_close,
-};
-
-static struct probe *new_probe(void)
-{
-    struct probe *probe = calloc(1, sizeof *probe);
-    pthread_mutex_init(&probe->gate, NULL);
-    return probe;
-}
-
-static void start_with(ftr_config *config, struct probe *probe)
-{
-    ftr_exporter *exporter = ftr_exporter_new(&probe_class, probe);
-    config->exporters = &exporter;
-    config->n_exporters = 1;
-    ftr_error error = {FTR_OK, ""};
-    if (ftr_init(config, &error) != FTR_OK)
-        fail_msg("%s", error.text);
-}
-
-static void record(int n)
-{
-    for (int i = 0; i < n; i++)
-        ftr_span_end(ftr_span_start(FTR_STR("s"), FTR_KIND_INTERNAL, NULL));
-}
-
-static ftr_statistics counts(void)
-{
-    ftr_statistics statistics = {.size = sizeof statistics};
-    ftr_get_statistics(&statistics);
-    return statistics;
 }
 
 static bool contains(const struct probe *probe, const char *text)
@@ -345,103 +262,6 @@ static void test_span_counts_of_the_batch_processor_variables(void **state)
     unsetenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE");
 }
 
-/* ThreadSanitizer refuses threads in the child of a threaded process; AddressSanitizer's allocator
- * may be locked there for ever by a thread that the child does not have. The plain build runs
- * these. */
-#if defined(__SANITIZE_THREAD__)
-#define SKIP_UNDER_SANITIZERS() skip()
-#else
-#define SKIP_UNDER_SANITIZERS() ((void)0)
-#endif
-
-/* In the child of a fork: 0 when everything is as it should be, else the number of what is not. */
-static int child_failure(struct probe *probe, ftr_span inherited)
-{
-    if (counts().started != 0 || counts().exporters[0].queued != 0)
-        return 1;
-    ftr_span_end(inherited);
-    record(7);
-    if (ftr_flush(5 * SECOND) != FTR_OK)
-        return 2;
-    if (counts().recorded != 7 || counts().exporters[0].delivered != 7)
-        return 3;
-    if (atomic_load(&probe->n_spans) != 7)
-        return 4;
-    char pid[24];
-    snprintf(pid, sizeof pid, "%d", (int)getpid());
-    return ftr_shutdown(5 * SECOND) == FTR_OK ? 0 : 5;
-}
-
-static void test_fork_gives_the_child_its_own_library(void **state)
-{
-    (void)state;
-    SKIP_UNDER_SANITIZERS();
-    struct probe *probe = new_probe();
-    ftr_config config = FTR_CONFIG_INIT;
-    start_with(&config, probe);
-    const ftr_span span = ftr_span_start(FTR_STR("open"), FTR_KIND_INTERNAL, NULL);
-    record(5); /* possibly still in the journal */
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        atomic_store(&probe->n_spans, 0);
-        _exit(child_failure(probe, span));
-    }
-    int status = -1;
-    waitpid(child, &status, 0);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
-    ftr_span_end(span);
-    assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
-    assert_int_equal(probe->n_spans, 6);
-    free(probe);
-}
-
-static void test_fork_during_an_export_gives_a_child_that_does_not_export(void **state)
-{
-    (void)state;
-    SKIP_UNDER_SANITIZERS();
-    struct probe *probe = new_probe();
-    ftr_config config = FTR_CONFIG_INIT;
-    start_with(&config, probe);
-    pthread_mutex_lock(&probe->gate);
-    record(1);
-    assert_int_equal(ftr_flush(20 * MS), FTR_ERR_TIMEOUT);
-    while (!atomic_load(&probe->is_in_export))
-        usleep(1000);
-    const pid_t child = fork();
-    if (child == 0) {
-        record(3);
-        const bool is_flushed = ftr_flush(5 * SECOND) == FTR_OK;
-        _exit(is_flushed && counts().exporters[0].lost_export == 3 ? 0 : 1);
-    }
-    int status = -1;
-    waitpid(child, &status, 0);
-    assert_int_equal(status, 0);
-    pthread_mutex_unlock(&probe->gate);
-    assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
-    free(probe);
-}
-
-static void test_exit_without_shutdown(void **state)
-{
-    (void)state;
-    SKIP_UNDER_SANITIZERS();
-    const pid_t child = fork();
-    if (child == 0) {
-        struct probe *probe = new_probe();
-        ftr_config config = FTR_CONFIG_INIT;
-        start_with(&config, probe);
-        pthread_mutex_lock(&probe->gate);
-        record(1000);
-        ftr_flush(10 * MS);
-        exit(0);
-    }
-    int status = -1;
-    waitpid(child, &status, 0);
-    assert_int_equal(status, 0);
-}
-
 static void test_every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -506,9 +326,6 @@ int main(void)
         cmocka_unit_test(test_wishes_for_an_exporter),
         cmocka_unit_test(test_wrong_configurations_name_the_field),
         cmocka_unit_test(test_span_counts_of_the_batch_processor_variables),
-        cmocka_unit_test(test_fork_gives_the_child_its_own_library),
-        cmocka_unit_test(test_fork_during_an_export_gives_a_child_that_does_not_export),
-        cmocka_unit_test(test_exit_without_shutdown),
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_journal_memory_that_cannot_be_had),
     };
