@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The methods that every gRPC server has.
+ * The methods that every gRPC server has: health (grpc.health.v1) and reflection.
  *
- *   grpc.health.v1      HealthCheckRequest: service 1       HealthCheckResponse: status 1 (1
- * SERVING) grpc.reflection.v1  ServerReflectionRequest: host 1, list_services 7, others 3 to 6
- *     ServerReflectionResponse: valid_host 1, original_request 2,
- *       list_services_response 6 { service 1 { name 1 } },
- *       error_response 7 { error_code 1, error_message 2 }
+ *   HealthCheckRequest: service 1       HealthCheckResponse: status 1
  *
- * Reflection names the services; their descriptors are not in the program, and who asks for them
- * gets NOT_FOUND. Watch is UNIMPLEMENTED, which clients take as "do not ask". */
+ * A Watch gets one status at once and stays open; the next one comes when the server drains. */
 #include "net/grpc_connection.h"
 
 #include "codec/wire.h"
@@ -17,128 +12,67 @@
 #include <errno.h>
 #include <string.h>
 
-enum { SERVING = 1, REQUEST_MOST = 4096, LIST_SERVICES = 7 };
+enum health { SERVING = 1, NOT_SERVING = 2, SERVICE_UNKNOWN = 3 };
+enum { REQUEST_MOST = 4096, ANSWER_MOST = 256 * 1024 };
 
-static const char health_service[] = "grpc.health.v1.Health";
-static const char health_check[] = "/grpc.health.v1.Health/Check";
-static const char *const reflection[] = {
-    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+static const struct {
+    const char *path;
+    enum grpc_method method;
+} methods[] = {
+    {"/grpc.health.v1.Health/Check", GRPC_HEALTH_CHECK},
+    {"/grpc.health.v1.Health/Watch", GRPC_HEALTH_WATCH},
+    {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", GRPC_REFLECTION},
+    {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", GRPC_REFLECTION},
 };
-static const char *const own_services[] = {health_service, "grpc.reflection.v1.ServerReflection",
-                                           "grpc.reflection.v1alpha.ServerReflection", NULL};
 
-static bool is_text(ftr_str text, const char *wanted)
+enum grpc_method grpc_builtin_find(ftr_str path)
 {
-    return text.len == strlen(wanted) && memcmp(text.data, wanted, text.len) == 0;
+    for (size_t i = 0; i < FTRI_COUNT(methods); i++)
+        if (path.len == strlen(methods[i].path) &&
+            memcmp(path.data, methods[i].path, path.len) == 0)
+            return methods[i].method;
+    return GRPC_OF_HANDLER;
 }
 
-bool grpc_builtin_begin(struct grpc_call *self)
+/* 0 or -EBADMSG; no name is the server as a whole. */
+static int read_service(struct ftri_view request, ftr_str *ret_name)
 {
-    const ftr_str path = grpc_call_path(self);
-    for (size_t i = 0; i < FTRI_COUNT(reflection) && !self->is_stream; i++)
-        self->is_stream = is_text(path, reflection[i]);
-    self->is_builtin = self->is_stream || is_text(path, health_check);
-    return self->is_builtin;
-}
-
-static bool is_service(const struct grpc_call *self, ftr_str name)
-{
-    const char *const *services = self->connection->server->services;
-    for (; services && *services; services++)
-        if (is_text(name, *services))
-            return true;
-    return name.len == 0 || is_text(name, health_service);
-}
-
-static void check_health(struct grpc_call *self)
-{
-    static const uint8_t serving[] = {1 << 3, SERVING};
-    const struct ftri_view message = grpc_call_message(self);
     struct ftri_wire_field field;
-    ftr_str name = {0};
     size_t next = 0;
     int r;
-    while ((r = ftri_wire_next(message, &next, &field)) == FTRI_WIRE_FIELD)
+    while ((r = ftri_wire_next(request, &next, &field)) == FTRI_WIRE_FIELD)
         if (field.number == 1 && field.type == FTRI_WIRE_BYTES)
-            name = ftri_view_str(field.bytes);
-    if (r < 0)
-        grpc_call_refuse(self, GRPC_INVALID_ARGUMENT, "not a HealthCheckRequest");
-    else if (!is_service(self, name))
-        grpc_call_refuse(self, GRPC_NOT_FOUND, "no such service here");
-    else
-        grpc_call_finish(self, ftri_view_of(serving, sizeof serving));
-}
-
-static int put_service(struct ftri_bytes *out, const char *name)
-{
-    size_t mark;
-    int r = ftri_wire_begin(out, 1, &mark);
-    if (r == 0)
-        r = ftri_wire_put_bytes(out, 1, ftri_view_of(name, strlen(name)));
-    return r < 0 ? r : ftri_wire_end(out, mark);
-}
-
-static int put_services(struct ftri_bytes *out, const char *const *services)
-{
-    int r = 0;
-    for (; services && *services && r == 0; services++)
-        r = put_service(out, *services);
+            *ret_name = ftri_view_str(field.bytes);
     return r;
 }
 
-static int put_list(struct ftri_bytes *out, const char *const *services)
+static void answer_health(struct grpc_call *self)
 {
-    size_t mark;
-    int r = ftri_wire_begin(out, 6, &mark);
-    if (r == 0)
-        r = put_services(out, services);
-    if (r == 0)
-        r = put_services(out, own_services);
-    return r < 0 ? r : ftri_wire_end(out, mark);
-}
-
-static int put_error(struct ftri_bytes *out)
-{
-    static const char text[] = "descriptors are not served; the services are OTLP's own";
-    size_t mark;
-    int r = ftri_wire_begin(out, 7, &mark);
-    if (r == 0)
-        r = ftri_wire_put_varint(out, 1, GRPC_NOT_FOUND);
-    if (r == 0)
-        r = ftri_wire_put_bytes(out, 2, ftri_view_of(text, sizeof text - 1));
-    return r < 0 ? r : ftri_wire_end(out, mark);
-}
-
-/* 0, -EBADMSG, or no memory. */
-static int reflect(const struct grpc_call *self, struct ftri_bytes *out)
-{
-    const struct ftri_view request = grpc_call_message(self);
-    struct ftri_wire_field field;
-    struct ftri_view host = {0};
-    bool is_list = false;
-    size_t next = 0;
-    int r;
-    while ((r = ftri_wire_next(request, &next, &field)) == FTRI_WIRE_FIELD) {
-        if (field.number == 1 && field.type == FTRI_WIRE_BYTES)
-            host = field.bytes;
-        is_list = is_list || field.number == LIST_SERVICES;
+    const struct grpc_server *server = self->connection->server;
+    const bool is_watch = self->method == GRPC_HEALTH_WATCH;
+    ftr_str name = {0};
+    if (read_service(grpc_call_message(self), &name) < 0) {
+        grpc_call_refuse(self, GRPC_INVALID_ARGUMENT, "not a HealthCheckRequest");
+        return;
     }
-    if (r == 0 && host.len)
-        r = ftri_wire_put_bytes(out, 1, host);
-    if (r == 0)
-        r = ftri_wire_put_bytes(out, 2, request);
-    if (r < 0)
-        return r;
-    return is_list ? put_list(out, self->connection->server->services) : put_error(out);
+    const bool is_known = name.len == 0 || grpc_reflection_has_service(server, name);
+    const uint8_t message[] = {1 << 3, is_known ? SERVING : SERVICE_UNKNOWN};
+    if (is_watch)
+        grpc_call_send(self, ftri_view_of(message, sizeof message));
+    else if (is_known)
+        grpc_call_finish(self, ftri_view_of(message, sizeof message));
+    else
+        grpc_call_refuse(self, GRPC_NOT_FOUND, "no such service here");
 }
 
 static void answer_reflection(struct grpc_call *self)
 {
+    const struct ftri_view request = grpc_call_message(self);
     struct ftri_bytes out;
-    ftri_bytes_init(&out, 4 * REQUEST_MOST);
-    const bool is_long = grpc_call_message(self).len > REQUEST_MOST;
-    const int r = is_long ? -EBADMSG : reflect(self, &out);
+    ftri_bytes_init(&out, ANSWER_MOST);
+    const int r = request.len > REQUEST_MOST
+                      ? -EBADMSG
+                      : grpc_reflection_answer(self->connection->server, request, &out);
     if (r < 0)
         grpc_call_refuse(self, r == -EBADMSG ? GRPC_INVALID_ARGUMENT : GRPC_RESOURCE_EXHAUSTED,
                          "not a ServerReflectionRequest");
@@ -149,8 +83,19 @@ static void answer_reflection(struct grpc_call *self)
 
 void grpc_builtin_message(struct grpc_call *self)
 {
-    if (self->is_stream)
+    if (self->method == GRPC_REFLECTION)
         answer_reflection(self);
     else
-        check_health(self);
+        answer_health(self);
+}
+
+void grpc_builtin_drain(struct grpc_call *self)
+{
+    static const uint8_t message[] = {1 << 3, NOT_SERVING};
+    if (self->method != GRPC_HEALTH_WATCH || self->is_finished)
+        return;
+    if (self->peer_ended)
+        grpc_call_send(self, ftri_view_of(message, sizeof message));
+    if (!self->is_finished)
+        grpc_call_close(self, GRPC_UNAVAILABLE, FTR_STR("the server is going"));
 }

@@ -190,7 +190,7 @@ static void refuse_message(struct grpc_call *self, int error, const char *bad)
 /* The reader has a whole message. */
 static void on_message(struct grpc_call *self)
 {
-    if (self->has_message && !self->is_stream) {
+    if (self->has_message && self->method != GRPC_REFLECTION) {
         grpc_call_refuse(self, GRPC_INTERNAL, "the call carries more than one message");
         return;
     }
@@ -202,7 +202,7 @@ static void on_message(struct grpc_call *self)
     self->has_message = true;
     if (r < 0)
         refuse_message(self, r, "the message is not what grpc-encoding says");
-    else if (self->is_stream)
+    else if (self->method == GRPC_REFLECTION)
         grpc_builtin_message(self);
     grpc_call_account(self);
 }
@@ -238,11 +238,11 @@ void grpc_call_end(struct grpc_call *self)
     start_timer(self);
     if (grpc_reader_is_inside(&self->reader)) {
         grpc_call_refuse(self, GRPC_INTERNAL, "the message is cut off");
-    } else if (self->is_stream) {
+    } else if (self->method == GRPC_REFLECTION) {
         grpc_call_close(self, GRPC_OK, (ftr_str){0});
     } else if (!self->has_message) {
         grpc_call_refuse(self, GRPC_INTERNAL, "the call carries no message");
-    } else if (self->is_builtin) {
+    } else if (self->method != GRPC_OF_HANDLER) {
         grpc_builtin_message(self);
     } else {
         grpc_connection_earn(self->connection);

@@ -309,6 +309,8 @@ void grpc_connection_drain(struct grpc_connection *self)
 {
     if (self->phase == GRPC_PHASE_LINGER)
         return;
+    for (struct ftri_list *entry = self->calls.next; entry != &self->calls; entry = entry->next)
+        grpc_builtin_drain(FTRI_CONTAINER(entry, struct grpc_call, entry));
     const int32_t last = nghttp2_session_get_last_proc_stream_id(self->session);
     (void)nghttp2_submit_goaway(self->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0);
     flush(self);

@@ -21,7 +21,7 @@ struct grpc_server {
     struct loop *loop;
     struct grpc_limits limits;
     struct grpc_handler handler;
-    const char *const *services;
+    struct ftri_view descriptors;
     struct listener *listener;
     struct ftri_list connections; /* struct grpc_connection.entry */
     size_t n_connections;
@@ -71,6 +71,9 @@ struct grpc_connection {
     size_t n_sent;         /* of out */
 };
 
+/* Who answers. */
+enum grpc_method { GRPC_OF_HANDLER, GRPC_HEALTH_CHECK, GRPC_HEALTH_WATCH, GRPC_REFLECTION };
+
 enum grpc_encoding { GRPC_IDENTITY, GRPC_GZIP, GRPC_ZSTD, GRPC_UNKNOWN_ENCODING };
 
 struct grpc_call {
@@ -87,8 +90,7 @@ struct grpc_call {
     struct ftri_bytes message; /* unpacked */
     size_t held_bytes;         /* counted in the connection */
     bool has_message;
-    bool is_builtin;  /* answered by grpc_builtin.c */
-    bool is_stream;   /* of several messages: only built-in ones */
+    enum grpc_method method;
     bool peer_ended;  /* the request is complete */
     bool is_held;     /* the handler has it */
     bool is_finished; /* the status is known; what still comes is dropped */
@@ -156,6 +158,14 @@ void grpc_headers_judge(struct grpc_call *self);
 void grpc_answer_submit(struct grpc_call *self, unsigned http_status);
 
 /* ---- built-in methods ---- */
-/* True: is_builtin and is_stream are set. */
-bool grpc_builtin_begin(struct grpc_call *self);
+/* GRPC_OF_HANDLER: none of them. */
+enum grpc_method grpc_builtin_find(ftr_str path);
 void grpc_builtin_message(struct grpc_call *self);
+/* The server goes: who watches is told, and the call ends. */
+void grpc_builtin_drain(struct grpc_call *self);
+
+/* ---- reflection ---- */
+bool grpc_reflection_has_service(const struct grpc_server *server, ftr_str name);
+/* ServerReflectionResponse to a ServerReflectionRequest: 0, -EBADMSG, or no memory. */
+int grpc_reflection_answer(const struct grpc_server *server, struct ftri_view request,
+                           struct ftri_bytes *out) FTRI_MUST_CHECK;

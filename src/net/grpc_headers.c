@@ -103,7 +103,8 @@ static int read_timeout(struct grpc_call *self)
 static void dispatch(struct grpc_call *self)
 {
     const struct grpc_handler *handler = &self->connection->server->handler;
-    if (grpc_builtin_begin(self) || handler->on_call(handler->argument, self))
+    self->method = grpc_builtin_find(grpc_call_path(self));
+    if (self->method != GRPC_OF_HANDLER || handler->on_call(handler->argument, self))
         return;
     grpc_call_refuse(self, GRPC_UNIMPLEMENTED, "no such method here");
 }

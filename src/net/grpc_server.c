@@ -53,7 +53,7 @@ int grpc_server_open(struct loop *loop, const struct grpc_server_options *option
     self->loop = loop;
     self->limits = options->limits;
     self->handler = options->handler;
-    self->services = options->services;
+    self->descriptors = options->descriptors;
     ftri_list_init(&self->connections);
     self->input = ftri_alloc(GRPC_INPUT_BYTES);
     int r = self->input ? grpc_session_prepare(self) : -ENOMEM;

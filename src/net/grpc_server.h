@@ -11,8 +11,8 @@
  * loop's thread. Also answered here:
  *
  *   GET /healthz                                   200, for probes that speak HTTP/2
- *   grpc.health.v1.Health/Check                    SERVING; Watch: UNIMPLEMENTED
- *   grpc.reflection.v1 (and v1alpha) ServerReflectionInfo   the names of the services, no more */
+ *   grpc.health.v1.Health/Check, Watch             SERVING; NOT_SERVING to who watches a drain
+ *   grpc.reflection.v1 (and v1alpha) ServerReflectionInfo   the services and their descriptors */
 #pragma once
 
 #include "base/bytes.h"
@@ -60,8 +60,9 @@ struct grpc_handler {
 };
 
 struct grpc_server_options {
-    const char *address;         /* as net/listener.h says; port 0 picks one */
-    const char *const *services; /* for reflection; NULL-terminated, outlives the server */
+    const char *address;          /* as net/listener.h says; port 0 picks one */
+    struct ftri_view descriptors; /* FileDescriptorSet of the handler's services, files after what
+                                     they import; outlives the server */
     struct grpc_limits limits;
     struct grpc_handler handler;
 };

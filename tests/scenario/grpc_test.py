@@ -11,6 +11,7 @@ import threading
 import time
 
 import grpc
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 import harness
 from harness import Scenario, field, get_trace, protobuf_request, protobuf_span, varint
@@ -188,7 +189,19 @@ class Services(GrpcScenario):
         self.assertEqual(client.call(field(1, b"grpc.health.v1.Health"), check), serving)
         self.assertEqual(client.call(field(1, EXPORT[1:-7].encode()), check), serving)
         self.assert_code(client.fail(field(1, b"other"), check), "NOT_FOUND")
-        self.assert_code(client.fail(b"", "/grpc.health.v1.Health/Watch"), "UNIMPLEMENTED")
+
+    def test_a_watch_is_told_when_the_server_goes(self):
+        client = self.connect()
+        watch = client.channel.unary_stream("/grpc.health.v1.Health/Watch")
+        known = watch(field(1, EXPORT[1:-7].encode()), timeout=60)
+        unknown = watch(field(1, b"other"), timeout=60)
+        self.assertEqual(next(known), b"\x08\x01")
+        self.assertEqual(next(unknown), b"\x08\x03")
+        self.collector.stop()
+        self.assertEqual(next(known), b"\x08\x02")
+        with self.assertRaises(grpc.RpcError) as ended:
+            next(known)
+        self.assert_code(ended.exception, "UNAVAILABLE")
 
     def test_reflection_lists_the_services_while_the_stream_is_open(self):
         client = self.connect()
@@ -200,6 +213,7 @@ class Services(GrpcScenario):
                 yield field(7, b"*")
                 may_go_on.wait(30)
                 yield field(4, b"x.Y")
+                yield field(3, b"no.proto")
 
             answers = client.channel.stream_stream(path)(requests(), timeout=60)
             listed = next(answers)
@@ -208,7 +222,43 @@ class Services(GrpcScenario):
             self.assertIn(field(1, field(1, b"grpc.health.v1.Health")), listed)
             # error_response: error_code 5, NOT_FOUND
             self.assertIn(b"\x08\x05", next(answers))
+            self.assertIn(b"\x08\x05", next(answers))
             self.assertEqual(list(answers), [])
+
+    def reflected(self, client, request):
+        """The files of the answer to one question, in Google's form."""
+        path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+        (answer,) = client.channel.stream_stream(path)(iter([request]), timeout=60)
+        files = []
+        for number, value in harness.fields(answer):
+            if number == 4:
+                files += [descriptor_pb2.FileDescriptorProto.FromString(file)
+                          for _, file in harness.fields(value)]
+        return files
+
+    def test_a_client_that_knows_no_schema_sends_a_span(self):
+        client = self.connect()
+        service = EXPORT[1:-7]
+        for symbol in (service, service + ".Export", "opentelemetry.proto.trace.v1.Span.Event",
+                       "opentelemetry.proto.common.v1.AnyValue.kvlist_value", "grpc.health.v1.Health"):
+            self.assertTrue(self.reflected(client, field(4, symbol.encode())), symbol)
+        for symbol in ("opentelemetry.proto", service + ".", service + ".Exp", "opentelemetry.proto.trace.v1", ""):
+            self.assertFalse(self.reflected(client, field(4, symbol.encode())), symbol)
+        files = self.reflected(client, field(4, service.encode()))
+        by_name = self.reflected(client, field(3, files[0].name.encode()))
+        self.assertEqual(files, by_name)
+        pool = descriptor_pool.DescriptorPool()
+        for file in files[1:] + files[:1]:
+            pool.Add(file)
+        method = pool.FindServiceByName(service).FindMethodByName("Export")
+        request = message_factory.MessageFactory(pool).GetPrototype(method.input_type)()
+        span = request.resource_spans.add().scope_spans.add().spans.add()
+        span.trace_id, span.span_id, span.name = os.urandom(16), os.urandom(8), "by reflection"
+        span.attributes.add(key="n").value.int_value = 7
+        self.assertEqual(client.call(request.SerializeToString()), b"")
+        (stored,) = get_trace(self.collector.api, span.trace_id.hex())
+        self.assertEqual(stored["name"], "by reflection")
+        self.assertEqual(stored["attributes"], [{"key": "n", "value": {"intValue": "7"}}])
 
 
 class Restarts(GrpcScenario):

@@ -208,6 +208,33 @@ def field(number, payload):
     return varint(number << 3 | 2) + varint(len(payload)) + payload
 
 
+def fields(message):
+    """(number, bytes) of each length-delimited field."""
+    at = 0
+
+    def take_varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            value |= (byte & 0x7f) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while at < len(message):
+        tag = take_varint()
+        if tag & 7 == 2:
+            length = take_varint()
+            yield tag >> 3, message[at:at + length]
+            at += length
+        elif tag & 7 == 0:
+            take_varint()
+        else:
+            at += 8 if tag & 7 == 1 else 4
+
+
 def fixed64(number, value):
     return varint(number << 3 | 1) + struct.pack("<Q", value)
 

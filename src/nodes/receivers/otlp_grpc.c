@@ -42,12 +42,8 @@ static const struct method methods[] = {
      {1U << 1, 1U << 2, 1U << 2, 0}},
 };
 
-static const char *const services[] = {
-    SERVICE("trace.v1.TraceService"),
-    SERVICE("metrics.v1.MetricsService"),
-    SERVICE("logs.v1.LogsService"),
-    NULL,
-};
+/* Generated from otlp/schema. */
+extern const struct ftri_view otlp_descriptors;
 
 static const struct method *method_of(const struct grpc_call *call)
 {
@@ -149,7 +145,7 @@ int otlp_grpc_open(struct otlp_state *state, const struct otlp_options *options,
 {
     struct grpc_server_options server = {
         .address = options->grpc,
-        .services = services,
+        .descriptors = otlp_descriptors,
         .handler = {on_call, on_message, on_abandoned, state},
     };
     grpc_limits_default(&server.limits);
