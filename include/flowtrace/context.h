@@ -15,6 +15,8 @@
 extern "C" {
 #endif
 
+enum { FTR_TRACEPARENT_LEN = 55 };
+
 /* W3C trace flags. */
 enum { FTR_TRACE_FLAG_SAMPLED = 1, FTR_TRACE_FLAG_RANDOM = 2 };
 
@@ -59,24 +61,12 @@ typedef struct ftr_attachment {
 FTR_API ftr_attachment ftr_attach(const ftr_context *context);
 FTR_API void ftr_detach(ftr_attachment attachment);
 
-/* Carriers: something with named text fields, such as HTTP headers or message metadata. */
-typedef struct ftr_carrier {
-    /* The value of a field, whose name is compared as the carrier's kind demands (HTTP: without
-     * case). `.data` NULL when absent. Borrowed until the next call on the same fields. */
-    ftr_str (*get)(void *fields, ftr_str name);
-    /* Sets or replaces a field. What does not fit is left out. */
-    void (*set)(void *fields, ftr_str name, ftr_str value);
-} ftr_carrier;
-
-/* Writes traceparent and, if there is one, tracestate (W3C Trace Context level 2). A context
- * without valid identifiers writes nothing. */
-FTR_API void ftr_inject(const ftr_context *context, const ftr_carrier *carrier, void *fields);
-/* Reads them. A missing or malformed traceparent gives FTR_CONTEXT_NONE; a malformed tracestate is
- * dropped alone. Never fails. Release the result. */
-FTR_API ftr_context ftr_extract(const ftr_carrier *carrier, void *fields);
+/* The calling thread's context in W3C form, for whoever builds headers by hand. False, and empty
+ * text, outside a span. The tracestate is borrowed until the context is detached. */
+FTR_API bool ftr_current_traceparent(char ret_text[FTR_TRACEPARENT_LEN + 1]);
+FTR_API ftr_str ftr_current_tracestate(void);
 
 /* The header forms by themselves. */
-enum { FTR_TRACEPARENT_LEN = 55 };
 /* "00-<trace id>-<span id>-<flags>" and a NUL; false (empty text) when the ids are not valid. */
 FTR_API bool ftr_traceparent_format(const ftr_span_context *span,
                                     char ret_text[FTR_TRACEPARENT_LEN + 1]);

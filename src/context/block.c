@@ -6,19 +6,49 @@
 #include <stdatomic.h>
 #include <string.h>
 
-struct ftr_context_block *ftri_context_block_new(ftr_str tracestate)
+static char *put_text(char *at, ftr_str text)
 {
-    if (tracestate.len > UINT32_MAX)
-        return NULL;
-    struct ftr_context_block *self = ftri_alloc(sizeof *self + tracestate.len + 1);
+    if (text.len)
+        memcpy(at, text.data, text.len);
+    at[text.len] = '\0';
+    return at + text.len + 1;
+}
+
+static struct ftr_context_block *new_block(const struct ftri_context_parts *parts)
+{
+    struct ftr_context_block *self =
+        ftri_alloc(sizeof *self + parts->tracestate.len + parts->baggage.len + 2);
     if (!self)
         return NULL;
     atomic_init(&self->n_refs, 1);
-    self->tracestate_len = (uint32_t)tracestate.len;
-    if (tracestate.len)
-        memcpy(self->tracestate, tracestate.data, tracestate.len);
-    self->tracestate[tracestate.len] = '\0';
+    self->tracestate_len = (uint32_t)parts->tracestate.len;
+    self->baggage_len = (uint32_t)parts->baggage.len;
+    self->is_debug = parts->is_debug;
+    (void)put_text(put_text(self->text, parts->tracestate), parts->baggage);
     return self;
+}
+
+struct ftri_context_parts ftri_context_parts(const ftr_context *context)
+{
+    const struct ftr_context_block *block = context->block;
+    if (!block)
+        return (struct ftri_context_parts){{"", 0}, {"", 0}, false};
+    return (struct ftri_context_parts){
+        .tracestate = ftri_context_block_tracestate(block),
+        .baggage = {block->text + block->tracestate_len + 1, block->baggage_len},
+        .is_debug = block->is_debug,
+    };
+}
+
+bool ftri_context_set_parts(ftr_context *context, const struct ftri_context_parts *parts)
+{
+    const bool is_empty = !parts->tracestate.len && !parts->baggage.len && !parts->is_debug;
+    struct ftr_context_block *block = is_empty ? NULL : new_block(parts);
+    if (!block && !is_empty)
+        return false;
+    ftri_context_block_unref(context->block);
+    context->block = block;
+    return true;
 }
 
 struct ftr_context_block *ftri_context_block_ref(struct ftr_context_block *self)
@@ -49,7 +79,5 @@ void ftr_context_release(ftr_context *context)
 
 ftr_str ftr_context_tracestate(const ftr_context *context)
 {
-    if (!context->block)
-        return (ftr_str){"", 0};
-    return (ftr_str){context->block->tracestate, context->block->tracestate_len};
+    return ftri_context_parts(context).tracestate;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The immutable part of a context, shared by reference: for now the tracestate.
- * Atomic reference count; any thread. */
+ * The immutable part of a context, shared by reference: tracestate, baggage, the debug flag of B3
+ * and Jaeger. A context that has none of them has no block. Atomic reference count; any thread. */
 #pragma once
 
 #include "base/check.h"
@@ -12,14 +12,31 @@
 struct ftr_context_block {
     _Atomic uint32_t n_refs;
     uint32_t tracestate_len;
-    char tracestate[]; /* followed by a NUL */
+    uint32_t baggage_len;
+    bool is_debug;
+    char text[]; /* tracestate, NUL, baggage, NUL */
 };
 
-/* One reference; NULL when memory is short. */
-struct ftr_context_block *ftri_context_block_new(ftr_str tracestate) FTRI_MUST_CHECK;
+/* Borrowed texts. */
+struct ftri_context_parts {
+    ftr_str tracestate;
+    ftr_str baggage; /* as baggage.h normalises it */
+    bool is_debug;
+};
+
+/* Of a context without block: empty texts. */
+struct ftri_context_parts ftri_context_parts(const ftr_context *context);
+/* Gives the context these parts, which may be some of its own. False: memory is short and the
+ * context is as it was. */
+bool ftri_context_set_parts(ftr_context *context, const struct ftri_context_parts *parts);
 /* NULL is fine. Returns its argument. */
 struct ftr_context_block *ftri_context_block_ref(struct ftr_context_block *self);
 void ftri_context_block_unref(struct ftr_context_block *self);
+
+static inline ftr_str ftri_context_block_tracestate(const struct ftr_context_block *self)
+{
+    return (ftr_str){self->text, self->tracestate_len};
+}
 
 static inline bool ftri_context_has_ids(const ftr_context *context)
 {

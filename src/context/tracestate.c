@@ -5,6 +5,8 @@
  *     value  = 0*255( printable but "," and "=" ) and a last one that is not a space */
 #include "context/tracestate.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 enum { KEY_MAX = 256, VALUE_MAX = 256, LONG_MEMBER = 128 };
@@ -42,17 +44,6 @@ static bool is_value(ftr_str value)
         if (value.data[i] < ' ' || value.data[i] > '~' || value.data[i] == '=')
             return false;
     return true;
-}
-
-ftr_str ftri_trim(ftr_str text)
-{
-    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
-        text.data++;
-        text.len--;
-    }
-    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
-        text.len--;
-    return text;
 }
 
 static bool read_member(ftr_str text, struct member *ret_member)

@@ -16,5 +16,3 @@ enum { FTRI_TRACESTATE_MAX = 4096, FTRI_TRACESTATE_MEMBERS = 32 };
  * members. */
 bool ftri_tracestate_read(ftr_str header, char ret_text[FTRI_TRACESTATE_MAX],
                           size_t *ret_len) FTRI_MUST_CHECK;
-/* Without the spaces and tabs around a field's value (RFC 9110, 5.5). */
-ftr_str ftri_trim(ftr_str text);

@@ -112,6 +112,17 @@ void ftr_detach(ftr_attachment attachment)
     ftri_frame_current = frame_below();
 }
 
+bool ftr_current_traceparent(char ret_text[FTR_TRACEPARENT_LEN + 1])
+{
+    return ftr_traceparent_format(&ftri_frame_current->context.span, ret_text);
+}
+
+ftr_str ftr_current_tracestate(void)
+{
+    const ftr_context *context = &ftri_frame_current->context;
+    return ftri_context_has_ids(context) ? ftr_context_tracestate(context) : FTR_STR("");
+}
+
 ftr_context ftr_context_current(void)
 {
     return ftr_context_copy(&ftri_frame_current->context);

@@ -221,7 +221,7 @@ static void read_head(const struct ftri_record *self, ftr_span_data *ret_span)
     if (ret_span->end_time_ns < ret_span->start_time_ns)
         ret_span->end_time_ns = ret_span->start_time_ns;
     if (self->block)
-        ret_span->tracestate = (ftr_str){self->block->tracestate, self->block->tracestate_len};
+        ret_span->tracestate = ftri_context_block_tracestate(self->block);
 }
 
 size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_data *ret_span)

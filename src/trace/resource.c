@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trace/resource.h"
 
-#include "base/hex.h"
-#include "context/tracestate.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <flowtrace/tracing.h>
@@ -99,24 +98,12 @@ static void put_str(struct list *list, const char *key, ftr_str text)
     put(list, ftr_str_from(key), ftr_value_str(text));
 }
 
-/* Percent-decoding in place; false: a % without two digits. */
+/* In place; false: a % without two digits. */
 static bool decode(ftr_str *text)
 {
     char *to = (char *)(uintptr_t)text->data; /* the arena's copy, ours to write */
-    size_t n = 0;
-    for (size_t i = 0; i < text->len; i++) {
-        if (text->data[i] != '%') {
-            to[n++] = text->data[i];
-            continue;
-        }
-        uint8_t byte;
-        if (text->len - i < 3 || !ftri_hex_decode(text->data + i + 1, 1, &byte))
-            return false;
-        to[n++] = (char)byte;
-        i += 2;
-    }
-    text->len = n;
-    return true;
+    text->len = ftri_percent_decode(*text, to, text->len);
+    return text->len != SIZE_MAX;
 }
 
 static bool read_pair(ftr_str pair, struct list *list)
@@ -136,12 +123,8 @@ static bool read_pair(ftr_str pair, struct list *list)
 /* "key=value,key=value", percent-encoded; one mistake and all of it is ignored. text: our copy. */
 static void read_list(ftr_str text, struct list *list)
 {
-    for (size_t at = 0; at < text.len;) {
-        const char *start = text.data + at;
-        const char *comma = memchr(start, ',', text.len - at);
-        const size_t len = comma ? (size_t)(comma - start) : text.len - at;
-        at += len + 1;
-        const ftr_str pair = ftri_trim((ftr_str){start, len});
+    for (ftr_str pair; ftri_text_split(&text, ',', &pair);) {
+        pair = ftri_trim(pair);
         if (pair.len > 0 && !read_pair(pair, list)) {
             list->n = 0;
             return;

@@ -192,7 +192,8 @@ static int append_record(struct ftri_bytes *out, const struct ftri_record *recor
 {
     struct ftri_record head = *record;
     struct ftri_entry entry = {.type = FTRI_ENTRY_TRACESTATE};
-    if (record->block) {
+    const bool has_tracestate = record->block && record->block->tracestate_len > 0;
+    if (has_tracestate) {
         entry.value_len = record->block->tracestate_len;
         entry.size = (uint32_t)ftri_pad8(sizeof entry + entry.value_len);
     }
@@ -205,10 +206,10 @@ static int append_record(struct ftri_bytes *out, const struct ftri_record *recor
     uint8_t *at = out->data + out->len;
     memcpy(at, &head, sizeof head);
     memcpy(at + sizeof head, record + 1, record->stream_len);
-    if (record->block) {
+    if (has_tracestate) {
         at += sizeof head + record->stream_len;
         memcpy(at, &entry, sizeof entry);
-        memcpy(at + sizeof entry, record->block->tracestate, entry.value_len);
+        memcpy(at + sizeof entry, record->block->text, entry.value_len);
     }
     out->len += head.size;
     return 0;

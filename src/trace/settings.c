@@ -2,11 +2,13 @@
 #include "trace/settings.h"
 
 #include "base/error.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "trace/resource.h"
 #include "trace/thread.h"
 
 #include <errno.h>
+#include <flowtrace/propagation.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -95,20 +97,6 @@ static void choose_sender(struct ftri_settings *self, const ftr_config *config)
         self->sender.batch_spans = self->sender.queue_spans;
 }
 
-static void name_exporter(struct ftri_settings *self, const char *name, size_t len)
-{
-    while (len > 0 && (*name == ' ' || *name == '\t')) {
-        name++;
-        len--;
-    }
-    while (len > 0 && (name[len - 1] == ' ' || name[len - 1] == '\t'))
-        len--;
-    if (len == 4 && strncasecmp(name, "otlp", len) == 0)
-        self->wants_otlp = true;
-    if (len == 7 && strncasecmp(name, "console", len) == 0)
-        self->wants_console = true;
-}
-
 /* Only what is asked for: without any variable nothing is exported. */
 static void choose_exporters(struct ftri_settings *self)
 {
@@ -118,13 +106,30 @@ static void choose_exporters(struct ftri_settings *self)
                            variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
         return;
     }
-    for (;;) {
-        const size_t len = strcspn(list, ",");
-        name_exporter(self, list, len);
-        if (list[len] == '\0')
-            return;
-        list += len + 1;
+    ftr_str rest = ftr_str_from(list);
+    for (ftr_str name; ftri_text_split(&rest, ',', &name);) {
+        name = ftri_trim(name);
+        self->wants_otlp |= ftri_text_same_word(name, FTR_STR("otlp"));
+        self->wants_console |= ftri_text_same_word(name, FTR_STR("console"));
     }
+}
+
+/* Unknown names are passed over; a list without any known one changes nothing. */
+static void choose_propagators(void)
+{
+    enum { MOST = 8 };
+    ftr_propagator propagators[MOST];
+    ftr_str rest = ftr_str_from(variable("OTEL_PROPAGATORS"));
+    size_t n = 0;
+    bool is_known = false;
+    for (ftr_str name; n < MOST && ftri_text_split(&rest, ',', &name);) {
+        if (!ftr_propagator_find(ftri_trim(name), &propagators[n]))
+            continue;
+        is_known = true;
+        n += propagators[n] != FTR_PROPAGATOR_NONE;
+    }
+    if (is_known)
+        ftr_set_propagators(propagators, n);
 }
 
 static size_t power_of_two(size_t n)
@@ -156,6 +161,7 @@ int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
     ftri_arena_init(&self->arena, (size_t)16 << 20);
     choose_limits(self, &config->limits);
     choose_sender(self, config);
+    choose_propagators();
     if (config->n_exporters == 0)
         choose_exporters(self);
     int rc = choose_memory(self, config, error);

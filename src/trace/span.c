@@ -162,11 +162,22 @@ static FTRI_ALWAYS_INLINE void new_trace(ftr_context *ret_parent)
     ret_parent->span.trace_flags = FTR_TRACE_FLAG_SAMPLED | FTR_TRACE_FLAG_RANDOM;
 }
 
-static ftr_span begin_root(struct ftri_thread *self, ftr_str name, ftr_span_kind kind)
+/* In a new trace, with the baggage but not the tracestate of the context around it. */
+static ftr_span begin_root(struct ftri_thread *self, ftr_str name, ftr_span_kind kind,
+                           const ftr_context *around)
 {
+    const struct ftri_context_parts parts = {.baggage = ftri_context_parts(around).baggage};
+    const bool is_shared =
+        around->block && around->block->tracestate_len == 0 && !around->block->is_debug;
     ftr_context parent;
     new_trace(&parent);
-    return begin(self, name, kind, &parent);
+    if (is_shared)
+        parent.block = ftri_context_block_ref(around->block);
+    else
+        (void)ftri_context_set_parts(&parent, &parts);
+    const ftr_span span = begin(self, name, kind, &parent);
+    ftr_context_release(&parent);
+    return span;
 }
 
 /* The quick way is for the running session and the cycle counter. */
@@ -189,7 +200,7 @@ static __attribute__((noinline)) ftr_span start_slow(ftr_str name, ftr_span_kind
         return (ftr_span){0, 0};
     note_clock_word(self, session);
     if (!ftri_context_has_ids(parent))
-        return begin_root(self, name, kind);
+        return begin_root(self, name, kind, parent);
     if (!(parent->span.trace_flags & FTR_TRACE_FLAG_SAMPLED))
         return ftri_unsampled_start(self, parent);
     return begin(self, name, kind, parent);
@@ -223,7 +234,7 @@ static __attribute__((noinline)) ftr_span start_below(ftr_str name, ftr_span_kin
 static __attribute__((noinline)) ftr_span start_root_or_slow(ftr_str name, ftr_span_kind kind,
                                                              const ftr_context *current)
 {
-    if (ftri_context_has_ids(current))
+    if (current->block || ftri_context_has_ids(current))
         return start_slow(name, kind, NULL);
     ftr_context parent;
     new_trace(&parent);
@@ -248,17 +259,18 @@ ftr_span ftr_recording_start(ftr_str name, ftr_span_kind kind, const ftr_context
     return start_plain(name, kind, NULL, &frame->context);
 }
 
-static ftr_span start_root(ftr_str name, ftr_span_kind kind)
+static ftr_span start_root(const ftr_span_options *options)
 {
+    const ftr_context *around = options->parent ? options->parent : &ftri_frame_current->context;
     struct ftri_thread *self =
         ftri_thread_ready(__atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED));
-    return self ? begin_root(self, name, kind) : (ftr_span){0, 0};
+    return self ? begin_root(self, options->name, options->kind, around) : (ftr_span){0, 0};
 }
 
 ftr_span ftr_recording_start_with(const ftr_span_options *options)
 {
     const ftr_span span = options->is_root
-                              ? start_root(options->name, options->kind)
+                              ? start_root(options)
                               : ftr_recording_start(options->name, options->kind, options->parent);
     struct ftri_open open;
     if (span.generation == 0 || !ftri_span_open(span, &open))

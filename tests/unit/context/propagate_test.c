@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Expected values: W3C Trace Context level 2, sections 3.2 and 3.3. */
-#include <flowtrace/context.h>
+#include <flowtrace/propagation.h>
 
 #include "base/mem.h"
 
@@ -22,10 +22,12 @@ struct fields {
     char set_tracestate[8192];
 };
 
-static ftr_str get(void *data, ftr_str name)
+static ftr_str get(void *data, ftr_str name, size_t nth)
 {
     const struct fields *fields = data;
-    const char *value = name.len == 11 ? fields->traceparent : fields->tracestate;
+    const char *value = NULL;
+    if (nth == 0 && memcmp(name.data, "trace", 5) == 0)
+        value = name.len == 11 ? fields->traceparent : fields->tracestate;
     return value ? ftr_str_from(value) : (ftr_str){NULL, 0};
 }
 
@@ -40,7 +42,7 @@ static void set(void *data, ftr_str name, ftr_str value)
                  value.data);
 }
 
-static const ftr_carrier carrier = {get, set};
+static const ftr_carrier carrier = {get, set, NULL};
 
 /* What comes out again after extract and inject; "" for nothing. */
 static void pass_on(struct fields *fields)

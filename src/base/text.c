@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
+
+#include "base/hex.h"
+
+#include <string.h>
+#include <strings.h>
+
+bool ftri_text_same(ftr_str a, ftr_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+bool ftri_text_is(ftr_str text, const char *wanted)
+{
+    return ftri_text_same(text, (ftr_str){wanted, strlen(wanted)});
+}
+
+bool ftri_text_same_word(ftr_str a, ftr_str b)
+{
+    return a.len == b.len && (a.len == 0 || strncasecmp(a.data, b.data, a.len) == 0);
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+ftr_str ftri_trim(ftr_str text)
+{
+    while (text.len > 0 && is_space(text.data[0])) {
+        text.data++;
+        text.len--;
+    }
+    while (text.len > 0 && is_space(text.data[text.len - 1]))
+        text.len--;
+    return text;
+}
+
+bool ftri_text_split(ftr_str *rest, char separator, ftr_str *ret_part)
+{
+    if (rest->len == 0)
+        return false;
+    const char *end = memchr(rest->data, separator, rest->len);
+    const size_t len = end ? (size_t)(end - rest->data) : rest->len;
+    const size_t taken = ftri_size_min(len + 1, rest->len);
+    *ret_part = (ftr_str){rest->data, len};
+    *rest = (ftr_str){rest->data + taken, rest->len - taken};
+    return true;
+}
+
+size_t ftri_percent_decode(ftr_str text, char *ret_text, size_t room)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++, n++) {
+        uint8_t byte = (uint8_t)text.data[i];
+        if (byte == '%') {
+            if (text.len - i < 3 || !ftri_hex_decode(text.data + i + 1, 1, &byte))
+                return SIZE_MAX;
+            i += 2;
+        }
+        if (n == room)
+            return SIZE_MAX;
+        ret_text[n] = (char)byte;
+    }
+    return n;
+}
+
+size_t ftri_percent_encode(ftr_str text, bool (*stays)(char c), char *ret_text, size_t room)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        const uint8_t byte = (uint8_t)text.data[i];
+        const bool is_kept = stays(text.data[i]);
+        if (room - n < (is_kept ? 1U : 3U))
+            return SIZE_MAX;
+        if (is_kept) {
+            ret_text[n++] = (char)byte;
+            continue;
+        }
+        ret_text[n++] = '%';
+        ret_text[n++] = digits[byte >> 4];
+        ret_text[n++] = digits[byte & 15];
+    }
+    return n;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One way to write a context into named text fields and to read it back. Reading changes the
+ * context only when all of what it needs is there and valid. Any thread. */
+#pragma once
+
+#include "base/check.h"
+
+#include <flowtrace/propagation.h>
+
+struct ftri_propagator {
+    const char *name; /* as in OTEL_PROPAGATORS */
+    void (*inject)(const ftr_context *context, const ftr_carrier *carrier, void *fields);
+    void (*extract)(const ftr_carrier *carrier, void *fields, ftr_context *context);
+};
+
+extern const struct ftri_propagator ftri_propagate_tracecontext;
+extern const struct ftri_propagator ftri_propagate_baggage;
+extern const struct ftri_propagator ftri_propagate_b3;
+extern const struct ftri_propagator ftri_propagate_b3_multi;
+extern const struct ftri_propagator ftri_propagate_jaeger;
+extern const struct ftri_propagator ftri_propagate_xray;
+
+/* The only field of that name; .data NULL: none, or more than one. Trimmed, borrowed. */
+ftr_str ftri_field_get(const ftr_carrier *carrier, void *fields, ftr_str name);
+/* Lower-case digits, at least `least` of them, padded with zeros at the left. False: not an id. */
+bool ftri_trace_id_read(ftr_str digits, size_t least, ftr_trace_id *ret_id) FTRI_MUST_CHECK;
+bool ftri_span_id_read(ftr_str digits, size_t least, ftr_span_id *ret_id) FTRI_MUST_CHECK;
+/* Puts a remote span into the context; the debug flag makes it sampled. */
+void ftri_context_set_remote(ftr_context *context, const ftr_span_context *span, bool is_debug);
