@@ -50,7 +50,7 @@ format: setup ## lets clang-format rewrite the sources
 	@$(C_SOURCES) | xargs -r clang-format-14 -i
 
 install: build ## installs headers, libraries and the program below PREFIX=/usr/local
-	@cmake --install build
+	@cmake --install build --prefix "$(PREFIX)"
 
 clean: ## removes the build directories
 	@rm -rf build build-test build-asan build-tsan build-fuzz build-dev
