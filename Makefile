@@ -10,7 +10,7 @@ PREFIX := /usr/local
 C_SOURCES = git ls-files -co --exclude-standard '*.c' '*.h' '*.hpp' '*.cc'
 
 .DEFAULT_GOAL := build
-.PHONY: build setup demo test bench instructions bench-peers fuzz torture crash lint format install clean help
+.PHONY: build setup demo test bench instructions bench-peers fuzz torture crash lint symbols format install clean help
 
 build: setup ## builds the libraries and the program: build/bin/flowtrace
 	@cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
@@ -46,11 +46,14 @@ crash: setup ## long: kills the store in the middle of writing, again and again,
 lint: setup ## runs the lints alone (tools/lint/run.py RULE... runs some of them)
 	@$(PYTHON) tools/lint/run.py
 
+symbols: build ## writes packaging/*.symbols anew: what the shared libraries export (a lint compares)
+	@$(PYTHON) tools/lint/run.py --write-symbols symbol-lists
+
 format: setup ## lets clang-format rewrite the sources
 	@$(C_SOURCES) | xargs -r clang-format-14 -i
 
 install: build ## installs headers, libraries and the program below PREFIX=/usr/local
-	@cmake --install build
+	@cmake --install build --prefix "$(PREFIX)"
 
 clean: ## removes the build directories
 	@rm -rf build build-test build-asan build-tsan build-fuzz build-dev

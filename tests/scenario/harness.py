@@ -16,6 +16,7 @@ import threading
 import time
 import unittest
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 30
 BUILD = None
@@ -25,10 +26,28 @@ def program():
     return os.path.join(BUILD, "bin", "flowtrace")
 
 
+def setting(name):
+    """Of the build that is tested."""
+    with open(os.path.join(BUILD, "CMakeCache.txt"), encoding="utf-8") as cache:
+        found = re.search(rf"^{name}:\w+=(.*)$", cache.read(), re.MULTILINE)
+    return found.group(1) if found else ""
+
+
 def is_sanitized():
     """True when the program keeps freed memory for a while, as AddressSanitizer does."""
-    with open(os.path.join(BUILD, "CMakeCache.txt"), encoding="utf-8") as cache:
-        return "FTR_SANITIZE:STRING=address" in cache.read()
+    return setting("FTR_SANITIZE").startswith("address")
+
+
+def readme():
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        return file.read()
+
+
+def readme_block(language):
+    """The one block of a language in README.md."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", readme(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 1, (language, len(blocks))
+    return blocks[0]
 
 
 def main():
@@ -56,12 +75,12 @@ class Collector:
 
     LISTENING = re.compile(r"^(otlp/grpc|otlp/http|http) listening on (\S+):(\d+)$")
 
-    def __init__(self, data, arguments=(), environment=None):
+    def __init__(self, data, arguments=(), environment=None, executable=None):
         self.ports = {}
         self.lines = []
         self.ready = threading.Event()
         self.process = subprocess.Popen(
-            [program(), "serve", "--data", data, "--http", "127.0.0.1:0"]
+            [executable or program(), "serve", "--data", data, "--http", "127.0.0.1:0"]
             + (list(arguments) or ["--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"]),
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
             env=dict(os.environ, **(environment or {})))

@@ -4,29 +4,11 @@ prints its span; its graph is valid, and runs."""
 
 import json
 import os
-import re
 import subprocess
 import tempfile
 import unittest
 
 import harness
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-
-def block(language):
-    """The one block of a language."""
-    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
-        blocks = re.findall(rf"^```{language}\n(.*?)^```$", file.read(), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 1, (language, len(blocks))
-    return blocks[0]
-
-
-def setting(name):
-    """Of the build that is tested."""
-    with open(os.path.join(harness.BUILD, "CMakeCache.txt"), encoding="utf-8") as file:
-        found = re.search(rf"^{name}:\w+=(.*)$", file.read(), re.MULTILINE)
-    return found.group(1) if found else ""
 
 
 class Readme(unittest.TestCase):
@@ -50,11 +32,11 @@ class Readme(unittest.TestCase):
 
     def test_the_program(self):
         libraries = os.path.join(harness.BUILD, "lib")
-        sanitize = setting("FTR_SANITIZE")
+        sanitize = harness.setting("FTR_SANITIZE")
         self.run_in_folder(
-            setting("CMAKE_C_COMPILER") or "cc", "-std=c11", "-Wall", "-Wextra", "-Wpedantic",
+            harness.setting("CMAKE_C_COMPILER") or "cc", "-std=c11", "-Wall", "-Wextra", "-Wpedantic",
             "-Werror", *([f"-fsanitize={sanitize}"] if sanitize else []),
-            "-I", os.path.join(ROOT, "include"), self.write("program.c", block("c")),
+            "-I", os.path.join(harness.ROOT, "include"), self.write("program.c", harness.readme_block("c")),
             "-o", "program", "-L", libraries, "-lflowtrace")
         done = self.run_in_folder(os.path.join(self.folder, "program"),
                                   LD_LIBRARY_PATH=libraries)
@@ -66,7 +48,7 @@ class Readme(unittest.TestCase):
             self.assertIn(word, words)
 
     def test_the_graph(self):
-        graph = self.write("graph.yaml", block("yaml"))
+        graph = self.write("graph.yaml", harness.readme_block("yaml"))
         done = self.run_in_folder(harness.program(), "validate", graph)
         self.assertEqual(done.stdout, f"{graph} is valid\n")
         self.assertEqual(os.listdir(self.folder), ["graph.yaml"])
@@ -76,7 +58,7 @@ class Readme(unittest.TestCase):
         os.mkdir(documents)
         for name in ("a", "b"):
             self.write(os.path.join("documents", name), name)
-        text = block("yaml").replace("/usr/share/doc", documents)
+        text = harness.readme_block("yaml").replace("/usr/share/doc", documents)
         self.assertIn(documents, text)
         self.run_in_folder(harness.program(), "run", self.write("graph.yaml", text))
         with open(os.path.join(self.folder, "results.ndjson"), encoding="utf-8") as file:

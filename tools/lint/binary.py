@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules that ask the compiler and the linker: public headers, exported symbols, needed libraries."""
+"""Rules about the libraries that were built: exported symbols, needed libraries."""
 
 import glob
 import os
 import re
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 
 from tree import Finding
 
-STANDARDS = [("C11", ["cc", "-x", "c", "-std=c11"]), ("C++17", ["c++", "-x", "c++", "-std=c++17"])]
-WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"]
-# What the recording library may need: the C library (with its threads), and the loader behind TLS.
-NEEDED = re.compile(r"^(libc\.so\.6|ld-linux[\w\-.]*)$")
+# What a library may need: the C library (with its threads), and the loader behind TLS; export also
+# what it is there to use. A library that is not named here may need what libflowtrace may.
+C_LIBRARY = r"libc\.so\.6|ld-linux[\w\-.]*"
+NEEDED = {
+    "libflowtrace.so": re.compile(rf"^({C_LIBRARY})$"),
+    "libflowtrace-export.so": re.compile(rf"^({C_LIBRARY}|libflowtrace\.so\.\d+|libcurl\.so\.4|libz\.so\.1)$"),
+}
 
 
 class NotBuilt(Exception):
@@ -23,27 +25,6 @@ def output(command, **options):
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, **options)
 
 
-def public_headers(tree):
-    """each public header compiles alone as C11 and as C++17"""
-    include = os.path.join(tree.root, "include")
-
-    def compile_alone(job):
-        path, (standard, command) = job
-        source = f"#include <{os.path.relpath(path, 'include')}>\nextern int nothing;\n"
-        done = output(command + WARNINGS + ["-I", include, "-"], input=source.encode())
-        return path, standard, done.returncode, done.stderr.decode(errors="replace")
-
-    headers = [path for path in tree.paths if path.startswith("include/") and path.endswith(".h")]
-    jobs = [(path, standard) for path in headers for standard in STANDARDS]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for path, standard, code, text in pool.map(compile_alone, jobs):
-            if code != 0:
-                place = re.search(r"include/(\S+?):(\d+):\d+: (?:fatal )?error: (.*)", text)
-                where = ("include/" + place.group(1), int(place.group(2))) if place else (path, 1)
-                why = place.group(3) if place else text.strip().split("\n")[0]
-                yield Finding(*where, f"alone, as {standard}: {why}", "include what its declarations need")
-
-
 def libraries(tree):
     found = sorted(glob.glob(os.path.join(tree.build, "lib", "libflowtrace*.so")))
     if not found:
@@ -51,26 +32,62 @@ def libraries(tree):
     return found
 
 
+def exported(library):
+    """The names that a library exports, with their versions as nm writes them."""
+    listed = output(["nm", "-D", "--defined-only", "--format=posix", library]).stdout.decode()
+    for line in listed.splitlines():
+        name, kind = line.split()[:2]
+        # An absolute symbol is the version of the others.
+        if kind != "A":
+            yield name
+
+
 def exported_symbols(tree):
     """the libraries export ftr_ names only"""
     for library in libraries(tree):
-        listed = output(["nm", "-D", "--defined-only", "--format=posix", library]).stdout.decode()
-        for line in listed.splitlines():
-            name, kind = line.split()[:2]
-            # An absolute symbol is the version of the others.
-            if kind != "A" and not name.startswith("ftr_"):
-                name = name.split("@")[0]
-                yield Finding(os.path.relpath(library, tree.root), 1, f"exports {name}",
+        for name in exported(library):
+            if not name.startswith("ftr_"):
+                yield Finding(os.path.relpath(library, tree.root), 1, f"exports {name.split('@')[0]}",
                               "make it static, or hidden (do not mark it FTR_API)")
 
 
-def needed_libraries(tree):
-    """libflowtrace needs the C library only"""
+def symbol_lists(tree):
+    """packaging/NAME.symbols lists what the libraries export"""
+    built = {os.path.basename(library)[: -len(".so")]: library for library in libraries(tree)}
+    lists = {path[len("packaging/") : -len(".symbols")]: path
+             for path in tree.paths if path.startswith("packaging/") and path.endswith(".symbols")}
+    for name in sorted(lists.keys() - built.keys()):
+        yield Finding(lists[name], 1, f"there is no library {name}", "remove the list")
+    for name, library in sorted(built.items()):
+        path = lists.get(name, f"packaging/{name}.symbols")
+        listed = tree.read(path).split("\n")[:-1] if name in lists else []
+        yield from compare_symbols(path, listed, sorted(exported(library)))
+
+
+def compare_symbols(path, listed, symbols):
+    for symbol in sorted(set(symbols) - set(listed)):
+        yield Finding(path, 1, f"{symbol} is exported, and not listed", "if users shall have it, make symbols")
+    for line, symbol in enumerate(listed, 1):
+        if symbol not in symbols:
+            yield Finding(path, line, f"{symbol} is listed, and not exported",
+                          "programs that use it break: bring it back, or make symbols and raise FTR_ABI")
+    if listed != sorted(set(listed)):
+        yield Finding(path, 1, "not sorted, or a symbol twice", "make symbols")
+
+
+def write_symbol_lists(tree):
     for library in libraries(tree):
-        if os.path.basename(library) != "libflowtrace.so":
-            continue
+        name = os.path.basename(library)[: -len(".so")]
+        with open(os.path.join(tree.root, "packaging", name + ".symbols"), "w", encoding="utf-8") as file:
+            file.writelines(symbol + "\n" for symbol in sorted(exported(library)))
+
+
+def needed_libraries(tree):
+    """a library needs the C library only; libflowtrace-export also libflowtrace, libcurl, zlib"""
+    for library in libraries(tree):
+        allowed = NEEDED.get(os.path.basename(library), NEEDED["libflowtrace.so"])
         text = output(["readelf", "-d", library]).stdout.decode()
         for name in re.findall(r"\(NEEDED\).*\[(.*)\]", text):
-            if not NEEDED.match(name):
+            if not allowed.match(name):
                 yield Finding(os.path.relpath(library, tree.root), 1, f"needs {name}",
-                              "move what needs it to libflowtrace-export")
+                              "move what needs it to another library, or allow it in NEEDED of binary.py")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the lints: `run.py [--root DIR] [--build DIR] [RULE...]`.
+"""Runs the lints: `run.py [--root DIR] [--build DIR] [--write-symbols] [RULE...]`.
 
 Each finding is one line, `file:line: what is wrong; hint: what to do`, under its rule's outcome. The
 last line sums up; exit status 1 when a rule has findings. Rules are functions that yield findings;
@@ -35,8 +35,8 @@ RULES = {
     "printing": words.printing,
     "node-recording": words.node_recording,
     "words": words.forbidden_words,
-    "public-headers": binary.public_headers,
     "exported-symbols": binary.exported_symbols,
+    "symbol-lists": binary.symbol_lists,
     "needed-libraries": binary.needed_libraries,
 }
 
@@ -60,12 +60,17 @@ def main():
     parser = argparse.ArgumentParser(description="Runs the lints.")
     parser.add_argument("--root", default=os.path.dirname(os.path.dirname(here)), help="the tree to look at")
     parser.add_argument("--build", help="the build directory with the libraries (ROOT/build)")
+    parser.add_argument("--write-symbols", action="store_true",
+                        help="before that, write packaging/*.symbols from the libraries of the build")
     parser.add_argument("rules", nargs="*", metavar="RULE", help="one of: " + " ".join(RULES))
     arguments = parser.parse_args()
     unknown = [rule for rule in arguments.rules if rule not in RULES]
     if unknown:
         parser.error(f"there is no rule {unknown[0]}; there are: {' '.join(RULES)}")
     tree = Tree(arguments.root, arguments.build)
+    if arguments.write_symbols:
+        binary.write_symbol_lists(tree)
+        tree = Tree(arguments.root, arguments.build)
     outcomes = [run_rule(name, tree) for name in arguments.rules or RULES]
     if not arguments.rules:
         for note in shape.notes(tree):
