@@ -15,6 +15,9 @@ struct ftri_otlp_failure {
     size_t found;
 };
 
-/* Walks down from the request to the message and names the way. */
-void ftri_otlp_failure_describe(const struct ftri_otlp_failure *failure, struct ftri_view request,
+struct ftri_otlp_message;
+
+/* Walks down from the request, of type `root`, to the message and names the way. */
+void ftri_otlp_failure_describe(const struct ftri_otlp_failure *failure,
+                                const struct ftri_otlp_message *root, struct ftri_view request,
                                 struct ftri_otlp_error *ret_error);

@@ -71,7 +71,7 @@ static int convert_json(struct otlp_state *state, struct ftri_bytes *bytes, uint
     const int r = ftri_otlp_traces_from_json(ftri_bytes_view(bytes), &converted, &counts, error);
     ftri_bytes_deinit(bytes);
     *bytes = converted;
-    *ret_n_spans = counts.n_spans;
+    *ret_n_spans = counts.n_items;
     state->n_null_numbers += counts.n_null_numbers;
     return r;
 }

@@ -129,7 +129,7 @@ static void test_absent_unknown_and_null_are_ignored(void **state)
         struct ftri_otlp_error error;
         if (from_json(same[i], &out, &counts, &error) != 0)
             fail_msg("%s: %s", error.path, error.reason);
-        assert_int_equal(counts.n_spans, 1);
+        assert_int_equal(counts.n_items, 1);
         assert_int_equal(counts.n_null_numbers, 0);
         if (i == 0) {
             first = out;
@@ -194,7 +194,7 @@ static void test_spans_are_grouped(void **state)
     struct ftri_otlp_json_writer writer;
     const struct ftri_otlp_span *span;
     assert_int_equal(from_json(two_groups, &out, &counts, &error), 0);
-    assert_int_equal(counts.n_spans, 4);
+    assert_int_equal(counts.n_items, 4);
     ftri_bytes_init(&json, 10000);
     ftri_otlp_cursor_init(&cursor, ftri_bytes_view(&out));
     assert_int_equal(ftri_otlp_json_begin(&writer, &json), 0);
