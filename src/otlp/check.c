@@ -4,9 +4,10 @@
  * whole tags: a field of known number with another wire type falls to the default branch and is
  * refused there. What went wrong is noted as a place only; its path is worked out afterwards, by
  * walking down to that place (path.c), so that the good case pays nothing for it. */
-#include "otlp/encode.h"
+#include "otlp/check.h"
+
 #include "otlp/schema.h"
-#include "otlp/walk.h"
+#include "otlp/view.h"
 
 #include <errno.h>
 

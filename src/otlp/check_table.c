@@ -4,9 +4,8 @@
  * values do so without an end, and their levels are counted. */
 #include "otlp/signals.h"
 
-#include "otlp/encode.h"
+#include "otlp/check.h"
 #include "otlp/schema.h"
-#include "otlp/walk.h"
 
 #include <errno.h>
 

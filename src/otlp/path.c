@@ -6,6 +6,7 @@
 
 #include "codec/wire.h"
 #include "otlp/schema.h"
+#include "otlp/view.h"
 
 #include <stdio.h>
 #include <string.h>

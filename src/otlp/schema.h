@@ -52,6 +52,9 @@ struct ftri_otlp_message {
     bool is_oneof; /* AnyValue: the last of its fields is the value, defaults included */
 };
 
+/* Levels of AnyValue inside AnyValue that are written and accepted. */
+enum { FTRI_OTLP_NESTING_MAX = 100 };
+
 /* Numbers of all fields are below this. */
 enum { FTRI_OTLP_NUMBER_END = 17 };
 

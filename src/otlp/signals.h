@@ -9,7 +9,9 @@
  * wants it read as none. */
 #pragma once
 
-#include "otlp/view.h"
+#include "base/bytes.h"
+
+struct ftri_otlp_error;
 
 int ftri_otlp_logs_check(struct ftri_view bytes, size_t *ret_n_records,
                          struct ftri_otlp_error *ret_error) FTRI_MUST_CHECK;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/payload.h"
 #include "store/merge.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,9 +5,11 @@
 #pragma once
 
 #include "otlp/view.h"
-#include "store/store.h"
 
+struct ftri_payload;
 struct result_owner;
+struct store_query;
+struct store_result;
 
 /* One version of a span, or a fragment. Of two versions that are both finished, or both not, the
  * one with the higher received_ns wins, then order (of the append), then row (in its payload). */
