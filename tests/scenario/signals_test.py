@@ -350,6 +350,11 @@ class Events(SignalScenario):
             self.assertEqual(found("step"), {whole["traceId"]})
             status, document = get_json(self.collector.api, "/api/services/scenario/operations")
             self.assertEqual((status, document["data"]), (200, ["step"]))
+            listed = subprocess.run(
+                [harness.program(), "trace", "query", "--server", self.collector.url(), "--name", NO_SPAN],
+                stdout=subprocess.PIPE, text=True, timeout=TIMEOUT_S, check=True).stdout.splitlines()
+            self.assertEqual(len(listed), 1, listed)
+            self.assertIn(missing["traceId"], listed[0])
             self.restart(False)
 
 
