@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The OpenTelemetry SDKs that the tests here run: each is installed as its lock file says into
+BUILD/interop, once, and its program in the folder of its language is called
+
+    PROGRAM grpc|http/protobuf|http/json URL none|gzip SEED OUTPUT
+
+It sends N_SPANS spans and writes what it sent to OUTPUT, as compare.py wants it; it fails when an
+export failed for good. The same seed gives the same values.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+N_SPANS = 2000
+INSTALL_TIMEOUT_S = 500
+PROTOBUF = ("grpc", "http/protobuf")
+
+
+def run(command, **options):
+    subprocess.run(command, stdin=subprocess.DEVNULL, check=True, timeout=INSTALL_TIMEOUT_S, **options)
+
+
+class Client:
+    """One language. `install` needs the network only when its lock changed."""
+
+    protocols = PROTOBUF
+    sources = ()
+    lock = None
+
+    def __init__(self, build):
+        self.folder = os.path.join(build, "interop", type(self).__name__.lower())
+        self.source = os.path.join(HERE, type(self).__name__.lower())
+
+    def install(self):
+        stamp = os.path.join(self.folder, "installed")
+        with open(os.path.join(self.source, self.lock), "rb") as file:
+            wanted = self.runtime() + hashlib.sha256(file.read()).hexdigest()
+        os.makedirs(self.folder, exist_ok=True)
+        for name in self.sources:
+            shutil.copy(os.path.join(self.source, name), self.folder)
+        if not os.path.exists(stamp) or open(stamp, encoding="ascii").read() != wanted:
+            self.install_packages()
+            with open(stamp, "w", encoding="ascii") as file:
+                file.write(wanted)
+        self.build_program()
+
+    def runtime(self):
+        """What the installed packages depend on besides the lock."""
+        return ""
+
+    def install_packages(self):
+        raise NotImplementedError
+
+    def build_program(self):
+        pass
+
+
+class JavaScript(Client):
+    protocols = PROTOBUF + ("http/json",)
+    sources = ("package.json", "package-lock.json", "send.mjs", "values.mjs")
+    lock = "package-lock.json"
+
+    def install_packages(self):
+        run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=self.folder)
+
+    def program(self):
+        return ["node", os.path.join(self.folder, "send.mjs")]
+
+
+CLIENTS = {cls.__name__.lower(): cls for cls in (JavaScript,)}
