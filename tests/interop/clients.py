@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 N_SPANS = 2000
@@ -70,4 +71,22 @@ class JavaScript(Client):
         return ["node", os.path.join(self.folder, "send.mjs")]
 
 
-CLIENTS = {cls.__name__.lower(): cls for cls in (JavaScript,)}
+class Python(Client):
+    lock = "requirements.txt"
+
+    def runtime(self):
+        return f"{sys.executable} {sys.version_info.major}.{sys.version_info.minor} "
+
+    def venv(self):
+        return os.path.join(self.folder, "venv")
+
+    def install_packages(self):
+        run([sys.executable, "-m", "venv", "--clear", self.venv()])
+        run([os.path.join(self.venv(), "bin", "pip"), "install", "--quiet", "--disable-pip-version-check",
+             "--require-hashes", "--only-binary", ":all:", "-r", os.path.join(self.source, self.lock)])
+
+    def program(self):
+        return [os.path.join(self.venv(), "bin", "python"), os.path.join(self.source, "send.py")]
+
+
+CLIENTS = {cls.__name__.lower(): cls for cls in (JavaScript, Python)}
