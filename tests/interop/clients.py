@@ -38,25 +38,28 @@ class Client:
     def install(self):
         stamp = os.path.join(self.folder, "installed")
         with open(os.path.join(self.source, self.lock), "rb") as file:
-            wanted = self.runtime() + hashlib.sha256(file.read()).hexdigest()
+            wanted = f"{self.runtime()} {hashlib.sha256(file.read()).hexdigest()}\n"
+        self.copy_sources()
+        if not is_written(stamp, wanted):
+            self.install_packages()
+            with open(stamp, "w", encoding="utf-8") as file:
+                file.write(wanted)
+
+    def copy_sources(self):
         os.makedirs(self.folder, exist_ok=True)
         for name in self.sources:
             shutil.copy(os.path.join(self.source, name), self.folder)
-        if not os.path.exists(stamp) or open(stamp, encoding="ascii").read() != wanted:
-            self.install_packages()
-            with open(stamp, "w", encoding="ascii") as file:
-                file.write(wanted)
-        self.build_program()
 
     def runtime(self):
         """What the installed packages depend on besides the lock."""
         return ""
 
-    def install_packages(self):
-        raise NotImplementedError
 
-    def build_program(self):
-        pass
+def is_written(path, text):
+    if not os.path.exists(path):
+        return False
+    with open(path, encoding="utf-8") as file:
+        return file.read() == text
 
 
 class JavaScript(Client):
@@ -75,7 +78,7 @@ class Python(Client):
     lock = "requirements.txt"
 
     def runtime(self):
-        return f"{sys.executable} {sys.version_info.major}.{sys.version_info.minor} "
+        return f"{sys.executable} {sys.version_info.major}.{sys.version_info.minor}"
 
     def venv(self):
         return os.path.join(self.folder, "venv")
@@ -89,4 +92,22 @@ class Python(Client):
         return [os.path.join(self.venv(), "bin", "python"), os.path.join(self.source, "send.py")]
 
 
-CLIENTS = {cls.__name__.lower(): cls for cls in (JavaScript, Python)}
+class Go(Client):
+    """The modules are those of go.sum; `go build` itself sees what is there and what changed."""
+
+    sources = ("go.mod", "go.sum", "send.go", "values.go")
+
+    def install(self):
+        self.copy_sources()
+        run(["go", "build", "-o", "send", "."], cwd=self.folder, env=self.environment())
+
+    def environment(self):
+        """Modules and compiled packages in the build directory; no other toolchain is fetched."""
+        return dict(os.environ, GOFLAGS="-mod=readonly -modcacherw -buildvcs=false", GOTOOLCHAIN="local", GOWORK="off",
+                    GOMODCACHE=os.path.join(self.folder, "modules"), GOCACHE=os.path.join(self.folder, "cache"))
+
+    def program(self):
+        return [os.path.join(self.folder, "send")]
+
+
+CLIENTS = {cls.__name__.lower(): cls for cls in (JavaScript, Python, Go)}
