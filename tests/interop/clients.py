@@ -8,9 +8,9 @@ It sends N_SPANS spans and writes what it sent to OUTPUT, as compare.py wants it
 export failed for good. The same seed gives the same values.
 """
 
+import fcntl
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 
@@ -25,47 +25,61 @@ def run(command, **options):
 
 
 class Client:
-    """One language. `install` needs the network only when its lock changed."""
+    """One language. `install` needs the network only when one of `locks` changed."""
 
     protocols = PROTOBUF
-    sources = ()
-    lock = None
+    retrying = PROTOBUF  # those over which its exporter tries again
+    sources = ()  # what runs in the folder of the build
+    locks = ()    # what decides about what is installed there
 
     def __init__(self, build):
         self.folder = os.path.join(build, "interop", type(self).__name__.lower())
         self.source = os.path.join(HERE, type(self).__name__.lower())
 
     def install(self):
-        stamp = os.path.join(self.folder, "installed")
-        with open(os.path.join(self.source, self.lock), "rb") as file:
-            wanted = f"{self.runtime()} {hashlib.sha256(file.read()).hexdigest()}\n"
-        self.copy_sources()
-        if not is_written(stamp, wanted):
-            self.install_packages()
-            with open(stamp, "w", encoding="utf-8") as file:
-                file.write(wanted)
-
-    def copy_sources(self):
+        """Two tests may do it at once; what is already there and right is not touched."""
         os.makedirs(self.folder, exist_ok=True)
-        for name in self.sources:
-            shutil.copy(os.path.join(self.source, name), self.folder)
+        with open(os.path.join(self.folder, "lock"), "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for name in self.sources:
+                self.write(name, self.read_source(name))
+            wanted = self.runtime() + "".join(hashlib.sha256(self.read_source(name)).hexdigest() for name in self.locks)
+            if not self.holds("installed", wanted.encode()):
+                self.install_packages()
+                self.write("installed", wanted.encode())
+
+    def read_source(self, name):
+        with open(os.path.join(self.source, name), "rb") as file:
+            return file.read()
+
+    def holds(self, name, content):
+        path = os.path.join(self.folder, name)
+        if not os.path.exists(path):
+            return False
+        with open(path, "rb") as file:
+            return file.read() == content
+
+    def write(self, name, content):
+        if not self.holds(name, content):
+            with open(os.path.join(self.folder, name), "wb") as file:
+                file.write(content)
 
     def runtime(self):
-        """What the installed packages depend on besides the lock."""
+        """What the installed packages depend on besides the locks."""
         return ""
 
+    def install_packages(self):
+        raise NotImplementedError
 
-def is_written(path, text):
-    if not os.path.exists(path):
-        return False
-    with open(path, encoding="utf-8") as file:
-        return file.read() == text
+    def program(self):
+        raise NotImplementedError
 
 
 class JavaScript(Client):
     protocols = PROTOBUF + ("http/json",)
+    retrying = ("http/protobuf",)
     sources = ("package.json", "package-lock.json", "send.mjs", "values.mjs")
-    lock = "package-lock.json"
+    locks = ("package-lock.json",)
 
     def install_packages(self):
         run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=self.folder)
@@ -75,10 +89,10 @@ class JavaScript(Client):
 
 
 class Python(Client):
-    lock = "requirements.txt"
+    locks = ("requirements.txt",)
 
     def runtime(self):
-        return f"{sys.executable} {sys.version_info.major}.{sys.version_info.minor}"
+        return f"{sys.executable} {sys.version_info.major}.{sys.version_info.minor} "
 
     def venv(self):
         return os.path.join(self.folder, "venv")
@@ -86,19 +100,17 @@ class Python(Client):
     def install_packages(self):
         run([sys.executable, "-m", "venv", "--clear", self.venv()])
         run([os.path.join(self.venv(), "bin", "pip"), "install", "--quiet", "--disable-pip-version-check",
-             "--require-hashes", "--only-binary", ":all:", "-r", os.path.join(self.source, self.lock)])
+             "--require-hashes", "--only-binary", ":all:", "-r", os.path.join(self.source, "requirements.txt")])
 
     def program(self):
         return [os.path.join(self.venv(), "bin", "python"), os.path.join(self.source, "send.py")]
 
 
 class Go(Client):
-    """The modules are those of go.sum; `go build` itself sees what is there and what changed."""
-
     sources = ("go.mod", "go.sum", "send.go", "values.go")
+    locks = sources
 
-    def install(self):
-        self.copy_sources()
+    def install_packages(self):
         run(["go", "build", "-o", "send", "."], cwd=self.folder, env=self.environment())
 
     def environment(self):
