@@ -203,7 +203,7 @@ func addEvent(span trace.Span, name string, fields []field, at time.Time) event 
 }
 
 func (s *sender) addEvents(span trace.Span, n int, start time.Time) []event {
-	count := n % 4
+	count := n / 4 % 4
 	if n%100 == 6 {
 		count = limit + 2
 	}

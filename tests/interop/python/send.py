@@ -189,7 +189,7 @@ class Sender:
 
     def events(self, n):
         """(name, attributes, time)"""
-        count = 130 if n % 100 == 6 else n % 4
+        count = 130 if n % 100 == 6 else n // 4 % 4
         found = [(f"event {i} ⚡" if i else "", {"i": i, "text": text(self.dice, 9), "none": None, "array": []},
                   self.start + n * 7001 + i) for i in range(count)]
         if n % 100 == 9:
