@@ -5,7 +5,9 @@
  * releases the log's record. What was not released at the last stop is sent on first.
  *
  * Inputs wait for the group commit in the order of their positions. While the log replays, inputs
- * are refused retryably, so that memory stays bounded by the channel below. */
+ * are refused retryably, so that memory stays bounded by the channel below. They are, too, while
+ * the log is full: then the store writes what it gathered, however little it is, as nothing else
+ * makes room. */
 #include "nodes/processors/processors.h"
 
 #include "base/log.h"
@@ -59,6 +61,7 @@ struct wal_state {
     bool is_replaying;
     bool is_settling; /* replayed, but the store has not taken all of it yet */
     uint64_t n_replayed_spans;
+    uint64_t flushed_ns; /* when the store was last told to write, monotonic */
 };
 
 struct pending {
@@ -122,6 +125,18 @@ static void refuse_errno(struct node *node, struct pdata *pdata, int r)
     refuse(node, pdata, reason, r == -EMSGSIZE); /* no later append of it will succeed */
 }
 
+/* Once a second at most, so that a store that fails keeps its pauses. */
+static void refuse_full(struct wal_state *state, struct pdata *pdata)
+{
+    struct nodes_environment *environment = node_environment(state->node);
+    const uint64_t now = ftri_time_monotonic_ns();
+    if (environment && environment->store && now - state->flushed_ns >= FTRI_NS_PER_S) {
+        state->flushed_ns = now;
+        store_flush(environment->store);
+    }
+    refuse(state->node, pdata, "the write-ahead log is full", false);
+}
+
 static void wal_consume(struct node *node, struct pdata *pdata)
 {
     struct wal_state *state = node_state(node);
@@ -142,7 +157,7 @@ static void wal_consume(struct node *node, struct pdata *pdata)
     if (r != 0) {
         ftri_free(pending);
         if (r == WAL_FULL)
-            refuse(node, pdata, "the write-ahead log is full", false);
+            refuse_full(state, pdata);
         else
             refuse_errno(node, pdata, r);
         return;
