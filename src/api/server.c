@@ -10,13 +10,13 @@
 #include "api/traces.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "net/http_server.h"
 #include "net/http_target.h"
 #include "net/listener.h"
 #include "net/loop.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 #include <strings.h>
 
@@ -195,7 +195,7 @@ int api_start(const struct api_options *options, struct api **ret_api, struct ft
     if (r == 0)
         r = open_server(self, options, error);
     if (r == 0) {
-        r = -pthread_create(&self->thread, NULL, run, self);
+        r = ftri_thread_start(run, self, &self->thread);
         if (r < 0)
             ftri_error_errno(error, r, "starting the HTTP API's thread");
     }

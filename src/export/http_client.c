@@ -7,10 +7,10 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "export/http_transfer.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 
 enum { POLL_MS = 1000 };
@@ -137,7 +137,7 @@ struct ftri_http_client *ftri_http_client_new(size_t max_in_flight, size_t answe
     ftri_list_init(&self->running);
     pthread_mutex_init(&self->mutex, NULL);
     self->multi = ftri_http_start_curl() ? curl_multi_init() : NULL;
-    if (self->multi && pthread_create(&self->thread, NULL, run, self) == 0)
+    if (self->multi && ftri_thread_start(run, self, &self->thread) == 0)
         return self;
     if (self->multi)
         (void)curl_multi_cleanup(self->multi);
