@@ -37,11 +37,12 @@ struct seam {
     const char *name;
     void (*fail_at)(uint64_t n);
     uint64_t (*count)(void);
+    int error;
 };
 
 static const struct seam seams[] = {
-    {"memory", ftri_mem_fail_at, ftri_mem_requests},
-    {"thread", ftri_thread_fail_at, ftri_thread_starts},
+    {"memory", ftri_mem_fail_at, ftri_mem_requests, -ENOMEM},
+    {"thread", ftri_thread_fail_at, ftri_thread_starts, -EAGAIN},
 };
 
 static struct {
@@ -69,6 +70,11 @@ void torture_end(void)
 bool torture_has_struck(void)
 {
     return run.chosen && run.n_calls >= run.chosen;
+}
+
+int torture_errno(void)
+{
+    return run.seam->error;
 }
 
 void torture_fail(const char *file, int line, const char *format, ...)

@@ -19,6 +19,9 @@ void torture_end(void);
  */
 bool torture_has_struck(void);
 
+/* The negated errno of a failed call of the seam: -ENOMEM or -EAGAIN. Forwarded unchanged. */
+int torture_errno(void);
+
 /* Ends the process as failed, without looking for leaks. */
 _Noreturn void torture_fail(const char *file, int line, const char *format, ...) FTRI_PRINTF(3, 4);
 
