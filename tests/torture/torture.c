@@ -233,6 +233,7 @@ static int run_all(const char *name, const char *seam, uint64_t most)
 {
     const struct outcome good = run_with(seam, 0);
     EXPECT_THAT(good.is_good, "%s fails when nothing fails: %s", name, good.text);
+    EXPECT_THAT(good.n_calls, "%s makes no %s call", name, seam);
     const uint64_t n_runs = good.n_calls < most ? good.n_calls : most;
     uint64_t n_failures = 0, n_struck = 0;
     for (uint64_t i = 0; i < n_runs && n_failures < FAILURES_MOST; i++) {
