@@ -5,16 +5,12 @@
 #include "base/error.h"
 #include "spans.h"
 #include "store/store.h"
+#include "wire.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 struct life {
@@ -30,19 +26,6 @@ struct life {
     bool is_stored[2 * COLLECTOR_REQUESTS + 1]; /* by trace number */
 };
 
-int collector_connect(uint16_t port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const struct timeval limit = {60, 0};
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    EXPECT(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
-        return fd;
-    close(fd);
-    return -1;
-}
-
 /* The collector stops as it does for its user: by a signal. */
 static void *run_client(void *argument)
 {
@@ -56,9 +39,7 @@ static void on_started(void *argument)
 {
     struct life *self = argument;
     EXPECT(self->pipeline.environment.n_listeners == 1);
-    const char *colon = strrchr(self->pipeline.environment.listeners[0], ':');
-    EXPECT(colon);
-    self->port = (uint16_t)strtoul(colon + 1, NULL, 10);
+    self->port = wire_port(self->pipeline.environment.listeners[0]);
     EXPECT(pthread_create(&self->thread, NULL, run_client, self) == 0);
     self->has_thread = true;
 }

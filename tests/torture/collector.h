@@ -34,6 +34,3 @@ struct collector_client {
 
 /* One life with failing calls, one without: the second's requests are all taken. */
 void collector_run(const struct collector_client *client);
-
-/* A connection to the port on loopback that gives up after a minute; -1: refused. */
-int collector_connect(uint16_t port);

@@ -3,15 +3,9 @@
  * OTLP over HTTP into the write-ahead log and the store: protobuf, JSON, packed with gzip. */
 #include "collector.h"
 #include "spans.h"
+#include "wire.h"
 
 #include "codec/gzip.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 struct request {
     const char *fields;
@@ -53,43 +47,16 @@ static void clear(void)
         ftri_bytes_deinit(&good[i].body);
 }
 
-/* To the end of the connection; what came before it was cut, if it was. Silence is a hang. */
-static void read_answer(int fd, char *ret_text, size_t size)
-{
-    size_t len = 0;
-    ssize_t n;
-    while ((n = recv(fd, ret_text + len, size - 1 - len, 0)) > 0)
-        len += (size_t)n;
-    EXPECT(n == 0 || errno != EAGAIN);
-    ret_text[len] = '\0';
-}
-
 /* OTLP/HTTP: 429, 502, 503 and 504 may be sent again, any other failure must not. */
-static enum verdict verdict_of(const char *answer)
+static enum verdict send_one(uint16_t port, const char *fields, struct ftri_view body)
 {
-    if (strncmp(answer, "HTTP/1.1 ", 9) != 0)
+    char answer[4096];
+    const int status = wire_http(port, "POST /v1/traces", fields, body, answer, sizeof answer);
+    if (status == 0)
         return VERDICT_NONE;
-    const long status = strtol(answer + 9, NULL, 10);
     if (status == 200)
         return VERDICT_TAKEN;
     return status == 429 || (status >= 502 && status <= 504) ? VERDICT_LATER : VERDICT_REFUSED;
-}
-
-static enum verdict send_one(uint16_t port, const char *fields, struct ftri_view body)
-{
-    char head[256], answer[4096] = "";
-    const int fd = collector_connect(port);
-    if (fd < 0)
-        return VERDICT_NONE;
-    const int len = snprintf(head, sizeof head,
-                             "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\n"
-                             "Connection: close\r\n%sContent-Length: %zu\r\n\r\n",
-                             fields, body.len);
-    if (send(fd, head, (size_t)len, MSG_NOSIGNAL) == len &&
-        send(fd, body.data, body.len, MSG_NOSIGNAL) == (ssize_t)body.len)
-        read_answer(fd, answer, sizeof answer);
-    close(fd);
-    return verdict_of(answer);
 }
 
 static void send_all(uint16_t port, uint8_t first, struct collector_verdicts *ret_verdicts)
