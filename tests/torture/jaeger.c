@@ -41,6 +41,11 @@ static const struct {
     {"GET /api/v3/operations?service=shop&spanKind=client", 200},
     {"GET /api/v3/traces/02020202020202020202020202020202", 200},
     {"GET /api/v3/traces/ff", 404},
+    {"GET /api/traces?traceID=01010101010101010101010101010101&traceID=AgICAgICAgICAgICAgICAg",
+     200},
+    {"GET /api/traces/ff", 404},
+    {"GET /api/v3/services?a=%25zz", 200},
+    {"GET /api/v3/services?a=%zz", 400},
     {"GET /api/v3/traces?query.serviceName=shop&query.operationName=work-3&query.searchDepth=2"
      "&query.startTimeMin=2027-01-01T00:00:00Z&query.startTimeMax=2028-01-01T00:00:00Z",
      200},
