@@ -17,6 +17,7 @@ struct graph_outcome {
     uint64_t n_sent;    /* by the node `read` */
     uint64_t n_created; /* by the others: second deliveries */
     uint64_t n_dropped, n_failed, n_lost;
+    uint64_t n_acked; /* by the nodes at the end */
 };
 
 /* Every identity of the accounts holds at rest, and nothing is anywhere any more. */
@@ -28,6 +29,7 @@ static inline void graph_count(const struct graph *graph, struct graph_outcome *
     for (size_t i = 0; graph_node_view(graph, i, &node); i++) {
         EXPECT_THAT(node.account->held == 0, "%s holds", node.id);
         outcome->n_failed += node.account->failed;
+        outcome->n_acked += node.account->absorbed;
         outcome->n_created += strcmp(node.id, "read") == 0 ? 0 : node.account->created;
         for (size_t reason = 0; reason < ACCOUNT_DROP_REASONS; reason++)
             outcome->n_dropped += node.account->dropped[reason];

@@ -3,89 +3,17 @@
  * The library with its OTLP exporter, made by the environment, from init to shutdown: once against
  * a port that refuses connections (all is counted as lost), once against a server that takes what
  * comes (all is delivered), once against one that answers no. */
+#include "peer.h"
 #include "torture.h"
 
 #include <flowtrace/flowtrace.h>
 #include <flowtrace/otlp.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum { SPANS = 50 };
 static const uint64_t DEADLINE_NS = UINT64_C(60) * 1000 * 1000 * 1000;
-
-/* A port of its own; `answer` NULL: it never listens. One connection at a time. */
-struct peer {
-    const char *answer;
-    int fd;
-    uint16_t port;
-    pthread_t thread;
-};
-
-/* The length that the head promises, once the head is whole. */
-static bool has_whole_request(const char *text, size_t len)
-{
-    const char *const body = memmem(text, len, "\r\n\r\n", 4);
-    const char *const field = body ? strcasestr(text, "content-length:") : NULL;
-    return field && (size_t)(text + len - body) - 4 >=
-                        strtoul(field + sizeof "content-length:" - 1, NULL, 10);
-}
-
-static void answer_all(const struct peer *self, int fd)
-{
-    static char text[1 << 20];
-    size_t len = 0;
-    ssize_t n;
-    while ((n = recv(fd, text + len, sizeof text - 1 - len, 0)) > 0) {
-        len += (size_t)n;
-        text[len] = '\0';
-        if (!has_whole_request(text, len))
-            continue;
-        len = 0;
-        if (send(fd, self->answer, strlen(self->answer), MSG_NOSIGNAL) < 0)
-            return;
-    }
-}
-
-static void *run_peer(void *argument)
-{
-    const struct peer *self = argument;
-    int fd;
-    while ((fd = accept(self->fd, NULL, NULL)) >= 0) {
-        answer_all(self, fd);
-        close(fd);
-    }
-    return NULL;
-}
-
-static void peer_open(struct peer *self)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t len = sizeof address;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    self->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    EXPECT(self->fd >= 0 && bind(self->fd, (struct sockaddr *)&address, len) == 0);
-    EXPECT(getsockname(self->fd, (struct sockaddr *)&address, &len) == 0);
-    self->port = ntohs(address.sin_port);
-    if (!self->answer)
-        return;
-    EXPECT(listen(self->fd, 16) == 0);
-    EXPECT(pthread_create(&self->thread, NULL, run_peer, self) == 0);
-}
-
-static void peer_close(struct peer *self)
-{
-    (void)shutdown(self->fd, SHUT_RDWR); /* accept ends */
-    if (self->answer)
-        pthread_join(self->thread, NULL);
-    close(self->fd);
-}
 
 static ftr_statistics counts(void)
 {
@@ -141,11 +69,22 @@ static uint64_t check(const struct session *self)
     return e->delivered;
 }
 
+static int say_no(struct peer *self, struct ftri_view body)
+{
+    (void)self, (void)body;
+    return 400;
+}
+
+static int take(struct peer *self, struct ftri_view body)
+{
+    (void)self, (void)body;
+    return 200;
+}
+
 void torture_run(void)
 {
-    struct peer refusing = {.answer = NULL};
-    struct peer saying_no = {.answer = "HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"};
-    struct peer taking = {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"};
+    struct peer refusing = {.answer = NULL}, saying_no = {.answer = say_no},
+                taking = {.answer = take};
     struct peer *const peers[] = {&refusing, &saying_no, &taking};
     setenv("OTEL_EXPORTER_OTLP_HEADERS", "tenant=torture,note=a%20b", 1);
     setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip", 1);
