@@ -56,17 +56,14 @@ static void clear(void)
         ftri_bytes_deinit(&good[i]);
 }
 
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
-                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
-                     void *argument)
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+                     nghttp2_rcbuf *value, uint8_t flags, void *argument)
 {
     (void)argument, (void)flags;
     struct call *call = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-    char text[8] = "";
-    if (call && name_len == 11 && memcmp(name, "grpc-status", 11) == 0 && value_len < sizeof text) {
-        memcpy(text, value, value_len);
-        call->status = strtol(text, NULL, 10);
-    }
+    const nghttp2_vec key = nghttp2_rcbuf_get_buf(name), text = nghttp2_rcbuf_get_buf(value);
+    if (call && key.len == 11 && memcmp(key.base, "grpc-status", 11) == 0)
+        call->status = strtol((const char *)text.base, NULL, 10); /* ended by NUL */
     return 0;
 }
 
@@ -99,7 +96,7 @@ static bool open_connection(struct connection *self, uint16_t port)
         return false;
     nghttp2_session_callbacks *callbacks;
     EXPECT(nghttp2_session_callbacks_new(&callbacks) == 0);
-    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
     EXPECT(nghttp2_session_client_new(&self->session, callbacks, NULL) == 0);
     nghttp2_session_callbacks_del(callbacks);
