@@ -5,13 +5,18 @@
 #include "base/error.h"
 #include "spans.h"
 #include "store/store.h"
+#include "wal/wal.h"
 #include "wire.h"
 
+#include <flowtrace/flow.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { FIRST_LOGGED = 2 * COLLECTOR_REQUESTS + 1, TRACES = 3 * COLLECTOR_REQUESTS };
 
 struct life {
     const struct collector_client *client;
@@ -23,7 +28,7 @@ struct life {
     int status;
     struct ftri_error error;
     struct collector_verdicts verdicts;
-    bool is_stored[2 * COLLECTOR_REQUESTS + 1]; /* by trace number */
+    bool is_stored[TRACES + 1]; /* by trace number */
 };
 
 /* The collector stops as it does for its user: by a signal. */
@@ -51,11 +56,11 @@ static void open_graph(struct life *self)
              "nodes:\n"
              "  otlp: {type: receiver/otlp, config: {%s}}\n"
              "  log: {type: processor/wal, config: {directory: wal}}\n"
-             "  store: {type: exporter/store, config: {type: memory}}\n"
+             "  store: {type: exporter/store, config: {type: %s, directory: db, retention: 0s}}\n"
              "connections:\n"
              "  - {from: otlp, to: log}\n"
              "  - {from: log, to: store}\n",
-             self->client->options);
+             self->client->options, self->client->store);
     self->status =
         pipeline_open_text(&self->pipeline, ftr_str_from(text), "graph", ".", &self->error);
     self->pipeline.environment.on_started = on_started;
@@ -81,7 +86,7 @@ static void look(struct life *self)
     struct ftri_error error;
     if (self->pipeline.graph)
         EXPECT_THAT(graph_check_accounts(self->pipeline.graph, &error) == 0, "%s", error.text);
-    for (uint8_t i = 1; store && i <= 2 * COLLECTOR_REQUESTS; i++)
+    for (uint8_t i = 1; store && i <= TRACES; i++)
         self->is_stored[i] = spans_are_stored(store, i);
     pipeline_close(&self->pipeline);
 }
@@ -99,6 +104,44 @@ static void check_verdicts(const struct life *self, size_t n_spoilt_most)
     EXPECT_THAT(n_spoilt <= n_spoilt_most, "%zu requests were not answered as expected", n_spoilt);
 }
 
+static void check_logged(const struct life *first, const struct life *second)
+{
+    for (uint8_t i = 0; i < first->client->n_logged; i++) {
+        const uint8_t number = FIRST_LOGGED + i;
+        EXPECT_THAT(first->is_stored[number] || second->is_stored[number],
+                    "trace %u was in the log and is lost", number);
+        EXPECT(first->is_stored[number] || torture_has_struck());
+    }
+}
+
+static void on_synced(void *argument)
+{
+    sem_post(argument);
+}
+
+static void fill_log(uint8_t n_logged)
+{
+    sem_t synced;
+    sem_init(&synced, 0, 0);
+    const struct wal_options options = {
+        .directory = "wal", .limit_bytes = 1 << 30, .on_synced = on_synced, .argument = &synced};
+    struct wal *wal = NULL;
+    struct wal_record record;
+    EXPECT(wal_open(&options, &wal, NULL) == 0);
+    EXPECT(wal_replay(wal, &record) == WAL_END);
+    for (uint8_t i = 0; i < n_logged; i++) {
+        struct ftri_bytes bytes = spans_protobuf((uint8_t)(FIRST_LOGGED + i));
+        uint64_t position;
+        EXPECT(wal_append(wal, FTR_SIGNAL_TRACES, i, ftri_bytes_view(&bytes), &position) == 0);
+        ftri_bytes_deinit(&bytes);
+        int error = 0;
+        while (wal_synced(wal, &error) <= position)
+            EXPECT(sem_wait(&synced) == 0);
+    }
+    wal_close(wal);
+    sem_destroy(&synced);
+}
+
 static void check_start(const struct life *self)
 {
     EXPECT_THAT(self->status == 0 || self->status == torture_errno(), "%d: %s", self->status,
@@ -111,6 +154,7 @@ void collector_run(const struct collector_client *client)
     struct life first = {.client = client, .first = 1};
     struct life second = {.client = client, .first = 1 + COLLECTOR_REQUESTS};
     client->prepare();
+    fill_log(client->n_logged);
     torture_begin();
     live(&first);
     torture_end();
@@ -128,5 +172,6 @@ void collector_run(const struct collector_client *client)
                         second.is_stored[first.first + i],
                     "trace %zu was taken and is lost", first.first + i);
     }
+    check_logged(&first, &second);
     client->clear();
 }

@@ -24,6 +24,10 @@ struct collector_verdicts {
 
 struct collector_client {
     const char *options; /* of receiver/otlp: "http: 127.0.0.1:0, grpc: off" */
+    const char *store;   /* its type */
+    /* So many traces, with the numbers behind all that are sent, are in the log before the first
+     * life, as a crash would leave them; COLLECTOR_REQUESTS at most. */
+    uint8_t n_logged;
     /* Makes, where nothing fails, what `send` sends; frees it. */
     void (*prepare)(void);
     void (*clear)(void);

@@ -6,6 +6,8 @@
 #include "spans.h"
 #include "wire.h"
 
+#include "codec/gzip.h"
+
 #include <errno.h>
 #include <nghttp2/nghttp2.h>
 #include <stdlib.h>
@@ -15,7 +17,7 @@
 
 enum { PREFIX_BYTES = 5, OK = 0, UNAVAILABLE = 14, NO_STATUS = -1 };
 
-/* Messages with their prefixes: one byte "not packed", four of length. */
+/* Messages with their prefixes: one byte "packed", four of length. */
 static struct ftri_bytes good[2 * COLLECTOR_REQUESTS];
 static const uint8_t bad[] = {0, 0, 0, 0, 2, 0x0a, 0x7f}; /* a field longer than the message */
 
@@ -32,22 +34,26 @@ struct connection {
     nghttp2_session *session;
 };
 
-static struct ftri_bytes framed(struct ftri_bytes plain)
+static struct ftri_bytes framed(struct ftri_bytes plain, bool is_packed)
 {
-    struct ftri_bytes out;
+    struct ftri_bytes out, body;
     ftri_bytes_init(&out, 1 << 20);
-    const uint8_t prefix[PREFIX_BYTES] = {0, 0, (uint8_t)(plain.len >> 16),
-                                          (uint8_t)(plain.len >> 8), (uint8_t)plain.len};
+    ftri_bytes_init(&body, 1 << 20);
+    EXPECT(is_packed ? ftri_gzip(ftri_bytes_view(&plain), 6, &body) == 0
+                     : ftri_bytes_append(&body, plain.data, plain.len) == 0);
+    const uint8_t prefix[PREFIX_BYTES] = {is_packed, 0, (uint8_t)(body.len >> 16),
+                                          (uint8_t)(body.len >> 8), (uint8_t)body.len};
     EXPECT(ftri_bytes_append(&out, prefix, sizeof prefix) == 0);
-    EXPECT(ftri_bytes_append(&out, plain.data, plain.len) == 0);
+    EXPECT(ftri_bytes_append(&out, body.data, body.len) == 0);
     ftri_bytes_deinit(&plain);
+    ftri_bytes_deinit(&body);
     return out;
 }
 
 static void prepare(void)
 {
     for (uint8_t i = 0; i < FTRI_COUNT(good); i++)
-        good[i] = framed(spans_protobuf((uint8_t)(i + 1)));
+        good[i] = framed(spans_protobuf((uint8_t)(i + 1)), i % 2 == 1);
 }
 
 static void clear(void)
@@ -156,6 +162,7 @@ static enum verdict send_one(struct connection *self, uint16_t port, struct ftri
         field(":authority", "localhost"),
         field("content-type", "application/grpc"),
         field("te", "trailers"),
+        field("grpc-encoding", "gzip"),
     };
     const nghttp2_data_provider provider = {.source.ptr = &call, .read_callback = read_message};
     call.stream =
@@ -181,6 +188,7 @@ void torture_run(void)
 {
     static const struct collector_client client = {
         .options = "grpc: '127.0.0.1:0', http: off",
+        .store = "memory",
         .prepare = prepare,
         .clear = clear,
         .send = send_all,

@@ -73,6 +73,7 @@ void torture_run(void)
 {
     static const struct collector_client client = {
         .options = "http: '127.0.0.1:0', grpc: off",
+        .store = "memory",
         .prepare = prepare,
         .clear = clear,
         .send = send_all,
