@@ -30,6 +30,16 @@ static bool start_fails(void)
 }
 #endif
 
+/* All but those that a fault of the thread itself raises: blocked, they would end the process
+ * without a word. */
+static void fill_blocked(sigset_t *ret_set)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+    sigfillset(ret_set);
+    for (size_t i = 0; i < FTRI_COUNT(faults); i++)
+        sigdelset(ret_set, faults[i]);
+}
+
 int ftri_thread_start(void *(*run)(void *argument), void *argument, pthread_t *ret_thread)
 {
     pthread_attr_t attributes;
@@ -38,10 +48,10 @@ int ftri_thread_start(void *(*run)(void *argument), void *argument, pthread_t *r
         return -rc;
     if (!ret_thread)
         pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigset_t all;
+    sigset_t blocked;
     sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    fill_blocked(&blocked);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
     pthread_t thread;
     rc = pthread_create(ret_thread ? ret_thread : &thread, &attributes, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -8,8 +8,8 @@
 
 #include <pthread.h>
 
-/* Starts a thread that takes no signals: those are for the threads of the program. ret_thread is
- * for pthread_join; NULL: detached. 0 or a negated errno. */
+/* Starts a thread that takes no signals from outside: those are for the threads of the program.
+ * ret_thread is for pthread_join; NULL: detached. 0 or a negated errno. */
 int ftri_thread_start(void *(*run)(void *argument), void *argument,
                       pthread_t *ret_thread) FTRI_MUST_CHECK;
 

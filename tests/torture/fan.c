@@ -10,7 +10,7 @@
 #include <flowtrace/flowtrace.h>
 #include <unistd.h>
 
-enum { FOLDERS = 10, FILES = 4, INPUTS = 2 * FOLDERS * FILES };
+enum { FOLDERS = 7, FILES = 4, INPUTS = 2 * FOLDERS * FILES };
 static const uint64_t DEADLINE_NS = UINT64_C(60) * 1000 * 1000 * 1000;
 
 static const char text[] =
@@ -18,7 +18,7 @@ static const char text[] =
     "  read: {type: receiver/files, config: {paths: [in], max_files: 1}}\n"
     "  left: {type: processor/parse}\n"
     "  right: {type: processor/parse}\n"
-    "  gather: {type: processor/batch, config: {max_items: 80, max_delay: 500ms}}\n"
+    "  gather: {type: processor/batch, config: {max_items: 56, max_delay: 500ms}}\n"
     "  write: {type: exporter/file, config: {path: out}}\n"
     "connections:\n"
     "  - {from: read, to: left}\n"
