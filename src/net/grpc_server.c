@@ -56,11 +56,12 @@ int grpc_server_open(struct loop *loop, const struct grpc_server_options *option
     self->services = options->services;
     ftri_list_init(&self->connections);
     self->input = ftri_alloc(GRPC_INPUT_BYTES);
+    const struct listener_options listening = {options->address, options->access, on_accept, self};
     int r = self->input ? grpc_session_prepare(self) : -ENOMEM;
     if (r < 0)
         (void)ftri_error_set(error, r, "gRPC server: out of memory");
     else
-        r = listener_open(loop, options->address, on_accept, self, &self->listener, error);
+        r = listener_open(loop, &listening, &self->listener, error);
     if (r < 0) {
         free_parts(self);
         return r;

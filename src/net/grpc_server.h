@@ -21,6 +21,7 @@ struct ftri_error;
 struct grpc_call; /* one stream */
 struct grpc_server;
 struct loop;
+struct socket_access;
 
 /* google.rpc.Code, which gRPC uses too. */
 enum grpc_status {
@@ -64,6 +65,7 @@ struct grpc_server_options {
     const char *const *services; /* for reflection; NULL-terminated, outlives the server */
     struct grpc_limits limits;
     struct grpc_handler handler;
+    const struct socket_access *access; /* of a Unix socket; NULL: the default */
 };
 
 int grpc_server_open(struct loop *loop, const struct grpc_server_options *options,

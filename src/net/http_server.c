@@ -47,7 +47,8 @@ int http_server_open(struct loop *loop, const struct http_server_options *option
     self->limits = options->limits;
     self->handler = options->handler;
     ftri_list_init(&self->connections);
-    const int r = listener_open(loop, options->address, on_accept, self, &self->listener, error);
+    const struct listener_options listening = {options->address, options->access, on_accept, self};
+    const int r = listener_open(loop, &listening, &self->listener, error);
     if (r < 0) {
         ftri_free(self);
         return r;

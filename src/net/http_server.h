@@ -14,6 +14,7 @@
 struct ftri_error;
 struct http_server;
 struct loop;
+struct socket_access;
 struct http_exchange; /* one request and its answer */
 struct bufferevent;
 
@@ -50,6 +51,7 @@ struct http_server_options {
     const char *address; /* as net/listener.h says; port 0 picks one */
     struct http_limits limits;
     struct http_handler handler;
+    const struct socket_access *access; /* of a Unix socket; NULL: the default */
 };
 
 int http_server_open(struct loop *loop, const struct http_server_options *options,

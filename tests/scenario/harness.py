@@ -54,7 +54,7 @@ class DidNotStart(AssertionError):
 class Collector:
     """`flowtrace serve` on free ports; its stderr is kept line by line."""
 
-    LISTENING = re.compile(r"^(otlp/grpc|otlp/http|http) listening on (\S+):(\d+)$")
+    LISTENING = re.compile(r"^(otlp/grpc|otlp/http|http) listening on (?!unix:)(\S+):(\d+)$")
 
     def __init__(self, data, arguments=(), environment=None):
         self.ports = {}

@@ -24,9 +24,19 @@
 
 static const struct option rows[] = {
     {"grpc", OPTION_STR, offsetof(struct otlp_options, grpc), "127.0.0.1:4317",
-     .sentence = "Address and port of OTLP over gRPC; port 0 picks one; off: no listener."},
+     .sentence = "Where OTLP over gRPC listens: HOST:PORT (0 picks one), unix:/path, unix:@name "
+                 "(abstract), or off."},
     {"http", OPTION_STR, offsetof(struct otlp_options, http), "127.0.0.1:4318",
-     .sentence = "Address and port of OTLP over HTTP; port 0 picks one; off: no listener."},
+     .sentence = "Where OTLP over HTTP listens, likewise."},
+    {"unix", OPTION_STR, offsetof(struct otlp_options, unix_socket), "off",
+     .sentence = "OTLP over HTTP on a Unix socket beside `http`: unix:/path, unix:@name, or off."},
+    {"socket_mode", OPTION_STR, offsetof(struct otlp_options, socket_mode), "0660",
+     .sentence = "Mode of every Unix socket's file, octal."},
+    {"socket_owner", OPTION_STR, offsetof(struct otlp_options, socket_owner), "",
+     .sentence = "Owner of every Unix socket's file: user, user:group or :group; else as made."},
+    {"socket_users", OPTION_STR_LIST, offsetof(struct otlp_options, socket_users),
+     .sentence = "Users, by name or number, that may connect to Unix sockets; else whoever the "
+                 "mode lets."},
     {"max_body", OPTION_BYTES, offsetof(struct otlp_options, max_body_bytes), "64MiB", .min = 1024,
      .max = UINT64_C(1) << 30,
      .sentence = "Largest request, after decompression; beyond it 413, or RESOURCE_EXHAUSTED."},
@@ -196,19 +206,26 @@ int otlp_check_reach(struct node *node, const char *option, const char *address,
                           option, address);
 }
 
+static void close_servers(struct otlp_state *state)
+{
+    grpc_server_close(state->grpc);
+    http_server_close(state->http);
+    http_server_close(state->unix_http);
+}
+
 static int otlp_start(struct node *node, struct ftri_error *error)
 {
     struct otlp_state *state = node_state(node);
     const struct otlp_options *options = node_options(node);
-    int r = 0;
     state->node = node;
     ftri_list_init(&state->requests);
-    if (strcmp(options->grpc, "off") != 0)
+    int r = otlp_socket_access(state, options, error);
+    if (r == 0 && strcmp(options->grpc, "off") != 0)
         r = otlp_grpc_open(state, options, error);
-    if (r == 0 && strcmp(options->http, "off") != 0)
+    if (r == 0)
         r = otlp_http_open(state, options, error);
     if (r < 0)
-        grpc_server_close(state->grpc);
+        close_servers(state);
     return r;
 }
 
@@ -231,6 +248,8 @@ static void drain(struct otlp_state *state)
         grpc_server_drain(state->grpc);
     if (state->http)
         http_server_drain(state->http);
+    if (state->unix_http)
+        http_server_drain(state->unix_http);
 }
 
 static void otlp_control(struct node *node, const struct control *message)
@@ -257,8 +276,7 @@ static void otlp_control(struct node *node, const struct control *message)
 static void otlp_stop(struct node *node)
 {
     struct otlp_state *state = node_state(node);
-    grpc_server_close(state->grpc);
-    http_server_close(state->http);
+    close_servers(state);
     while (!ftri_list_is_empty(&state->requests))
         request_free(FTRI_CONTAINER(state->requests.next, struct otlp_request, link));
 }
@@ -266,7 +284,8 @@ static void otlp_stop(struct node *node)
 const struct node_class receiver_otlp = {
     .type = "receiver/otlp",
     .kind = FTR_NODE_RECEIVER,
-    .sentence = "Takes in OTLP traces: gRPC, and HTTP as protobuf or JSON; plain or packed.",
+    .sentence = "Takes in OTLP traces: gRPC, and HTTP as protobuf or JSON; plain or packed; TCP or "
+                "Unix sockets.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct otlp_options)},
     .state_size = sizeof(struct otlp_state),
     .start = otlp_start,

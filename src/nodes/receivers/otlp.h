@@ -7,6 +7,8 @@
 #pragma once
 
 #include "base/list.h"
+#include "config/options.h"
+#include "net/socket_file.h"
 
 struct ftri_bytes;
 struct ftri_error;
@@ -15,9 +17,15 @@ struct http_server;
 struct node;
 struct otlp_request;
 
+enum { OTLP_SOCKET_USERS_MOST = 64 };
+
 struct otlp_options {
     const char *grpc;
     const char *http;
+    const char *unix_socket;
+    const char *socket_mode;
+    const char *socket_owner;
+    struct option_list socket_users;
     uint64_t max_body_bytes;
     uint64_t max_connections;
 };
@@ -26,6 +34,9 @@ struct otlp_state {
     struct node *node;
     struct grpc_server *grpc;
     struct http_server *http;
+    struct http_server *unix_http; /* of the option `unix` */
+    struct socket_access access;
+    uid_t uids[OTLP_SOCKET_USERS_MOST];
     struct ftri_list requests; /* waiting for their outcome */
     bool is_draining;
     uint64_t n_null_numbers;
@@ -53,6 +64,10 @@ int otlp_check_reach(struct node *node, const char *option, const char *address,
 /* "otlp/http listening on ...", for the program to print. */
 void otlp_announce(struct node *node, const char *protocol, const char *address);
 
+/* Fills state->access. */
+int otlp_socket_access(struct otlp_state *state, const struct otlp_options *options,
+                       struct ftri_error *error) FTRI_MUST_CHECK;
+/* Both of its servers, `http` and `unix`. */
 int otlp_http_open(struct otlp_state *state, const struct otlp_options *options,
                    struct ftri_error *error) FTRI_MUST_CHECK;
 int otlp_grpc_open(struct otlp_state *state, const struct otlp_options *options,

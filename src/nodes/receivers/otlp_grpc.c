@@ -151,6 +151,7 @@ int otlp_grpc_open(struct otlp_state *state, const struct otlp_options *options,
         .address = options->grpc,
         .services = services,
         .handler = {on_call, on_message, on_abandoned, state},
+        .access = &state->access,
     };
     grpc_limits_default(&server.limits);
     server.limits.message_bytes = (size_t)options->max_body_bytes;

@@ -5,11 +5,14 @@
  * when it never can be. */
 #include "nodes/receivers/otlp.h"
 
+#include "base/error.h"
 #include "base/fault.h"
 #include "engine/node.h"
 #include "net/http_server.h"
+#include "net/listener.h"
 #include "otlp/response.h"
 
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -150,20 +153,39 @@ static void on_refusal(void *argument, struct http_exchange *exchange, int statu
         refuse_plain(exchange, status, reason);
 }
 
-int otlp_http_open(struct otlp_state *state, const struct otlp_options *options,
-                   struct ftri_error *error)
+/* One listener; option names where its address comes from. */
+static int open_server(struct otlp_state *state, const char *option, const char *address,
+                       struct http_server **ret_server, struct ftri_error *error)
 {
+    const struct otlp_options *options = node_options(state->node);
     struct http_server_options server = {
-        .address = options->http,
+        .address = address,
         .handler = {on_request, on_body, on_refusal, state},
+        .access = &state->access,
     };
+    if (strcmp(address, "off") == 0)
+        return 0;
     http_limits_default(&server.limits);
     server.limits.body_bytes = (size_t)options->max_body_bytes;
     server.limits.connections = (size_t)options->max_connections;
-    int r = otlp_check_reach(state->node, "http", options->http, error);
+    int r = otlp_check_reach(state->node, option, address, error);
     if (r == 0)
-        r = http_server_open(node_loop(state->node), &server, &state->http, error);
+        r = http_server_open(node_loop(state->node), &server, ret_server, error);
     if (r == 0)
-        otlp_announce(state->node, "otlp/http", http_server_address(state->http));
+        otlp_announce(state->node, "otlp/http", http_server_address(*ret_server));
     return r;
+}
+
+int otlp_http_open(struct otlp_state *state, const struct otlp_options *options,
+                   struct ftri_error *error)
+{
+    struct listener_address parsed;
+    int r = open_server(state, "http", options->http, &state->http, error);
+    if (r < 0 || strcmp(options->unix_socket, "off") == 0)
+        return r;
+    r = listener_parse(options->unix_socket, &parsed, error);
+    if (r == 0 && parsed.storage.ss_family != AF_UNIX)
+        r = ftri_error_set(error, -EINVAL, "unix: expected unix:/path or unix:@name, not '%s'",
+                           options->unix_socket);
+    return r < 0 ? r : open_server(state, "unix", options->unix_socket, &state->unix_http, error);
 }
