@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "codec/base64.h"
-#include "codec/gzip.h"
 #include "codec/zstd.h"
 #include "net/loop.h"
 
@@ -142,16 +141,17 @@ void grpc_call_begin(struct grpc_call *self)
 
 /* ---- message ---- */
 
-static int unpack_gzip(struct grpc_call *self, struct ftri_view packed)
+static int unpack_zlib(struct grpc_call *self, struct ftri_view packed)
 {
-    struct ftri_gunzip *gunzip = ftri_gunzip_new();
-    int r = gunzip ? ftri_gunzip_feed(gunzip, packed, &self->message) : -ENOMEM;
-    if (r == 0 && !ftri_gunzip_is_complete(gunzip))
+    struct ftri_decoder *decoder = ftri_decoder_new(self->encoding);
+    int r = decoder ? ftri_decoder_feed(decoder, packed, &self->message) : -ENOMEM;
+    if (r == 0 && !ftri_decoder_is_complete(decoder))
         r = -EBADMSG;
-    ftri_gunzip_free(gunzip);
+    ftri_decoder_free(decoder);
     return r;
 }
 
+/* The server's one context: making another costs more than a small message. */
 static int unpack_zstd(struct grpc_call *self, struct ftri_view packed)
 {
     struct grpc_server *server = self->connection->server;
@@ -171,8 +171,8 @@ static int unpack(struct grpc_call *self)
         return 0;
     }
     ftri_bytes_reset(&self->message);
-    const int r = self->encoding == GRPC_GZIP ? unpack_gzip(self, ftri_bytes_view(packed))
-                                              : unpack_zstd(self, ftri_bytes_view(packed));
+    const int r = self->encoding == FTRI_CODING_ZSTD ? unpack_zstd(self, ftri_bytes_view(packed))
+                                                     : unpack_zlib(self, ftri_bytes_view(packed));
     ftri_bytes_reset(packed);
     return r;
 }
@@ -194,14 +194,15 @@ static void on_message(struct grpc_call *self)
         grpc_call_refuse(self, GRPC_INTERNAL, "the call carries more than one message");
         return;
     }
-    if (self->reader.is_compressed && self->encoding == GRPC_IDENTITY) {
+    if (self->reader.is_compressed && self->encoding == FTRI_CODING_IDENTITY) {
         grpc_call_refuse(self, GRPC_INTERNAL, "a compressed message without grpc-encoding");
         return;
     }
     const int r = unpack(self);
     self->has_message = true;
     if (r < 0)
-        refuse_message(self, r, "the message is not what grpc-encoding says");
+        refuse_message(self, r,
+                       "the message is not what grpc-encoding says, or its window is too large");
     else if (self->is_stream)
         grpc_builtin_message(self);
     grpc_call_account(self);

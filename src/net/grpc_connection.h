@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/list.h"
+#include "codec/decoder.h"
 #include "net/grpc_frame.h"
 #include "net/grpc_server.h"
 
@@ -71,8 +72,6 @@ struct grpc_connection {
     size_t n_sent;         /* of out */
 };
 
-enum grpc_encoding { GRPC_IDENTITY, GRPC_GZIP, GRPC_ZSTD, GRPC_UNKNOWN_ENCODING };
-
 struct grpc_call {
     struct ftri_list entry;
     struct grpc_connection *connection;
@@ -82,7 +81,7 @@ struct grpc_call {
     uint64_t progress_ns;     /* when bytes last moved */
     struct ftri_bytes fields; /* (u16 length, u16 length, name, value)... */
     size_t header_bytes;      /* decoded, also what was not kept */
-    enum grpc_encoding encoding;
+    enum ftri_coding encoding;
     struct grpc_reader reader;
     struct ftri_bytes message; /* unpacked */
     size_t held_bytes;         /* counted in the connection */

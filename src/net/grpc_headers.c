@@ -57,15 +57,6 @@ ftr_str grpc_call_path(const struct grpc_call *self)
     return grpc_call_metadata(self, ":path");
 }
 
-static enum grpc_encoding encoding_of(ftr_str name)
-{
-    if (!name.data || is_text(name, "identity"))
-        return GRPC_IDENTITY;
-    if (is_text(name, "gzip"))
-        return GRPC_GZIP;
-    return is_text(name, "zstd") ? GRPC_ZSTD : GRPC_UNKNOWN_ENCODING;
-}
-
 /* Requests that are not calls. True: answered. */
 static bool answer_plainly(struct grpc_call *self)
 {
@@ -113,13 +104,14 @@ void grpc_headers_judge(struct grpc_call *self)
     const ftr_str path = grpc_call_path(self);
     if (answer_plainly(self))
         return;
-    self->encoding = encoding_of(grpc_call_metadata(self, "grpc-encoding"));
+    self->encoding = ftri_coding_named(grpc_call_metadata(self, "grpc-encoding"));
     if (self->header_bytes > self->connection->server->limits.header_bytes)
         grpc_call_refuse(self, GRPC_RESOURCE_EXHAUSTED, "the metadata is larger than the limit");
     else if (path.len == 0 || path.data[0] != '/')
         grpc_call_refuse(self, GRPC_UNIMPLEMENTED, "the path does not begin with a slash");
-    else if (self->encoding == GRPC_UNKNOWN_ENCODING)
-        grpc_call_refuse(self, GRPC_UNIMPLEMENTED, "grpc-encoding must be identity, gzip or zstd");
+    else if (self->encoding == FTRI_CODING_UNKNOWN)
+        grpc_call_refuse(self, GRPC_UNIMPLEMENTED,
+                         "grpc-encoding must be identity, gzip, deflate or zstd");
     else if (read_timeout(self) < 0)
         grpc_call_refuse(self, GRPC_INTERNAL,
                          "grpc-timeout must be 1 to 8 digits and one of H M S m u n");

@@ -86,8 +86,6 @@ static void refuse(struct http_connection *self, int status, const char *reason)
     struct http_exchange *exchange = self->exchange;
     exchange->must_close = true;
     exchange->is_refusal = true;
-    if (status == 415)
-        http_exchange_set_header(exchange, "Accept-Encoding", "gzip");
     if (status == 503)
         http_exchange_set_header(exchange, "Retry-After", "1");
     const struct http_handler *handler = &self->server->handler;
@@ -121,7 +119,7 @@ static void on_head(struct http_connection *self)
     if (!self->exchange)
         return;
     const struct http1_head *head = &self->parser.head;
-    if (!self->exchange->gunzip && head->length > self->exchange->body.limit)
+    if (!self->exchange->decoder && head->length > self->exchange->body.limit)
         refuse(self, 413, "the body is larger than the limit");
     else
         wait_for_body(self);

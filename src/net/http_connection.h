@@ -11,7 +11,7 @@
 
 struct bufferevent;
 struct event;
-struct ftri_gunzip;
+struct ftri_decoder;
 struct listener;
 
 struct http_server {
@@ -21,7 +21,7 @@ struct http_server {
     struct listener *listener;
     struct ftri_list connections; /* struct http_connection.entry */
     size_t n_connections;
-    size_t body_bytes; /* capacity of all bodies of exchanges */
+    size_t body_bytes; /* of all exchanges: capacity of bodies, and decoders */
     bool is_draining;
 };
 
@@ -57,10 +57,11 @@ struct http_exchange {
     struct ftri_bytes path;        /* decoded */
     ftr_str query;
     struct ftri_bytes body;
-    struct ftri_gunzip *gunzip; /* NULL: the body is not compressed */
-    struct ftri_bytes fields;   /* of the answer, complete lines */
-    bool has_failed;            /* a field of the answer could not be kept */
-    bool must_close;            /* the rest of the request is not worth reading */
+    struct ftri_decoder *decoder; /* NULL: the body is not compressed */
+    size_t held_bytes;            /* counted in the server: body and decoder */
+    struct ftri_bytes fields;     /* of the answer, complete lines */
+    bool has_failed;              /* a field of the answer could not be kept */
+    bool must_close;              /* the rest of the request is not worth reading */
     bool is_refusal;
     void *data;
     void (*on_abandoned)(void *argument, struct http_exchange *exchange);

@@ -4,9 +4,9 @@
  *
  * A request is handed over when its headers are read (on_request decides whether and how much body
  * may come), again when its body is complete (on_body), and is answered once, now or later, from
- * the loop's thread. Bodies arrive decoded from chunks and gzip into one buffer bounded by what
- * on_request allowed. Pipelined requests wait. A peer that goes away turns the answer into a no-op.
- * Everything belongs to the loop's thread. */
+ * the loop's thread. Bodies arrive decoded from chunks and gzip, deflate or zstd into one buffer
+ * bounded by what on_request allowed. Pipelined requests wait. A peer that goes away turns the
+ * answer into a no-op. Everything belongs to the loop's thread. */
 #pragma once
 
 #include "base/bytes.h"

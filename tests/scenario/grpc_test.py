@@ -241,6 +241,7 @@ DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONT
     0, 1, 2, 3, 4, 6, 7, 8, 9)
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
 ENHANCE_YOUR_CALM = 11
+INITIAL_WINDOW_SIZE = 4
 
 
 def frame(kind, flags=0, stream=0, payload=b""):
@@ -275,6 +276,9 @@ class Raw:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         self.socket.sendall(PREFACE + frame(SETTINGS))
         self.input = b""
+        self.kept = []  # received, but not yet asked for
+        self.window = self.initial = 65535  # RFC 9113 6.9.2
+        self.updates = {}  # of the streams' windows
 
     def send(self, *frames):
         self.socket.sendall(b"".join(frames))
@@ -289,9 +293,23 @@ class Raw:
         return piece
 
     def next(self):
+        """(type, flags, stream, payload)"""
+        return self.kept.pop(0) if self.kept else self.receive()
+
+    def receive(self):
         head = self.read_exactly(9)
         payload = self.read_exactly(int.from_bytes(head[:3], "big"))
-        return head[3], head[4], int.from_bytes(head[5:9], "big") & 0x7fffffff, payload
+        kind, stream = head[3], int.from_bytes(head[5:9], "big") & 0x7fffffff
+        if kind == WINDOW_UPDATE and stream == 0:
+            self.window += int.from_bytes(payload, "big")
+        elif kind == WINDOW_UPDATE:
+            self.updates[stream] = self.updates.get(stream, 0) + int.from_bytes(payload, "big")
+        elif kind == SETTINGS:
+            for number, value in struct.iter_unpack(">HI", payload):
+                self.initial = value if number == INITIAL_WINDOW_SIZE else self.initial
+            if not head[4] & ACK:
+                self.send(frame(SETTINGS, ACK))  # from now on the peer holds itself to them
+        return kind, head[4], stream, payload
 
     def headers(self, stream):
         """The header blocks of the stream until its last, unread."""
@@ -303,6 +321,19 @@ class Raw:
                 if flags & END_STREAM:
                     return blocks
             assert kind not in (GOAWAY, RST_STREAM), (kind, payload)
+
+    def send_data(self, stream, payload):
+        """DATA frames, none the last, as the windows of stream and connection allow."""
+        while payload:
+            room = min(16384, self.window, self.initial + self.updates.get(stream, 0))
+            if room <= 0:
+                self.kept.append(self.receive())
+                continue
+            self.send(frame(DATA, 0, stream, payload[:room]))
+            sent = len(payload[:room])
+            self.window -= sent
+            self.updates[stream] = self.updates.get(stream, 0) - sent
+            payload = payload[room:]
 
     def close(self):
         self.socket.close()
@@ -390,6 +421,12 @@ class Hpack:
     STATIC = 61
 
     def status(self, block):
+        """grpc-status, or None."""
+        found = self.value(block, "grpc-status")
+        return None if found is None else int(found)
+
+    def value(self, block, wanted):
+        """The last value of that name in the blocks of one connection, or None."""
         found = None
         self.table = []
         at = 0
@@ -411,8 +448,8 @@ class Hpack:
                 value, at = self.text(block, at)
                 if is_kept:
                     self.table.insert(0, (name, value))
-            if name == "grpc-status":
-                found = int(value)
+            if name == wanted:
+                found = value
         return found
 
     def entry(self, index):
@@ -445,7 +482,9 @@ class Hpack:
              "011011": "5", "011100": "6", "011101": "7", "011110": "8", "011111": "9",
              "100000": "=", "100001": "A", "100010": "_", "100011": "b", "100100": "d",
              "100101": "f", "100110": "g", "100111": "h", "101000": "l", "101001": "m",
-             "101010": "n", "101011": "p", "101100": "r", "101101": "u", "1011100": ":"}
+             "101010": "n", "101011": "p", "101100": "r", "101101": "u", "1011100": ":",
+             "1110101": "k", "1110111": "v", "1111000": "w", "1111001": "x", "1111010": "y",
+             "1111011": "z", "11111010": ","}
 
     def unpack(self, piece):
         bits = "".join(f"{byte:08b}" for byte in piece)

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -132,6 +133,24 @@ class Collector:
         """Resident set, now."""
         with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def peak_memory_bytes(self):
+        """The largest resident set, since the start or the last reset."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) << 10
+        raise AssertionError("no VmHWM")
+
+    def reset_peak_memory(self):
+        """Returns the resident set from which the peak counts now (proc(5), clear_refs)."""
+        with open(f"/proc/{self.process.pid}/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")
+        return self.memory_bytes()
+
+
+def connect(port, timeout=30):
+    return socket.create_connection(("127.0.0.1", port), timeout=timeout)
 
 
 def request(port, method, path, body=None, headers=None, timeout=30):
