@@ -10,6 +10,7 @@
 #include "codec/decoder.h"
 #include "net/grpc_frame.h"
 #include "net/grpc_server.h"
+#include "net/peers.h"
 
 struct event;
 struct ftri_zstd;
@@ -26,6 +27,7 @@ struct grpc_server {
     struct listener *listener;
     struct ftri_list connections; /* struct grpc_connection.entry */
     size_t n_connections;
+    struct peers peers;
     size_t bytes; /* of all connections */
     bool is_draining;
     struct nghttp2_option *session_options;
@@ -53,6 +55,7 @@ struct grpc_allowance {
 struct grpc_connection {
     struct ftri_list entry;
     struct grpc_server *server;
+    struct peer *peer;
     struct nghttp2_session *session;
     int fd;
     struct event *readable;
@@ -77,10 +80,13 @@ struct grpc_call {
     struct grpc_connection *connection;
     int32_t stream_id;
     struct loop_timer *timer;
-    uint64_t deadline_ns;     /* UINT64_MAX: none */
+    uint64_t deadline_ns; /* UINT64_MAX: none */
+    uint64_t begun_ns;
     uint64_t progress_ns;     /* when bytes last moved */
+    uint64_t n_received;      /* bytes of DATA */
     struct ftri_bytes fields; /* (u16 length, u16 length, name, value)... */
     size_t header_bytes;      /* decoded, also what was not kept */
+    size_t n_headers;
     enum ftri_coding encoding;
     struct grpc_reader reader;
     struct ftri_bytes message; /* unpacked */
@@ -105,8 +111,8 @@ struct grpc_call {
 void grpc_server_forget(struct grpc_server *self, struct grpc_connection *connection);
 
 /* ---- connection ---- */
-/* Takes over fd; closes it when memory is short. */
-void grpc_connection_open(struct grpc_server *server, int fd);
+/* Takes over fd and the peer's place; gives both back when memory is short. */
+void grpc_connection_open(struct grpc_server *server, int fd, struct peer *peer);
 /* Abandons its calls and tells the server. */
 void grpc_connection_free(struct grpc_connection *self);
 /* GOAWAY; it ends after its last call. May free it. */

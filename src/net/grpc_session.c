@@ -10,13 +10,7 @@
 #include <errno.h>
 #include <nghttp2/nghttp2.h>
 
-enum {
-    STREAM_WINDOW_BYTES = 1 << 20,
-    CONNECTION_WINDOW_BYTES = 4 << 20,
-    /* nghttp2's own limit of resets stands behind ours, which says why it closes. */
-    RESETS_MOST = 2000,
-    RESETS_PER_S = 66
-};
+enum { STREAM_WINDOW_BYTES = 1 << 20, CONNECTION_WINDOW_BYTES = 4 << 20 };
 
 static void *allocate(size_t size, void *argument)
 {
@@ -183,7 +177,11 @@ int grpc_session_prepare(struct grpc_server *server)
     nghttp2_session_callbacks *callbacks = NULL;
     if (nghttp2_option_new(&server->session_options) != 0)
         return -ENOMEM;
-    nghttp2_option_set_stream_reset_rate_limit(server->session_options, RESETS_MOST, RESETS_PER_S);
+    /* nghttp2's own limit of resets stands behind ours, which says why it closes; it is refilled
+     * only once a second. */
+    nghttp2_option_set_stream_reset_rate_limit(
+        server->session_options, 2 * (server->limits.resets + server->limits.resets_per_s),
+        2 * server->limits.resets_per_s);
     nghttp2_option_set_no_closed_streams(server->session_options, 1);
     for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++)
         nghttp2_option_set_user_recv_extension_type(server->session_options, (uint8_t)type);

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "net/http1.h"
 #include "net/http_server.h"
+#include "net/peers.h"
 
 struct bufferevent;
 struct event;
@@ -21,6 +22,7 @@ struct http_server {
     struct listener *listener;
     struct ftri_list connections; /* struct http_connection.entry */
     size_t n_connections;
+    struct peers peers;
     size_t body_bytes; /* of all exchanges: capacity of bodies, and decoders */
     bool is_draining;
 };
@@ -38,11 +40,13 @@ enum http_phase {
 struct http_connection {
     struct ftri_list entry;
     struct http_server *server;
+    struct peer *peer;
     struct bufferevent *stream;
     struct event *flushed;     /* ends a connection that has nothing to write */
     struct event *peer_closed; /* watched while nothing is read */
     struct loop_timer *timer;  /* of the phase */
     struct http_exchange *exchange;
+    uint64_t body_begun_ns; /* when its body was first waited for */
     enum http_phase phase;
     bool is_running; /* inside run: the connection must not be freed */
     bool peer_ended; /* the peer sends no more */
@@ -57,6 +61,7 @@ struct http_exchange {
     struct ftri_bytes path;        /* decoded */
     ftr_str query;
     struct ftri_bytes body;
+    uint64_t n_received;          /* of the body, still packed */
     struct ftri_decoder *decoder; /* NULL: the body is not compressed */
     size_t held_bytes;            /* counted in the server: body and decoder */
     struct ftri_bytes fields;     /* of the answer, complete lines */
@@ -67,8 +72,8 @@ struct http_exchange {
     void (*on_abandoned)(void *argument, struct http_exchange *exchange);
 };
 
-/* Takes over fd; closes it when memory is short. */
-void http_connection_open(struct http_server *server, int fd);
+/* Takes over fd and the peer's place; gives both back when memory is short. */
+void http_connection_open(struct http_server *server, int fd, struct peer *peer);
 /* Abandons its exchange and tells the server. */
 void http_connection_free(struct http_connection *self);
 /* Ends a connection that is not in the middle of an exchange. */

@@ -100,7 +100,10 @@ int http_exchange_begin(struct http_exchange *self, const char **ret_reason)
 int http_exchange_take(struct http_exchange *self, struct ftri_view piece, const char **ret_reason)
 {
     const struct http_server *server = self->connection->server;
-    int r = self->decoder ? ftri_decoder_feed(self->decoder, piece, &self->body)
+    self->n_received += piece.len;
+    int r = -EMSGSIZE; /* packed, it may not be larger either: some input decodes to nothing */
+    if (self->n_received <= self->body.limit)
+        r = self->decoder ? ftri_decoder_feed(self->decoder, piece, &self->body)
                           : ftri_bytes_append(&self->body, piece.data, piece.len);
     account(self);
     if (r == 0 && server->body_bytes > server->limits.all_bodies_bytes)

@@ -22,12 +22,14 @@ struct http_limits {
     size_t header_bytes;        /* all fields together: 16 KiB -> 431 */
     size_t n_headers;           /* 100 -> 431 */
     size_t target_bytes;        /* 8 KiB -> 414 */
-    size_t body_bytes;          /* after decompression: 64 MiB -> 413 */
+    size_t body_bytes;          /* packed and unpacked: 64 MiB -> 413 */
     size_t all_bodies_bytes;    /* bodies being received or held, together: 256 MiB -> 503 */
     size_t connections;         /* 1024; beyond it accepting pauses */
-    uint64_t header_timeout_ns; /* 10 s */
-    uint64_t body_timeout_ns;   /* 30 s without progress, in either direction */
-    uint64_t idle_timeout_ns;   /* 60 s */
+    size_t connections_per_ip;  /* 1024; beyond it closed at once */
+    size_t body_rate;           /* bytes a second, 1024: less, after a first body timeout -> 408 */
+    uint64_t header_timeout_ns; /* 10 s, all of the head -> 408 */
+    uint64_t body_timeout_ns;   /* 30 s without progress, in either direction -> 408 */
+    uint64_t idle_timeout_ns;   /* 60 s between requests */
 };
 
 /* The defaults named above. */

@@ -10,7 +10,7 @@ struct ftri_otlp_failure {
     const uint8_t *message; /* first byte of the innermost message that is wrong */
     const uint8_t *at;      /* its field */
     uint32_t number;        /* of that field; 0: the message as a whole */
-    const char *problem;    /* "size": `expected` and `found` say it; NULL: nothing failed */
+    const char *problem;    /* "size", "count", "depth": said with the numbers below; NULL: none */
     size_t expected;
     size_t found;
 };

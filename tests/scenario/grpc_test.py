@@ -3,6 +3,7 @@
 
 import gzip
 import os
+import select
 import socket
 import struct
 import subprocess
@@ -310,6 +311,13 @@ class Raw:
             if not head[4] & ACK:
                 self.send(frame(SETTINGS, ACK))  # from now on the peer holds itself to them
         return kind, head[4], stream, payload
+
+    def poll(self, timeout):
+        """Keeps a frame for later, if one comes; its type, else None."""
+        if not self.input and not select.select([self.socket], [], [], timeout)[0]:
+            return None
+        self.kept.append(self.receive())
+        return self.kept[-1][0]
 
     def headers(self, stream):
         """The header blocks of the stream until its last, unread."""

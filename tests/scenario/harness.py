@@ -259,6 +259,17 @@ class Scenario(unittest.TestCase):
         self.collector = Collector(self.data, arguments, environment)
         return self.collector
 
+    def configure(self, **options):
+        """Arguments: the default graph, its receiver with these options."""
+        path = os.path.join(self.folder.name, "graph.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"nodes": {"otlp": {"type": "receiver/otlp", "config": options},
+                                 "log": {"type": "processor/wal"},
+                                 "store": {"type": "exporter/store"}},
+                       "connections": [{"from": "otlp", "to": "log"},
+                                       {"from": "log", "to": "store"}]}, file)
+        return ("--config", path)
+
     def stop_if_alive(self):
         if self.collector and self.collector.is_alive():
             self.collector.kill()

@@ -32,17 +32,6 @@ class UnixScenario(Scenario):
         self.path = os.path.join(self.folder.name, "otlp.sock")
         self.others = []
 
-    def configure(self, **options):
-        """serve with a graph whose receiver has these options."""
-        path = os.path.join(self.folder.name, "graph.yaml")
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump({"nodes": {"otlp": {"type": "receiver/otlp", "config": options},
-                                 "log": {"type": "processor/wal"},
-                                 "store": {"type": "exporter/store"}},
-                       "connections": [{"from": "otlp", "to": "log"},
-                                       {"from": "log", "to": "store"}]}, file)
-        return ("--config", path)
-
     def refused(self, data, arguments):
         """The lines of a collector that must not start."""
         with self.assertRaises(DidNotStart) as caught:

@@ -39,11 +39,73 @@ static const struct option rows[] = {
                  "mode lets."},
     {"max_body", OPTION_BYTES, offsetof(struct otlp_options, max_body_bytes), "64MiB", .min = 1024,
      .max = UINT64_C(1) << 30,
-     .sentence = "Largest request, after decompression; beyond it 413, or RESOURCE_EXHAUSTED."},
+     .sentence = "Largest request, packed and unpacked; beyond it 413, or RESOURCE_EXHAUSTED."},
+    {"max_bodies", OPTION_BYTES, offsetof(struct otlp_options, max_bodies_bytes), "256MiB",
+     .min = 1024, .max = UINT64_C(1) << 36,
+     .sentence = "Memory for requests that are being received, each listener; beyond it 503, or "
+                 "UNAVAILABLE with RetryInfo."},
+    {"max_connection_bodies", OPTION_BYTES,
+     offsetof(struct otlp_options, max_connection_bodies_bytes), "128MiB", .min = 1024,
+     .max = UINT64_C(1) << 36, .sentence = "The same for one gRPC connection."},
     {"max_connections", OPTION_U64, offsetof(struct otlp_options, max_connections), "1024",
      .min = 1, .max = 65536,
-     .sentence = "Connections at once, each protocol; more wait to be accepted."},
+     .sentence = "Connections at once, each listener; more wait to be accepted."},
+    {"max_connections_per_ip", OPTION_U64, offsetof(struct otlp_options, max_connections_per_ip),
+     "1024", .min = 1, .max = 65536,
+     .sentence =
+         "Connections at once of one address (IPv6: of one /64), each listener; more are closed."},
+    {"max_header_bytes", OPTION_BYTES, offsetof(struct otlp_options, max_header_bytes), "16KiB",
+     .min = 1024, .max = 32 * 1024,
+     .sentence = "All header fields together; beyond it 431, or RESOURCE_EXHAUSTED."},
+    {"max_headers", OPTION_U64, offsetof(struct otlp_options, max_headers), "100", .min = 8,
+     .max = 1000, .sentence = "Number of header fields; beyond it 431, or RESOURCE_EXHAUSTED."},
+    {"max_target", OPTION_BYTES, offsetof(struct otlp_options, max_target_bytes), "8KiB", .min = 64,
+     .max = 32 * 1024, .sentence = "Path and query of an HTTP request; beyond it 414."},
+    {"header_timeout", OPTION_DURATION, offsetof(struct otlp_options, header_timeout_ns), "10s",
+     .min = FTRI_NS_PER_MS, .max = 3600 * FTRI_NS_PER_S,
+     .sentence = "For the head of a request, and for the preface of HTTP/2; beyond it 408, or the "
+                 "end of the connection."},
+    {"body_timeout", OPTION_DURATION, offsetof(struct otlp_options, body_timeout_ns), "30s",
+     .min = FTRI_NS_PER_MS, .max = 3600 * FTRI_NS_PER_S,
+     .sentence = "For the next bytes of a request, or of an answer that is read; beyond it 408, or "
+                 "DEADLINE_EXCEEDED."},
+    {"min_body_rate", OPTION_BYTES, offsetof(struct otlp_options, min_body_rate_bytes), "1KiB",
+     .min = 1, .max = UINT64_C(1) << 20,
+     .sentence =
+         "Bytes a second that a request must bring when it takes longer than body_timeout."},
+    {"idle_timeout", OPTION_DURATION, offsetof(struct otlp_options, idle_timeout_ns), "60s",
+     .min = FTRI_NS_PER_MS, .max = 24 * 3600 * FTRI_NS_PER_S,
+     .sentence = "For a connection without a request; then it is closed."},
+    {"max_streams", OPTION_U64, offsetof(struct otlp_options, max_streams), "100", .min = 1,
+     .max = 10000,
+     .sentence =
+         "Calls at once on a gRPC connection; clients wait, and who does not is sent away."},
+    {"max_resets", OPTION_U64, offsetof(struct otlp_options, max_resets), "1000", .min = 1,
+     .max = 1000000,
+     .sentence =
+         "Streams that a gRPC connection may break in a row; beyond it GOAWAY(ENHANCE_YOUR_CALM)."},
+    {"max_resets_per_s", OPTION_U64, offsetof(struct otlp_options, max_resets_per_s), "33",
+     .min = 1, .max = 1000000, .sentence = "Broken streams that are forgiven a second."},
+    {"max_control_frames", OPTION_U64, offsetof(struct otlp_options, max_control_frames), "1000",
+     .min = 10, .max = 1000000,
+     .sentence = "Frames without work that a gRPC connection may send in a row (PING, SETTINGS, "
+                 "PRIORITY, empty DATA, unknown ones); beyond it GOAWAY(ENHANCE_YOUR_CALM)."},
+    {"max_control_frames_per_s", OPTION_U64,
+     offsetof(struct otlp_options, max_control_frames_per_s), "100", .min = 1, .max = 1000000,
+     .sentence = "Such frames that are forgiven a second; each whole request forgives four more."},
+    {"max_depth", OPTION_U64, offsetof(struct otlp_options, max_depth), "100", .min = 1, .max = 100,
+     .sentence = "Levels of an attribute's value; beyond it 400, or INVALID_ARGUMENT."},
+    {"max_attributes", OPTION_U64, offsetof(struct otlp_options, max_attributes), "1024", .min = 1,
+     .max = 1000000,
+     .sentence = "Attributes of a resource, scope, span, event or link; beyond it 400, or "
+                 "INVALID_ARGUMENT."},
+    {"max_events", OPTION_U64, offsetof(struct otlp_options, max_events), "8192", .min = 1,
+     .max = 1000000, .sentence = "Events of a span; beyond it 400, or INVALID_ARGUMENT."},
+    {"max_links", OPTION_U64, offsetof(struct otlp_options, max_links), "8192", .min = 1,
+     .max = 1000000, .sentence = "Links of a span; beyond it 400, or INVALID_ARGUMENT."},
 };
+
+#define NO_OFFSET SIZE_MAX
 
 struct otlp_request {
     struct ftri_list link;
@@ -72,7 +134,7 @@ struct content {
 };
 
 /* JSON becomes protobuf; *bytes is replaced. */
-static int convert_json(struct otlp_state *state, struct ftri_bytes *bytes, uint64_t *ret_n_spans,
+static int convert_json(struct otlp_state *state, struct ftri_bytes *bytes,
                         struct ftri_otlp_error *error)
 {
     struct ftri_otlp_json_counts counts = {0};
@@ -81,7 +143,6 @@ static int convert_json(struct otlp_state *state, struct ftri_bytes *bytes, uint
     const int r = ftri_otlp_traces_from_json(ftri_bytes_view(bytes), &converted, &counts, error);
     ftri_bytes_deinit(bytes);
     *bytes = converted;
-    *ret_n_spans = counts.n_spans;
     state->n_null_numbers += counts.n_null_numbers;
     return r;
 }
@@ -90,18 +151,19 @@ static int convert_json(struct otlp_state *state, struct ftri_bytes *bytes, uint
 static int read_content(struct otlp_state *state, bool is_json, struct ftri_bytes *bytes,
                         struct content *ret_content, struct ftri_otlp_error *error)
 {
+    const struct otlp_options *options = node_options(state->node);
+    const struct ftri_otlp_limits limits = {options->max_depth, options->max_attributes,
+                                            options->max_events, options->max_links};
     struct ftri_otlp_counts counts = {0};
-    uint64_t n_spans = 0;
-    int r;
-    if (is_json) {
-        r = convert_json(state, bytes, &n_spans, error);
-    } else {
-        r = ftri_otlp_traces_check(ftri_bytes_view(bytes), &counts, error);
-        n_spans = counts.n_spans;
-    }
+    int r = is_json ? convert_json(state, bytes, error) : 0;
     if (r < 0)
         return r;
-    *ret_content = (struct content){ftri_payload_new(bytes), n_spans};
+    r = ftri_otlp_traces_check_within(ftri_bytes_view(bytes), &limits, &counts, error);
+    if (r < 0 && is_json)
+        error->offset = NO_OFFSET; /* it is in the converted bytes */
+    if (r < 0)
+        return r;
+    *ret_content = (struct content){ftri_payload_new(bytes), counts.n_spans};
     return ret_content->payload ? 0 : -ENOMEM;
 }
 
@@ -128,12 +190,15 @@ static void refuse_content(const struct otlp_request *request, int status,
                            const struct ftri_otlp_error *error)
 {
     char message[384];
+    char place[40] = "";
     if (status != -EBADMSG) {
         request->protocol->refuse_retryably(request->peer, request->is_json, "memory is short");
         return;
     }
-    snprintf(message, sizeof message, "%s%s%s (at byte %zu)", error->path,
-             error->path[0] ? ": " : "", error->reason, error->offset);
+    if (error->offset != NO_OFFSET)
+        snprintf(place, sizeof place, " (at byte %zu)", error->offset);
+    snprintf(message, sizeof message, "%s%s%s%s", error->path, error->path[0] ? ": " : "",
+             error->reason, place);
     request->protocol->refuse(request->peer, request->is_json, message);
 }
 

@@ -27,7 +27,26 @@ struct otlp_options {
     const char *socket_owner;
     struct option_list socket_users;
     uint64_t max_body_bytes;
+    uint64_t max_bodies_bytes;
+    uint64_t max_connection_bodies_bytes;
     uint64_t max_connections;
+    uint64_t max_connections_per_ip;
+    uint64_t max_header_bytes;
+    uint64_t max_headers;
+    uint64_t max_target_bytes;
+    uint64_t header_timeout_ns;
+    uint64_t body_timeout_ns;
+    uint64_t min_body_rate_bytes;
+    uint64_t idle_timeout_ns;
+    uint64_t max_streams;
+    uint64_t max_resets;
+    uint64_t max_resets_per_s;
+    uint64_t max_control_frames;
+    uint64_t max_control_frames_per_s;
+    uint64_t max_depth;
+    uint64_t max_attributes;
+    uint64_t max_events;
+    uint64_t max_links;
 };
 
 struct otlp_state {

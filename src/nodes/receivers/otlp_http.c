@@ -153,21 +153,35 @@ static void on_refusal(void *argument, struct http_exchange *exchange, int statu
         refuse_plain(exchange, status, reason);
 }
 
+static struct http_limits limits_of(const struct otlp_options *options)
+{
+    return (struct http_limits){
+        .header_bytes = options->max_header_bytes,
+        .n_headers = options->max_headers,
+        .target_bytes = options->max_target_bytes,
+        .body_bytes = options->max_body_bytes,
+        .all_bodies_bytes = options->max_bodies_bytes,
+        .connections = options->max_connections,
+        .connections_per_ip = options->max_connections_per_ip,
+        .body_rate = options->min_body_rate_bytes,
+        .header_timeout_ns = options->header_timeout_ns,
+        .body_timeout_ns = options->body_timeout_ns,
+        .idle_timeout_ns = options->idle_timeout_ns,
+    };
+}
+
 /* One listener; option names where its address comes from. */
 static int open_server(struct otlp_state *state, const char *option, const char *address,
                        struct http_server **ret_server, struct ftri_error *error)
 {
-    const struct otlp_options *options = node_options(state->node);
-    struct http_server_options server = {
+    const struct http_server_options server = {
         .address = address,
+        .limits = limits_of(node_options(state->node)),
         .handler = {on_request, on_body, on_refusal, state},
         .access = &state->access,
     };
     if (strcmp(address, "off") == 0)
         return 0;
-    http_limits_default(&server.limits);
-    server.limits.body_bytes = (size_t)options->max_body_bytes;
-    server.limits.connections = (size_t)options->max_connections;
     int r = otlp_check_reach(state->node, option, address, error);
     if (r == 0)
         r = http_server_open(node_loop(state->node), &server, ret_server, error);
