@@ -95,6 +95,34 @@ static int reserve_claimed(struct ftri_view packed, struct ftri_bytes *out)
     return ftri_bytes_reserve(out, (size_t)claimed);
 }
 
+/* The first four bytes of a frame, as they come. */
+struct magic {
+    unsigned n_seen;
+    uint8_t first;
+};
+
+enum { MAGIC_BYTES = 4 };
+
+/* A libzstd may be built to read the formats of before 1.0 as well, whose windows it does not
+ * limit: only frames of today, and those to be skipped, get that far (RFC 8878 3.1.1, 3.1.2). */
+static bool check_magic(struct magic *self, const ZSTD_inBuffer *input)
+{
+    static const uint8_t frame[MAGIC_BYTES] = {0x28, 0xb5, 0x2f, 0xfd};
+    static const uint8_t skippable[MAGIC_BYTES] = {0x50, 0x2a, 0x4d, 0x18};
+    const uint8_t *next = (const uint8_t *)input->src + input->pos;
+    const uint8_t *end = (const uint8_t *)input->src + input->size;
+    for (; next < end && self->n_seen < MAGIC_BYTES; self->n_seen++, next++) {
+        if (self->n_seen == 0)
+            self->first = *next;
+        const bool is_frame = self->first == frame[0];
+        const bool is_skippable = (self->first & 0xf0) == skippable[0];
+        if (self->n_seen == 0 ? !is_frame && !is_skippable
+                              : *next != (is_frame ? frame : skippable)[self->n_seen])
+            return false;
+    }
+    return true;
+}
+
 /* Bytes of out that one call may fill: its free room, or at the limit one spare byte, which tells
  * an input that ends exactly there from one that goes on. *ret_has_more: the room was filled, and
  * there may be more to come without further input. */
@@ -127,8 +155,11 @@ static int decompress_all(struct ftri_zstd *self, struct ftri_view packed, struc
     if (r == 0 && hint)
         return -EBADMSG;
     bool has_more = true;
-    while (r == 0 && (input.pos < input.size || (hint && has_more)))
+    while (r == 0 && (input.pos < input.size || (hint && has_more))) {
+        if (hint == 0 && !check_magic(&(struct magic){0}, &input))
+            return -EBADMSG;
         r = decompress_some(self->decompressor, &input, out, &hint, &has_more);
+    }
     return r == 0 && hint ? -EBADMSG : r; /* cut off */
 }
 
@@ -147,6 +178,7 @@ struct ftri_unzstd {
     ZSTD_DCtx *decompressor;
     int failure; /* 0, or what every feed returns from now on */
     size_t hint; /* 0: between frames */
+    struct magic magic;
     bool has_frame;
 };
 
@@ -176,6 +208,12 @@ int ftri_unzstd_feed(struct ftri_unzstd *self, struct ftri_view piece, struct ft
     ZSTD_inBuffer input = {.src = piece.data, .size = piece.len};
     bool has_more = false;
     while (self->failure == 0 && (input.pos < input.size || has_more)) {
+        if (self->hint == 0)
+            self->magic = (struct magic){0};
+        if (!check_magic(&self->magic, &input)) {
+            self->failure = -EBADMSG;
+            break;
+        }
         self->failure = decompress_some(self->decompressor, &input, out, &self->hint, &has_more);
         self->has_frame = true;
     }

@@ -338,6 +338,30 @@ static void test_a_zstd_frame_may_not_ask_for_a_large_window(void **state)
     }
 }
 
+/* Magic numbers of libzstd 0.1 to 0.7, the frame otherwise as today's. */
+static void test_formats_of_before_1_0_are_refused(void **state)
+{
+    (void)state;
+    for (int version = 0x1e; version <= 0x27; version++) {
+        uint8_t packed[sizeof hello_zstd];
+        struct ftri_bytes out;
+        memcpy(packed, hello_zstd, sizeof packed);
+        packed[0] = (uint8_t)version;
+        const struct ftri_view view = ftri_view_of(packed, sizeof packed);
+        for (size_t piece = 1; piece < sizeof packed; piece++) {
+            ftri_bytes_init(&out, 100);
+            assert_int_equal(decode(FTRI_CODING_ZSTD, view, piece, &out), -EBADMSG);
+            assert_int_equal(out.len, 0);
+            ftri_bytes_deinit(&out);
+        }
+        ftri_bytes_init(&out, 100);
+        struct ftri_zstd *zstd = ftri_zstd_new(1);
+        assert_int_equal(ftri_zstd_decompress(zstd, view, &out), -EBADMSG);
+        ftri_zstd_free(zstd);
+        ftri_bytes_deinit(&out);
+    }
+}
+
 static void test_a_decoder_tells_what_it_holds(void **state)
 {
     (void)state;
@@ -366,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_every_coding_in_pieces_of_any_size),
         cmocka_unit_test(test_codings_by_name),
         cmocka_unit_test(test_a_zstd_frame_may_not_ask_for_a_large_window),
+        cmocka_unit_test(test_formats_of_before_1_0_are_refused),
         cmocka_unit_test(test_a_decoder_tells_what_it_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
