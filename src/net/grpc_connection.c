@@ -2,10 +2,11 @@
  *
  * One connection: bytes between the socket and nghttp2's session, the phases of grpc_phase, and
  * what a peer may cost us. Two allowances: resets (each one makes us begin and throw away a call),
- * and frames that do no work (PING, SETTINGS, PRIORITY, empty DATA, unknown types). The second is
- * refilled by time and by whole requests: busy clients measure the line with a ping a round trip.
- * Over either: GOAWAY(ENHANCE_YOUR_CALM) and the end. nghttp2 itself limits CONTINUATION frames,
- * entries of SETTINGS and acknowledgements that the peer does not read. */
+ * and frames that do no work (PING, SETTINGS, PRIORITY, empty DATA, unknown types, HEADERS and DATA
+ * of streams that are gone). The second is refilled by time and by whole requests: busy clients
+ * measure the line with a ping a round trip. Over either: GOAWAY(ENHANCE_YOUR_CALM) and the end.
+ * nghttp2 itself limits CONTINUATION frames, entries of SETTINGS and acknowledgements that the peer
+ * does not read. */
 #include "net/grpc_connection.h"
 
 #include "base/mem.h"
@@ -112,9 +113,9 @@ void grpc_connection_spend_reset(struct grpc_connection *self)
         send_away(self);
 }
 
-void grpc_connection_spend(struct grpc_connection *self, uint8_t type, bool is_empty)
+void grpc_connection_spend(struct grpc_connection *self, uint8_t type, bool is_idle)
 {
-    if (type == NGHTTP2_HEADERS || (type == NGHTTP2_DATA && !is_empty))
+    if ((type == NGHTTP2_HEADERS || type == NGHTTP2_DATA) && !is_idle)
         return;
     const uint64_t cost = type == NGHTTP2_WINDOW_UPDATE ? WINDOW_UPDATE_COST : FRAME_COST;
     const bool is_fine = type == NGHTTP2_RST_STREAM ? spend_reset(self) : spend_noise(self, cost);
@@ -250,6 +251,7 @@ static ssize_t read_some(struct grpc_connection *self)
 /* False: the connection is to end at once. */
 static bool feed(struct grpc_connection *self, size_t n)
 {
+    grpc_session_scan(self, ftri_view_of(self->server->input, n));
     const ssize_t r = nghttp2_session_mem_recv(self->session, self->server->input, n);
     if (r >= 0)
         return true;
@@ -353,6 +355,7 @@ void grpc_connection_open(struct grpc_server *server, int fd, struct peer *peer)
     const uint64_t now = ftri_time_monotonic_ns();
     self->resets = (struct grpc_allowance){server->limits.resets, now};
     self->noise = (struct grpc_allowance){noise_most(self), now};
+    self->scanner.n_left = NGHTTP2_CLIENT_MAGIC_LEN;
     ftri_bytes_init(&self->out, OUT_LIMIT);
     ftri_list_init(&self->calls);
     ftri_list_append(&server->connections, &self->entry);

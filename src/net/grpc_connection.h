@@ -71,6 +71,7 @@ struct grpc_connection {
     bool is_running; /* inside run, which flushes at its end */
     struct grpc_allowance resets;
     struct grpc_allowance noise;
+    struct grpc_scanner scanner;
     struct ftri_bytes out; /* taken from the session, not yet sent */
     size_t n_sent;         /* of out */
 };
@@ -121,9 +122,9 @@ void grpc_connection_drain(struct grpc_connection *self);
 void grpc_connection_wake(struct grpc_connection *self);
 /* After the number of calls changed. */
 void grpc_connection_update_phase(struct grpc_connection *self);
-/* A frame has come. Over the allowance of its kind the connection is closed with
- * ENHANCE_YOUR_CALM. */
-void grpc_connection_spend(struct grpc_connection *self, uint8_t type, bool is_empty);
+/* A frame has come; is_idle: HEADERS or DATA for nothing. Over the allowance of its kind the
+ * connection is closed with ENHANCE_YOUR_CALM. */
+void grpc_connection_spend(struct grpc_connection *self, uint8_t type, bool is_idle);
 /* The peer's calls go wrong on the wire: a reset that we had to send. */
 void grpc_connection_spend_reset(struct grpc_connection *self);
 /* A whole request pays for the pings and window updates around it. */
@@ -132,6 +133,8 @@ void grpc_connection_earn(struct grpc_connection *self);
 /* ---- session: nghttp2's callbacks ---- */
 int grpc_session_prepare(struct grpc_server *server) FTRI_MUST_CHECK;
 int grpc_session_open(struct grpc_connection *connection) FTRI_MUST_CHECK;
+/* Input that nghttp2 has not seen yet: spends for what it will not tell of. */
+void grpc_session_scan(struct grpc_connection *connection, struct ftri_view input);
 
 /* ---- call ---- */
 struct grpc_call *grpc_call_new(struct grpc_connection *connection,

@@ -46,12 +46,36 @@ static bool is_request(const nghttp2_frame *frame)
     return frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
 }
 
+/* nghttp2 reads over frames of streams that have ended or were passed by. */
+static bool is_passed(nghttp2_session *session, int32_t stream_id)
+{
+    return stream_id <= nghttp2_session_get_last_proc_stream_id(session) &&
+           !call_of(session, stream_id);
+}
+
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *header, void *argument)
 {
-    (void)session;
-    const bool is_empty = header->length == 0 && !(header->flags & NGHTTP2_FLAG_END_STREAM);
-    grpc_connection_spend(argument, header->type, is_empty);
+    const bool is_empty = header->type == NGHTTP2_DATA && header->length == 0 &&
+                          !(header->flags & NGHTTP2_FLAG_END_STREAM);
+    grpc_connection_spend(argument, header->type,
+                          is_empty || is_passed(session, header->stream_id));
     return 0;
+}
+
+/* nghttp2 drops DATA of such streams without a callback, and gives its window back. */
+void grpc_session_scan(struct grpc_connection *self, struct ftri_view input)
+{
+    struct grpc_frame_head head;
+    while (grpc_scanner_next(&self->scanner, &input, &head))
+        if (head.type == NGHTTP2_DATA && is_passed(self->session, head.stream_id))
+            grpc_connection_spend(self, NGHTTP2_DATA, true);
+}
+
+/* True for DATA that is all padding, which shows only at its end. */
+static bool is_padding(const nghttp2_frame *frame)
+{
+    return frame->hd.type == NGHTTP2_DATA && frame->hd.length > 0 &&
+           frame->hd.length == frame->data.padlen && !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *argument)
@@ -90,6 +114,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *argument)
 {
     struct grpc_connection *self = argument;
+    if (is_padding(frame))
+        grpc_connection_spend(self, NGHTTP2_DATA, true);
     if (frame->hd.type == NGHTTP2_SETTINGS)
         self->has_settings = true;
     if (frame->hd.type == NGHTTP2_HEADERS)

@@ -508,11 +508,15 @@ class Hpack:
         return out
 
 
-class Floods(WireScenario):
-    def flood(self, make):
+FLOOD_MEMORY_MOST = 64 << 20
+
+
+class FloodScenario(WireScenario):
+    def flood(self, make, is_read=True):
         """Sends what make(i) gives until the peer closes; a client beside it must not notice."""
         client = self.connect()
         client.call(new_request()[1])
+        before = self.collector.reset_peak_memory()
         raw = self.raw()
         raw.socket.setblocking(False)
         is_open = True
@@ -542,8 +546,8 @@ class Floods(WireScenario):
                 except ConnectionError:
                     is_open = False
                 try:
-                    piece = raw.socket.recv(1 << 20)
-                    received += piece
+                    piece = raw.socket.recv(1 << 20) if is_read or not is_open else None
+                    received += piece or b""
                     is_open = is_open and piece != b""
                 except BlockingIOError:
                     pass
@@ -558,6 +562,8 @@ class Floods(WireScenario):
         self.assertGreater(len(results), 0)
         self.assertLess(max(results), 2)
         self.assertTrue(self.collector.is_alive())
+        if not harness.is_sanitized():
+            self.assertLess(self.collector.peak_memory_bytes() - before, FLOOD_MEMORY_MOST)
         return received
 
     def assert_sent_away(self, received):
@@ -570,6 +576,8 @@ class Floods(WireScenario):
             at += 9 + size
         self.assertIn(ENHANCE_YOUR_CALM, goaways)
 
+
+class Floods(FloodScenario):
     def test_rapid_reset(self):
         def make(i):
             return (frame(HEADERS, END_HEADERS, 2 * i + 1, call_fields())
