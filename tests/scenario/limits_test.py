@@ -335,13 +335,13 @@ class Limits(LimitScenario):
         self.assertEqual(Hpack().status(b"".join(raw.headers(1))), 4)
 
     def test_a_slow_request_that_keeps_the_rate_is_taken(self):
-        self.limit(body_timeout="1s", min_body_rate="100B")
+        self.limit(body_timeout="3s", min_body_rate="100B")
         peer = self.peer()
         body = b" " * 1998 + b"{}"
         peer.sendall(HEAD + b"Content-Length: 2000\r\n\r\n")
         for start in range(0, len(body), 100):
             peer.sendall(body[start:start + 100])
-            time.sleep(0.1)
+            time.sleep(0.2)  # 4 s, longer than the timeout
         self.assertTrue(peer.recv(4096).startswith(b"HTTP/1.1 200 "))
 
     def test_idle_timeout(self):
