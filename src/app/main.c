@@ -100,6 +100,11 @@ static int run(int argc, char **argv)
         printf("flowtrace %s\n", FTR_VERSION);
         return 0;
     }
+    if (argc == 4 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "node") == 0) {
+        char components[] = "components";
+        char *words[] = {components, argv[3]};
+        return dispatch(2, words);
+    }
     if (strcmp(argv[1], "help") == 0) {
         char help[] = "--help";
         char *words[] = {argv[2], argc > 3 ? argv[3] : help, help};

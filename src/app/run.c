@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/time.h"
 #include "config/options.h"
+#include "config/quantity.h"
 #include "engine/node.h"
 #include "nodes/registry.h"
 
@@ -120,13 +121,34 @@ const struct command command_validate = {
     .run = validate,
 };
 
+static void format_bound(const struct option *row, uint64_t bound, char text[QUANTITY_TEXT_BYTES])
+{
+    if (row->type == OPTION_BYTES)
+        quantity_format_bytes(bound, text);
+    else if (row->type == OPTION_DURATION)
+        quantity_format_duration(bound, text);
+    else
+        snprintf(text, QUANTITY_TEXT_BYTES, "%llu", (unsigned long long)bound);
+}
+
+static void print_range(const struct option *row)
+{
+    char min[QUANTITY_TEXT_BYTES], max[QUANTITY_TEXT_BYTES];
+    if (row->max == 0)
+        return;
+    format_bound(row, row->min, min);
+    format_bound(row, row->max, max);
+    printf(" %s to %s.", min, max);
+}
+
 static void print_option(const struct option *row)
 {
-    printf("  %-18s %s", row->name, row->sentence);
+    printf("  %-25s %s", row->name, row->sentence);
     if (row->is_required)
         printf(" Required.");
     else if (row->fallback && row->fallback[0])
         printf(" Default %s.", row->fallback);
+    print_range(row);
     for (size_t i = 0; row->choices && row->choices[i]; i++)
         printf("%s%s", i ? ", " : " One of: ", row->choices[i]);
     printf("\n");

@@ -21,6 +21,7 @@ struct serve_options {
     const char *data;
     const char *otlp_grpc;
     const char *otlp_http;
+    const char *otlp_unix;
     const char *http;
     bool is_insecure;
 };
@@ -34,6 +35,8 @@ static const struct argument rows[] = {
      "OTLP over gRPC, default 127.0.0.1:4317; port 0 picks one; 'off' closes it."},
     {"otlp-http", "ADDR", offsetof(struct serve_options, otlp_http),
      "OTLP over HTTP, default 127.0.0.1:4318; port 0 picks one; 'off' closes it."},
+    {"otlp-unix", "PATH", offsetof(struct serve_options, otlp_unix),
+     "OTLP over HTTP on a Unix socket as well: /path, or @name for an abstract one."},
     {"http", "ADDR", offsetof(struct serve_options, http),
      "API, default 127.0.0.1:16686; port 0 picks one; 'off' closes it."},
     {"insecure", NULL, offsetof(struct serve_options, is_insecure),
@@ -58,6 +61,24 @@ static int check_address(const char *option, const char *address, bool is_insecu
     return 0;
 }
 
+static const char unix_scheme[] = "unix:";
+
+/* PATH with its scheme; one that has it stays as it is. */
+static const char *unix_address(const char *path, char room[PATH_MAX])
+{
+    if (strncmp(path, unix_scheme, sizeof unix_scheme - 1) == 0)
+        return path;
+    snprintf(room, PATH_MAX, "%s%s", unix_scheme, path);
+    return room;
+}
+
+static int append_unix(struct ftri_bytes *text, const char *path)
+{
+    char room[PATH_MAX];
+    const int r = ftri_bytes_append_str(text, FTR_STR(", unix: "));
+    return r == 0 ? pipeline_append_quoted(text, unix_address(path, room)) : r;
+}
+
 static int open_default(struct pipeline *pipeline, const struct serve_options *options,
                         const char *directory, struct ftri_error *error)
 {
@@ -71,6 +92,8 @@ static int open_default(struct pipeline *pipeline, const struct serve_options *o
         r = ftri_bytes_append_str(&text, FTR_STR(", http: "));
     if (r == 0)
         r = pipeline_append_quoted(&text, options->otlp_http);
+    if (r == 0 && options->otlp_unix)
+        r = append_unix(&text, options->otlp_unix);
     if (r == 0)
         r = ftri_bytes_append_str(&text, FTR_STR("}}\n"
                                                  "  memory: {type: processor/memory_limiter}\n"
@@ -148,18 +171,26 @@ static int serve(struct pipeline *pipeline, const char *http)
     return serving.has_failed ? 1 : 0;
 }
 
+static int check_unix(const char *path)
+{
+    char room[PATH_MAX];
+    return check_address("otlp-unix", unix_address(path, room), false);
+}
+
 /* With the defaults filled in; 0, or the exit status. */
 static int complete(struct serve_options *options)
 {
-    if (options->config && (options->otlp_grpc || options->otlp_http))
-        return fail(2, "--otlp-grpc and --otlp-http belong to the default graph; with --config, "
-                       "set `grpc` and `http` of receiver/otlp in the file");
+    if (options->config && (options->otlp_grpc || options->otlp_http || options->otlp_unix))
+        return fail(2, "--otlp-grpc, --otlp-http and --otlp-unix belong to the default graph; with "
+                       "--config, set `grpc`, `http` and `unix` of receiver/otlp in the file");
     options->otlp_grpc = options->otlp_grpc ? options->otlp_grpc : "127.0.0.1:4317";
     options->otlp_http = options->otlp_http ? options->otlp_http : "127.0.0.1:4318";
     options->http = options->http ? options->http : "127.0.0.1:16686";
     int r = check_address("otlp-grpc", options->otlp_grpc, options->is_insecure);
     if (r == 0)
         r = check_address("otlp-http", options->otlp_http, options->is_insecure);
+    if (r == 0 && options->otlp_unix)
+        r = check_unix(options->otlp_unix);
     return r == 0 ? check_address("http", options->http, options->is_insecure) : r;
 }
 

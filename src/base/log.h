@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The daemon's log: one line per event on stderr, written where the decision is made.
- * For engine and above only; libraries never log. Thread-safe. */
+ * For net, engine and above only; libraries never log. Thread-safe. */
 #pragma once
 
 #include "base/check.h"

@@ -7,13 +7,14 @@
 #include <limits.h>
 #include <zlib.h>
 
-enum { GZIP_WINDOW_BITS = 15 + 16, MEMORY_LEVEL = 8 };
+enum { ZLIB_WINDOW_BITS = 15, GZIP_WINDOW_BITS = ZLIB_WINDOW_BITS + 16, MEMORY_LEVEL = 8 };
 
 struct ftri_gunzip {
     z_stream stream;
     int failure;       /* 0, or what every feed returns from now on */
     bool is_in_member; /* bytes of a member were read and its end was not */
     bool has_member;   /* at least one ended */
+    bool is_single;    /* zlib: no other follows */
 };
 
 static voidpf allocate(voidpf opaque, uInt n_items, uInt size)
@@ -28,17 +29,30 @@ static void release(voidpf opaque, voidpf block)
     ftri_free(block);
 }
 
-struct ftri_gunzip *ftri_gunzip_new(void)
+static struct ftri_gunzip *new_with(int window_bits)
 {
     struct ftri_gunzip *self = ftri_zalloc(sizeof *self);
     if (!self)
         return NULL;
     self->stream.zalloc = allocate;
     self->stream.zfree = release;
-    if (inflateInit2(&self->stream, GZIP_WINDOW_BITS) != Z_OK) {
+    if (inflateInit2(&self->stream, window_bits) != Z_OK) {
         ftri_free(self);
         return NULL;
     }
+    return self;
+}
+
+struct ftri_gunzip *ftri_gunzip_new(void)
+{
+    return new_with(GZIP_WINDOW_BITS);
+}
+
+struct ftri_gunzip *ftri_gunzip_new_zlib(void)
+{
+    struct ftri_gunzip *self = new_with(ZLIB_WINDOW_BITS);
+    if (self)
+        self->is_single = true;
     return self;
 }
 
@@ -111,6 +125,8 @@ static int feed_chunk(struct ftri_gunzip *self, const uint8_t *data, size_t len,
     bool is_stuck = false;
     /* A full output may hide more: go on until inflate leaves room or has nothing to do. */
     while (!is_stuck) {
+        if (stream->avail_in && self->is_single && self->has_member)
+            return -EBADMSG;
         if (stream->avail_in)
             self->is_in_member = true;
         else if (!self->is_in_member)

@@ -82,7 +82,7 @@ static int submit_headers(struct grpc_call *self, unsigned http_status)
                            self->is_plain ? "text/plain; charset=utf-8" : "application/grpc");
     size_t n = 2;
     if (!self->is_plain)
-        fields[n++] = text_field("grpc-accept-encoding", "identity,gzip,zstd");
+        fields[n++] = text_field("grpc-accept-encoding", "identity,gzip,deflate,zstd");
     const bool is_status_only = !self->is_plain && self->is_finished && self->out.len == 0;
     if (is_status_only)
         n += put_status(self, fields + n, number);

@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "codec/base64.h"
-#include "codec/gzip.h"
 #include "codec/zstd.h"
 #include "net/loop.h"
 
@@ -25,13 +24,23 @@ enum {
 
 /* ---- time ---- */
 
+/* When bytes must have moved next. A request also has to keep to the rate, so that bytes dripped
+ * one by one do not hold it open. */
+static uint64_t stuck_at(const struct grpc_call *self)
+{
+    const struct grpc_limits *limits = &self->connection->server->limits;
+    const uint64_t at = self->progress_ns + limits->message_timeout_ns;
+    const uint64_t earned_ns = self->n_received * FTRI_NS_PER_S / limits->message_rate;
+    const uint64_t end = self->begun_ns + limits->message_timeout_ns + earned_ns;
+    return self->is_finished || at < end ? at : end;
+}
+
 static void start_timer(struct grpc_call *self)
 {
     const uint64_t now = ftri_time_monotonic_ns();
-    const uint64_t timeout_ns = self->connection->server->limits.message_timeout_ns;
     uint64_t at = self->deadline_ns;
     if (!self->peer_ended || self->is_finished)
-        at = self->progress_ns + timeout_ns < at ? self->progress_ns + timeout_ns : at;
+        at = stuck_at(self) < at ? stuck_at(self) : at;
     if (at == UINT64_MAX)
         loop_timer_stop(self->timer);
     else
@@ -55,7 +64,7 @@ static void on_timeout(void *argument)
     const uint64_t now = ftri_time_monotonic_ns();
     const bool is_late = now >= self->deadline_ns;
     const bool may_stand = self->peer_ended && !self->is_finished;
-    const bool is_stuck = now >= self->progress_ns + connection->server->limits.message_timeout_ns;
+    const bool is_stuck = now >= stuck_at(self);
     if (self->is_finished && is_stuck) { /* the peer does not take the answer */
         (void)nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE, self->stream_id,
                                         NGHTTP2_CANCEL);
@@ -105,7 +114,7 @@ struct grpc_call *grpc_call_new(struct grpc_connection *connection, int32_t stre
     self->connection = connection;
     self->stream_id = stream_id;
     self->deadline_ns = UINT64_MAX;
-    self->progress_ns = ftri_time_monotonic_ns();
+    self->begun_ns = self->progress_ns = ftri_time_monotonic_ns();
     ftri_bytes_init(&self->fields, limits->header_bytes);
     grpc_reader_init(&self->reader, limits->message_bytes);
     ftri_bytes_init(&self->message, limits->message_bytes);
@@ -142,16 +151,17 @@ void grpc_call_begin(struct grpc_call *self)
 
 /* ---- message ---- */
 
-static int unpack_gzip(struct grpc_call *self, struct ftri_view packed)
+static int unpack_zlib(struct grpc_call *self, struct ftri_view packed)
 {
-    struct ftri_gunzip *gunzip = ftri_gunzip_new();
-    int r = gunzip ? ftri_gunzip_feed(gunzip, packed, &self->message) : -ENOMEM;
-    if (r == 0 && !ftri_gunzip_is_complete(gunzip))
+    struct ftri_decoder *decoder = ftri_decoder_new(self->encoding);
+    int r = decoder ? ftri_decoder_feed(decoder, packed, &self->message) : -ENOMEM;
+    if (r == 0 && !ftri_decoder_is_complete(decoder))
         r = -EBADMSG;
-    ftri_gunzip_free(gunzip);
+    ftri_decoder_free(decoder);
     return r;
 }
 
+/* The server's one context: making another costs more than a small message. */
 static int unpack_zstd(struct grpc_call *self, struct ftri_view packed)
 {
     struct grpc_server *server = self->connection->server;
@@ -171,8 +181,8 @@ static int unpack(struct grpc_call *self)
         return 0;
     }
     ftri_bytes_reset(&self->message);
-    const int r = self->encoding == GRPC_GZIP ? unpack_gzip(self, ftri_bytes_view(packed))
-                                              : unpack_zstd(self, ftri_bytes_view(packed));
+    const int r = self->encoding == FTRI_CODING_ZSTD ? unpack_zstd(self, ftri_bytes_view(packed))
+                                                     : unpack_zlib(self, ftri_bytes_view(packed));
     ftri_bytes_reset(packed);
     return r;
 }
@@ -194,14 +204,15 @@ static void on_message(struct grpc_call *self)
         grpc_call_refuse(self, GRPC_INTERNAL, "the call carries more than one message");
         return;
     }
-    if (self->reader.is_compressed && self->encoding == GRPC_IDENTITY) {
+    if (self->reader.is_compressed && self->encoding == FTRI_CODING_IDENTITY) {
         grpc_call_refuse(self, GRPC_INTERNAL, "a compressed message without grpc-encoding");
         return;
     }
     const int r = unpack(self);
     self->has_message = true;
     if (r < 0)
-        refuse_message(self, r, "the message is not what grpc-encoding says");
+        refuse_message(self, r,
+                       "the message is not what grpc-encoding says, or its window is too large");
     else if (self->method == GRPC_REFLECTION)
         grpc_builtin_message(self);
     grpc_call_account(self);
@@ -218,6 +229,7 @@ static bool is_over_limits(const struct grpc_call *self)
 void grpc_call_take(struct grpc_call *self, struct ftri_view piece)
 {
     self->progress_ns = ftri_time_monotonic_ns();
+    self->n_received += piece.len;
     while (piece.len > 0 && !self->is_finished) {
         const int r = grpc_reader_take(&self->reader, &piece);
         grpc_call_account(self);

@@ -2,10 +2,11 @@
  *
  * One connection: bytes between the socket and nghttp2's session, the phases of grpc_phase, and
  * what a peer may cost us. Two allowances: resets (each one makes us begin and throw away a call),
- * and frames that do no work (PING, SETTINGS, PRIORITY, empty DATA, unknown types). The second is
- * refilled by time and by whole requests: busy clients measure the line with a ping a round trip.
- * Over either: GOAWAY(ENHANCE_YOUR_CALM) and the end. nghttp2 itself limits CONTINUATION frames,
- * entries of SETTINGS and acknowledgements that the peer does not read. */
+ * and frames that do no work (PING, SETTINGS, PRIORITY, empty DATA, unknown types, HEADERS and DATA
+ * of streams that are gone). The second is refilled by time and by whole requests: busy clients
+ * measure the line with a ping a round trip. Over either: GOAWAY(ENHANCE_YOUR_CALM) and the end.
+ * nghttp2 itself limits CONTINUATION frames, entries of SETTINGS and acknowledgements that the peer
+ * does not read. */
 #include "net/grpc_connection.h"
 
 #include "base/mem.h"
@@ -22,11 +23,7 @@ enum {
     READS_PER_TURN = 4,
     OUT_BYTES = 64 * 1024,             /* taken from the session at once */
     OUT_LIMIT = OUT_BYTES + (1 << 18), /* a frame more than that is never made */
-    RESETS_MOST = 1000,
-    RESETS_PER_S = 33,
-    NOISE_MOST = 10000,
-    NOISE_PER_S = 1000,
-    FRAME_COST = 10,
+    FRAME_COST = 10,                   /* in tenths of a control frame */
     WINDOW_UPDATE_COST = 1,
     REQUEST_EARNS = 40
 };
@@ -93,27 +90,42 @@ static void send_away(struct grpc_connection *self)
     grpc_connection_wake(self);
 }
 
+static bool spend_reset(struct grpc_connection *self)
+{
+    const struct grpc_limits *limits = &self->server->limits;
+    return spend(&self->resets, 1, limits->resets, limits->resets_per_s);
+}
+
+static uint64_t noise_most(const struct grpc_connection *self)
+{
+    return self->server->limits.control_frames * FRAME_COST;
+}
+
+static bool spend_noise(struct grpc_connection *self, uint64_t cost)
+{
+    return spend(&self->noise, cost, noise_most(self),
+                 self->server->limits.control_frames_per_s * FRAME_COST);
+}
+
 void grpc_connection_spend_reset(struct grpc_connection *self)
 {
-    if (!spend(&self->resets, 1, RESETS_MOST, RESETS_PER_S))
+    if (!spend_reset(self))
         send_away(self);
 }
 
-void grpc_connection_spend(struct grpc_connection *self, uint8_t type, bool is_empty)
+void grpc_connection_spend(struct grpc_connection *self, uint8_t type, bool is_idle)
 {
-    if (type == NGHTTP2_HEADERS || (type == NGHTTP2_DATA && !is_empty))
+    if ((type == NGHTTP2_HEADERS || type == NGHTTP2_DATA) && !is_idle)
         return;
     const uint64_t cost = type == NGHTTP2_WINDOW_UPDATE ? WINDOW_UPDATE_COST : FRAME_COST;
-    const bool is_fine = type == NGHTTP2_RST_STREAM
-                             ? spend(&self->resets, 1, RESETS_MOST, RESETS_PER_S)
-                             : spend(&self->noise, cost, NOISE_MOST, NOISE_PER_S);
+    const bool is_fine = type == NGHTTP2_RST_STREAM ? spend_reset(self) : spend_noise(self, cost);
     if (!is_fine)
         send_away(self);
 }
 
 void grpc_connection_earn(struct grpc_connection *self)
 {
-    self->noise.n_left = ftri_size_min(self->noise.n_left + REQUEST_EARNS, NOISE_MOST);
+    self->noise.n_left = ftri_size_min(self->noise.n_left + REQUEST_EARNS, noise_most(self));
 }
 
 /* ---- writing ---- */
@@ -239,6 +251,7 @@ static ssize_t read_some(struct grpc_connection *self)
 /* False: the connection is to end at once. */
 static bool feed(struct grpc_connection *self, size_t n)
 {
+    grpc_session_scan(self, ftri_view_of(self->server->input, n));
     const ssize_t r = nghttp2_session_mem_recv(self->session, self->server->input, n);
     if (r >= 0)
         return true;
@@ -329,19 +342,22 @@ static int open_events(struct grpc_connection *self)
     return is_done && event_add(self->readable, NULL) == 0 ? 0 : -ENOMEM;
 }
 
-void grpc_connection_open(struct grpc_server *server, int fd)
+void grpc_connection_open(struct grpc_server *server, int fd, struct peer *peer)
 {
     struct grpc_connection *self = ftri_zalloc(sizeof *self);
     if (!self) {
+        peers_leave(&server->peers, peer);
         close(fd);
         return;
     }
+    self->peer = peer;
     self->server = server;
     self->fd = fd;
     self->phase = GRPC_PHASE_PREFACE;
     const uint64_t now = ftri_time_monotonic_ns();
-    self->resets = (struct grpc_allowance){RESETS_MOST, now};
-    self->noise = (struct grpc_allowance){NOISE_MOST, now};
+    self->resets = (struct grpc_allowance){server->limits.resets, now};
+    self->noise = (struct grpc_allowance){noise_most(self), now};
+    self->scanner.n_left = NGHTTP2_CLIENT_MAGIC_LEN;
     ftri_bytes_init(&self->out, OUT_LIMIT);
     ftri_list_init(&self->calls);
     ftri_list_append(&server->connections, &self->entry);

@@ -7,8 +7,10 @@
 #pragma once
 
 #include "base/list.h"
+#include "codec/decoder.h"
 #include "net/grpc_frame.h"
 #include "net/grpc_server.h"
+#include "net/peers.h"
 
 struct event;
 struct ftri_zstd;
@@ -25,6 +27,7 @@ struct grpc_server {
     struct listener *listener;
     struct ftri_list connections; /* struct grpc_connection.entry */
     size_t n_connections;
+    struct peers peers;
     size_t bytes; /* of all connections */
     bool is_draining;
     struct nghttp2_option *session_options;
@@ -52,6 +55,7 @@ struct grpc_allowance {
 struct grpc_connection {
     struct ftri_list entry;
     struct grpc_server *server;
+    struct peer *peer;
     struct nghttp2_session *session;
     int fd;
     struct event *readable;
@@ -67,6 +71,7 @@ struct grpc_connection {
     bool is_running; /* inside run, which flushes at its end */
     struct grpc_allowance resets;
     struct grpc_allowance noise;
+    struct grpc_scanner scanner;
     struct ftri_bytes out; /* taken from the session, not yet sent */
     size_t n_sent;         /* of out */
 };
@@ -74,18 +79,19 @@ struct grpc_connection {
 /* Who answers. */
 enum grpc_method { GRPC_OF_HANDLER, GRPC_HEALTH_CHECK, GRPC_HEALTH_WATCH, GRPC_REFLECTION };
 
-enum grpc_encoding { GRPC_IDENTITY, GRPC_GZIP, GRPC_ZSTD, GRPC_UNKNOWN_ENCODING };
-
 struct grpc_call {
     struct ftri_list entry;
     struct grpc_connection *connection;
     int32_t stream_id;
     struct loop_timer *timer;
-    uint64_t deadline_ns;     /* UINT64_MAX: none */
+    uint64_t deadline_ns; /* UINT64_MAX: none */
+    uint64_t begun_ns;
     uint64_t progress_ns;     /* when bytes last moved */
+    uint64_t n_received;      /* bytes of DATA */
     struct ftri_bytes fields; /* (u16 length, u16 length, name, value)... */
     size_t header_bytes;      /* decoded, also what was not kept */
-    enum grpc_encoding encoding;
+    size_t n_headers;
+    enum ftri_coding encoding;
     struct grpc_reader reader;
     struct ftri_bytes message; /* unpacked */
     size_t held_bytes;         /* counted in the connection */
@@ -108,8 +114,8 @@ struct grpc_call {
 void grpc_server_forget(struct grpc_server *self, struct grpc_connection *connection);
 
 /* ---- connection ---- */
-/* Takes over fd; closes it when memory is short. */
-void grpc_connection_open(struct grpc_server *server, int fd);
+/* Takes over fd and the peer's place; gives both back when memory is short. */
+void grpc_connection_open(struct grpc_server *server, int fd, struct peer *peer);
 /* Abandons its calls and tells the server. */
 void grpc_connection_free(struct grpc_connection *self);
 /* GOAWAY; it ends after its last call. May free it. */
@@ -118,9 +124,9 @@ void grpc_connection_drain(struct grpc_connection *self);
 void grpc_connection_wake(struct grpc_connection *self);
 /* After the number of calls changed. */
 void grpc_connection_update_phase(struct grpc_connection *self);
-/* A frame has come. Over the allowance of its kind the connection is closed with
- * ENHANCE_YOUR_CALM. */
-void grpc_connection_spend(struct grpc_connection *self, uint8_t type, bool is_empty);
+/* A frame has come; is_idle: HEADERS or DATA for nothing. Over the allowance of its kind the
+ * connection is closed with ENHANCE_YOUR_CALM. */
+void grpc_connection_spend(struct grpc_connection *self, uint8_t type, bool is_idle);
 /* The peer's calls go wrong on the wire: a reset that we had to send. */
 void grpc_connection_spend_reset(struct grpc_connection *self);
 /* A whole request pays for the pings and window updates around it. */
@@ -129,6 +135,8 @@ void grpc_connection_earn(struct grpc_connection *self);
 /* ---- session: nghttp2's callbacks ---- */
 int grpc_session_prepare(struct grpc_server *server) FTRI_MUST_CHECK;
 int grpc_session_open(struct grpc_connection *connection) FTRI_MUST_CHECK;
+/* Input that nghttp2 has not seen yet: spends for what it will not tell of. */
+void grpc_session_scan(struct grpc_connection *connection, struct ftri_view input);
 
 /* ---- call ---- */
 struct grpc_call *grpc_call_new(struct grpc_connection *connection,

@@ -75,6 +75,32 @@ int grpc_reader_take(struct grpc_reader *self, struct ftri_view *input)
     return GRPC_READER_MESSAGE;
 }
 
+bool grpc_scanner_next(struct grpc_scanner *self, struct ftri_view *input,
+                       struct grpc_frame_head *ret_head)
+{
+    const size_t n_passed = ftri_size_min(self->n_left, input->len);
+    skip(input, n_passed);
+    self->n_left -= n_passed;
+    const size_t n = ftri_size_min(sizeof self->head - self->n_head, input->len);
+    if (n == 0)
+        return false;
+    memcpy(self->head + self->n_head, input->data, n);
+    skip(input, n);
+    self->n_head += n;
+    if (self->n_head < sizeof self->head)
+        return false;
+    const uint8_t *head = self->head;
+    self->n_head = 0;
+    self->n_left = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
+    *ret_head = (struct grpc_frame_head){
+        .len = self->n_left,
+        .type = head[3],
+        .stream_id = (int32_t)((uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
+                               (uint32_t)head[7] << 8 | head[8]),
+    };
+    return true;
+}
+
 int grpc_put_message(struct ftri_bytes *out, struct ftri_view message)
 {
     if (message.len > UINT32_MAX)

@@ -33,6 +33,26 @@ int grpc_reader_take(struct grpc_reader *self, struct ftri_view *input) FTRI_MUS
 /* True in the middle of a message. */
 bool grpc_reader_is_inside(const struct grpc_reader *self);
 
+/* The heads of HTTP/2 frames in a stream of bytes (RFC 9113 4.1). */
+enum { GRPC_FRAME_HEAD_BYTES = 9 };
+
+struct grpc_frame_head {
+    size_t len; /* of the payload */
+    uint8_t type;
+    int32_t stream_id;
+};
+
+struct grpc_scanner {
+    uint8_t head[GRPC_FRAME_HEAD_BYTES];
+    size_t n_head;
+    size_t n_left; /* bytes to be passed over; at the start, of the preface */
+};
+
+/* Takes from the front of *input up to the end of the next head. False: there is none, and all of
+ * the input is used. */
+bool grpc_scanner_next(struct grpc_scanner *self, struct ftri_view *input,
+                       struct grpc_frame_head *ret_head) FTRI_MUST_CHECK;
+
 /* Appends an uncompressed message. */
 int grpc_put_message(struct ftri_bytes *out, struct ftri_view message) FTRI_MUST_CHECK;
 

@@ -18,14 +18,21 @@ static bool is_text(ftr_str text, const char *wanted)
     return text.len == strlen(wanted) && memcmp(text.data, wanted, text.len) == 0;
 }
 
+static bool is_over_limits(const struct grpc_call *self)
+{
+    const struct grpc_limits *limits = &self->connection->server->limits;
+    return self->header_bytes > limits->header_bytes || self->n_headers > limits->n_headers;
+}
+
 int grpc_call_add_field(struct grpc_call *self, ftr_str name, ftr_str value)
 {
     const size_t limit = self->connection->server->limits.header_bytes;
     const size_t size = name.len + value.len + FIELD_OVERHEAD;
     self->header_bytes += size;
+    self->n_headers++;
     if (self->header_bytes > limit * HOPELESS_FACTOR)
         return -EMSGSIZE;
-    if (self->header_bytes > limit)
+    if (is_over_limits(self))
         return 0; /* refused when the list is complete */
     const uint16_t lengths[2] = {(uint16_t)name.len, (uint16_t)value.len};
     int r = ftri_bytes_append(&self->fields, lengths, sizeof lengths);
@@ -57,23 +64,13 @@ ftr_str grpc_call_path(const struct grpc_call *self)
     return grpc_call_metadata(self, ":path");
 }
 
-static enum grpc_encoding encoding_of(ftr_str name)
-{
-    if (!name.data || is_text(name, "identity"))
-        return GRPC_IDENTITY;
-    if (is_text(name, "gzip"))
-        return GRPC_GZIP;
-    return is_text(name, "zstd") ? GRPC_ZSTD : GRPC_UNKNOWN_ENCODING;
-}
-
 /* Requests that are not calls. True: answered. */
 static bool answer_plainly(struct grpc_call *self)
 {
     const ftr_str method = grpc_call_metadata(self, ":method");
     const bool is_grpc = grpc_is_content_type(grpc_call_metadata(self, "content-type"));
-    const bool is_too_long = self->header_bytes > self->connection->server->limits.header_bytes;
-    if (is_too_long && !is_grpc)
-        grpc_call_close_plain(self, 431, "the header fields are larger than the limit\n");
+    if (is_over_limits(self) && !is_grpc)
+        grpc_call_close_plain(self, 431, "the header fields are larger or more than the limit\n");
     else if (is_text(method, "GET") && is_text(grpc_call_path(self), "/healthz"))
         grpc_call_close_plain(self, 200, "ok\n");
     else if (!is_grpc)
@@ -114,13 +111,15 @@ void grpc_headers_judge(struct grpc_call *self)
     const ftr_str path = grpc_call_path(self);
     if (answer_plainly(self))
         return;
-    self->encoding = encoding_of(grpc_call_metadata(self, "grpc-encoding"));
-    if (self->header_bytes > self->connection->server->limits.header_bytes)
-        grpc_call_refuse(self, GRPC_RESOURCE_EXHAUSTED, "the metadata is larger than the limit");
+    self->encoding = ftri_coding_named(grpc_call_metadata(self, "grpc-encoding"));
+    if (is_over_limits(self))
+        grpc_call_refuse(self, GRPC_RESOURCE_EXHAUSTED,
+                         "the metadata is larger, or has more fields, than the limit");
     else if (path.len == 0 || path.data[0] != '/')
         grpc_call_refuse(self, GRPC_UNIMPLEMENTED, "the path does not begin with a slash");
-    else if (self->encoding == GRPC_UNKNOWN_ENCODING)
-        grpc_call_refuse(self, GRPC_UNIMPLEMENTED, "grpc-encoding must be identity, gzip or zstd");
+    else if (self->encoding == FTRI_CODING_UNKNOWN)
+        grpc_call_refuse(self, GRPC_UNIMPLEMENTED,
+                         "grpc-encoding must be identity, gzip, deflate or zstd");
     else if (read_timeout(self) < 0)
         grpc_call_refuse(self, GRPC_INTERNAL,
                          "grpc-timeout must be 1 to 8 digits and one of H M S m u n");

@@ -10,16 +10,24 @@
 
 #include <errno.h>
 #include <nghttp2/nghttp2.h>
+#include <unistd.h>
 
 void grpc_limits_default(struct grpc_limits *ret_limits)
 {
     *ret_limits = (struct grpc_limits){
         .header_bytes = 16 * 1024,
+        .n_headers = 100,
         .message_bytes = (size_t)64 << 20,
         .connection_bytes = (size_t)128 << 20,
         .all_bytes = (size_t)256 << 20,
         .streams = 100,
         .connections = 1024,
+        .connections_per_ip = 1024,
+        .message_rate = 1024,
+        .resets = 1000,
+        .resets_per_s = 33,
+        .control_frames = 1000,
+        .control_frames_per_s = 100,
         .header_timeout_ns = 10 * FTRI_NS_PER_S,
         .message_timeout_ns = 30 * FTRI_NS_PER_S,
         .idle_timeout_ns = 60 * FTRI_NS_PER_S,
@@ -29,7 +37,12 @@ void grpc_limits_default(struct grpc_limits *ret_limits)
 static void on_accept(void *argument, int fd)
 {
     struct grpc_server *self = argument;
-    grpc_connection_open(self, fd);
+    struct peer *peer;
+    if (peers_enter(&self->peers, fd, listener_address_text(self->listener), &peer) < 0) {
+        close(fd);
+        return;
+    }
+    grpc_connection_open(self, fd, peer);
     if (self->n_connections >= self->limits.connections)
         listener_pause(self->listener);
 }
@@ -37,6 +50,7 @@ static void on_accept(void *argument, int fd)
 static void free_parts(struct grpc_server *self)
 {
     listener_close(self->listener);
+    peers_deinit(&self->peers);
     nghttp2_session_callbacks_del(self->callbacks);
     nghttp2_option_del(self->session_options);
     ftri_zstd_free(self->zstd);
@@ -55,12 +69,14 @@ int grpc_server_open(struct loop *loop, const struct grpc_server_options *option
     self->handler = options->handler;
     self->descriptors = options->descriptors;
     ftri_list_init(&self->connections);
+    peers_init(&self->peers, self->limits.connections, self->limits.connections_per_ip);
     self->input = ftri_alloc(GRPC_INPUT_BYTES);
+    const struct listener_options listening = {options->address, options->access, on_accept, self};
     int r = self->input ? grpc_session_prepare(self) : -ENOMEM;
     if (r < 0)
         (void)ftri_error_set(error, r, "gRPC server: out of memory");
     else
-        r = listener_open(loop, options->address, on_accept, self, &self->listener, error);
+        r = listener_open(loop, &listening, &self->listener, error);
     if (r < 0) {
         free_parts(self);
         return r;
@@ -89,6 +105,7 @@ void grpc_server_drain(struct grpc_server *self)
 void grpc_server_forget(struct grpc_server *self, struct grpc_connection *connection)
 {
     ftri_list_unlink(&connection->entry);
+    peers_leave(&self->peers, connection->peer);
     self->n_connections--;
     if (!self->is_draining)
         listener_resume(self->listener);

@@ -21,6 +21,7 @@ struct ftri_error;
 struct grpc_call; /* one stream */
 struct grpc_server;
 struct loop;
+struct socket_access;
 
 /* google.rpc.Code, which gRPC uses too. */
 enum grpc_status {
@@ -35,15 +36,22 @@ enum grpc_status {
 };
 
 struct grpc_limits {
-    size_t header_bytes;         /* 16 KiB -> RESOURCE_EXHAUSTED, or 431 */
-    size_t message_bytes;        /* packed and unpacked: 64 MiB -> RESOURCE_EXHAUSTED */
-    size_t connection_bytes;     /* messages being received on one connection: 128 MiB */
-    size_t all_bytes;            /* ... on all: 256 MiB; both -> UNAVAILABLE */
-    size_t streams;              /* at once on a connection: 100 */
-    size_t connections;          /* 1024; beyond it accepting pauses */
-    uint64_t header_timeout_ns;  /* 10 s, also for the preface */
-    uint64_t message_timeout_ns; /* 30 s without progress, in either direction */
-    uint64_t idle_timeout_ns;    /* 60 s without a call */
+    size_t header_bytes;       /* 16 KiB, at most 32 KiB -> RESOURCE_EXHAUSTED, or 431 */
+    size_t n_headers;          /* 100, likewise */
+    size_t message_bytes;      /* packed and unpacked: 64 MiB -> RESOURCE_EXHAUSTED */
+    size_t connection_bytes;   /* messages being received on one connection: 128 MiB */
+    size_t all_bytes;          /* ... on all: 256 MiB; both -> UNAVAILABLE */
+    size_t streams;            /* at once on a connection: 100 */
+    size_t connections;        /* 1024; beyond it accepting pauses */
+    size_t connections_per_ip; /* 1024; beyond it closed at once */
+    size_t
+        message_rate; /* bytes a second, 1024: less, after a first timeout -> DEADLINE_EXCEEDED */
+    /* Allowances of a connection, and what fills them again; over them -> ENHANCE_YOUR_CALM. */
+    size_t resets, resets_per_s;                 /* 1000, 33 */
+    size_t control_frames, control_frames_per_s; /* 1000, 100; whole requests fill it, too */
+    uint64_t header_timeout_ns;                  /* 10 s, also for the preface */
+    uint64_t message_timeout_ns;                 /* 30 s without progress, in either direction */
+    uint64_t idle_timeout_ns;                    /* 60 s without a call */
 };
 
 /* The defaults named above. */
@@ -65,6 +73,7 @@ struct grpc_server_options {
                                      they import; outlives the server */
     struct grpc_limits limits;
     struct grpc_handler handler;
+    const struct socket_access *access; /* of a Unix socket; NULL: the default */
 };
 
 int grpc_server_open(struct loop *loop, const struct grpc_server_options *options,

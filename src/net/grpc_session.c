@@ -10,13 +10,7 @@
 #include <errno.h>
 #include <nghttp2/nghttp2.h>
 
-enum {
-    STREAM_WINDOW_BYTES = 1 << 20,
-    CONNECTION_WINDOW_BYTES = 4 << 20,
-    /* nghttp2's own limit of resets stands behind ours, which says why it closes. */
-    RESETS_MOST = 2000,
-    RESETS_PER_S = 66
-};
+enum { STREAM_WINDOW_BYTES = 1 << 20, CONNECTION_WINDOW_BYTES = 4 << 20 };
 
 static void *allocate(size_t size, void *argument)
 {
@@ -52,12 +46,36 @@ static bool is_request(const nghttp2_frame *frame)
     return frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
 }
 
+/* nghttp2 reads over frames of streams that have ended or were passed by. */
+static bool is_passed(nghttp2_session *session, int32_t stream_id)
+{
+    return stream_id <= nghttp2_session_get_last_proc_stream_id(session) &&
+           !call_of(session, stream_id);
+}
+
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *header, void *argument)
 {
-    (void)session;
-    const bool is_empty = header->length == 0 && !(header->flags & NGHTTP2_FLAG_END_STREAM);
-    grpc_connection_spend(argument, header->type, is_empty);
+    const bool is_empty = header->type == NGHTTP2_DATA && header->length == 0 &&
+                          !(header->flags & NGHTTP2_FLAG_END_STREAM);
+    grpc_connection_spend(argument, header->type,
+                          is_empty || is_passed(session, header->stream_id));
     return 0;
+}
+
+/* nghttp2 drops DATA of such streams without a callback, and gives its window back. */
+void grpc_session_scan(struct grpc_connection *self, struct ftri_view input)
+{
+    struct grpc_frame_head head;
+    while (grpc_scanner_next(&self->scanner, &input, &head))
+        if (head.type == NGHTTP2_DATA && is_passed(self->session, head.stream_id))
+            grpc_connection_spend(self, NGHTTP2_DATA, true);
+}
+
+/* True for DATA that is all padding, which shows only at its end. */
+static bool is_padding(const nghttp2_frame *frame)
+{
+    return frame->hd.type == NGHTTP2_DATA && frame->hd.length > 0 &&
+           frame->hd.length == frame->data.padlen && !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *argument)
@@ -96,6 +114,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *argument)
 {
     struct grpc_connection *self = argument;
+    if (is_padding(frame))
+        grpc_connection_spend(self, NGHTTP2_DATA, true);
     if (frame->hd.type == NGHTTP2_SETTINGS)
         self->has_settings = true;
     if (frame->hd.type == NGHTTP2_HEADERS)
@@ -183,7 +203,11 @@ int grpc_session_prepare(struct grpc_server *server)
     nghttp2_session_callbacks *callbacks = NULL;
     if (nghttp2_option_new(&server->session_options) != 0)
         return -ENOMEM;
-    nghttp2_option_set_stream_reset_rate_limit(server->session_options, RESETS_MOST, RESETS_PER_S);
+    /* nghttp2's own limit of resets stands behind ours, which says why it closes; it is refilled
+     * only once a second. */
+    nghttp2_option_set_stream_reset_rate_limit(
+        server->session_options, 2 * (server->limits.resets + server->limits.resets_per_s),
+        2 * server->limits.resets_per_s);
     nghttp2_option_set_no_closed_streams(server->session_options, 1);
     for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++)
         nghttp2_option_set_user_recv_extension_type(server->session_options, (uint8_t)type);

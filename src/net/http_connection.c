@@ -86,8 +86,6 @@ static void refuse(struct http_connection *self, int status, const char *reason)
     struct http_exchange *exchange = self->exchange;
     exchange->must_close = true;
     exchange->is_refusal = true;
-    if (status == 415)
-        http_exchange_set_header(exchange, "Accept-Encoding", "gzip");
     if (status == 503)
         http_exchange_set_header(exchange, "Retry-After", "1");
     const struct http_handler *handler = &self->server->handler;
@@ -104,6 +102,7 @@ static void wait_for_body(struct http_connection *self)
     struct evbuffer *input = bufferevent_get_input(self->stream);
     if (head->expects_continue && http1_has_body(&self->parser) && evbuffer_get_length(input) == 0)
         (void)bufferevent_write(self->stream, continue_answer, sizeof continue_answer - 1);
+    self->body_begun_ns = ftri_time_monotonic_ns();
     set_phase(self, HTTP_PHASE_BODY);
 }
 
@@ -121,10 +120,22 @@ static void on_head(struct http_connection *self)
     if (!self->exchange)
         return;
     const struct http1_head *head = &self->parser.head;
-    if (!self->exchange->gunzip && head->length > self->exchange->body.limit)
+    if (head->length > self->exchange->body.limit)
         refuse(self, 413, "the body is larger than the limit");
     else
         wait_for_body(self);
+}
+
+/* Until the next piece must come: a body timeout, and less when the bytes so far came slower than
+ * the rate, so that bytes dripped one by one do not hold the connection. */
+static uint64_t body_time_left(const struct http_connection *self)
+{
+    const struct http_limits *limits = &self->server->limits;
+    const uint64_t earned_ns = self->exchange->n_received * FTRI_NS_PER_S / limits->body_rate;
+    const uint64_t end_ns = self->body_begun_ns + limits->body_timeout_ns + earned_ns;
+    const uint64_t now = ftri_time_monotonic_ns();
+    const uint64_t left_ns = end_ns > now ? end_ns - now : 0;
+    return left_ns < limits->body_timeout_ns ? left_ns : limits->body_timeout_ns;
 }
 
 static void on_piece(struct http_connection *self, struct ftri_view piece)
@@ -134,7 +145,7 @@ static void on_piece(struct http_connection *self, struct ftri_view piece)
     if (status)
         refuse(self, status, reason);
     else
-        loop_timer_start(self->timer, self->server->limits.body_timeout_ns);
+        loop_timer_start(self->timer, body_time_left(self));
 }
 
 static void on_end(struct http_connection *self)
@@ -349,13 +360,15 @@ static int start_stream(struct http_connection *self)
     return 0;
 }
 
-void http_connection_open(struct http_server *server, int fd)
+void http_connection_open(struct http_server *server, int fd, struct peer *peer)
 {
     struct http_connection *self = ftri_zalloc(sizeof *self);
     if (!self) {
+        peers_leave(&server->peers, peer);
         close(fd);
         return;
     }
+    self->peer = peer;
     self->server = server;
     ftri_list_append(&server->connections, &self->entry);
     server->n_connections++;

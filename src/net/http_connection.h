@@ -8,10 +8,11 @@
 #include "base/list.h"
 #include "net/http1.h"
 #include "net/http_server.h"
+#include "net/peers.h"
 
 struct bufferevent;
 struct event;
-struct ftri_gunzip;
+struct ftri_decoder;
 struct listener;
 
 struct http_server {
@@ -21,7 +22,8 @@ struct http_server {
     struct listener *listener;
     struct ftri_list connections; /* struct http_connection.entry */
     size_t n_connections;
-    size_t body_bytes; /* capacity of all bodies of exchanges */
+    struct peers peers;
+    size_t body_bytes; /* of all exchanges: capacity of bodies, and decoders */
     bool is_draining;
 };
 
@@ -38,11 +40,13 @@ enum http_phase {
 struct http_connection {
     struct ftri_list entry;
     struct http_server *server;
+    struct peer *peer;
     struct bufferevent *stream;
     struct event *flushed;     /* ends a connection that has nothing to write */
     struct event *peer_closed; /* watched while nothing is read */
     struct loop_timer *timer;  /* of the phase */
     struct http_exchange *exchange;
+    uint64_t body_begun_ns; /* when its body was first waited for */
     enum http_phase phase;
     bool is_running; /* inside run: the connection must not be freed */
     bool peer_ended; /* the peer sends no more */
@@ -57,17 +61,19 @@ struct http_exchange {
     struct ftri_bytes path;        /* decoded */
     ftr_str query;
     struct ftri_bytes body;
-    struct ftri_gunzip *gunzip; /* NULL: the body is not compressed */
-    struct ftri_bytes fields;   /* of the answer, complete lines */
-    bool has_failed;            /* the answer is a 500, whatever the handler says */
-    bool must_close;            /* the rest of the request is not worth reading */
+    uint64_t n_received;          /* of the body, still packed */
+    struct ftri_decoder *decoder; /* NULL: the body is not compressed */
+    size_t held_bytes;            /* counted in the server: body and decoder */
+    struct ftri_bytes fields;     /* of the answer, complete lines */
+    bool has_failed;              /* the answer is a 500, whatever the handler says */
+    bool must_close;              /* the rest of the request is not worth reading */
     bool is_refusal;
     void *data;
     void (*on_abandoned)(void *argument, struct http_exchange *exchange);
 };
 
-/* Takes over fd; closes it when memory is short. */
-void http_connection_open(struct http_server *server, int fd);
+/* Takes over fd and the peer's place; gives both back when memory is short. */
+void http_connection_open(struct http_server *server, int fd, struct peer *peer);
 /* Abandons its exchange and tells the server. */
 void http_connection_free(struct http_connection *self);
 /* Ends a connection that is not in the middle of an exchange. */

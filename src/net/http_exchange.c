@@ -4,7 +4,7 @@
 #include "net/http_connection.h"
 
 #include "base/mem.h"
-#include "codec/gzip.h"
+#include "codec/decoder.h"
 #include "net/http_target.h"
 
 #include <errno.h>
@@ -28,14 +28,24 @@ struct http_exchange *http_exchange_new(struct http_connection *connection)
     return self;
 }
 
+/* Keeps the server's sum of all bodies true. */
+static void account(struct http_exchange *self)
+{
+    const size_t held =
+        self->body.capacity + (self->decoder ? ftri_decoder_bytes(self->decoder) : 0);
+    self->connection->server->body_bytes += held - self->held_bytes;
+    self->held_bytes = held;
+}
+
 void http_exchange_free(struct http_exchange *self)
 {
     if (!self)
         return;
-    self->connection->server->body_bytes -= self->body.capacity;
-    ftri_gunzip_free(self->gunzip);
+    ftri_decoder_free(self->decoder);
+    self->decoder = NULL;
     ftri_bytes_deinit(&self->path);
     ftri_bytes_deinit(&self->body);
+    account(self);
     ftri_bytes_deinit(&self->fields);
     ftri_free(self);
 }
@@ -46,17 +56,33 @@ static int refusal(int status, const char *reason, const char **ret_reason)
     return status;
 }
 
+/* The one coding of the body; a list of several is unknown. */
+static enum ftri_coding coding_of(const struct http1_head *head)
+{
+    const struct http1_field *found = NULL;
+    for (size_t i = 0; i < head->n_fields; i++) {
+        if (!http1_equals(head->fields[i].name, "content-encoding"))
+            continue;
+        if (found)
+            return FTRI_CODING_UNKNOWN;
+        found = &head->fields[i];
+    }
+    return found ? ftri_coding_named(found->value) : FTRI_CODING_IDENTITY;
+}
+
 /* Which decoder the body needs. */
 static int begin_decoding(struct http_exchange *self, const char **ret_reason)
 {
-    const struct http1_field *coding = http1_find(self->head, "content-encoding");
-    if (!coding || http1_equals(coding->value, "identity") ||
-        !http1_has_body(&self->connection->parser))
+    const enum ftri_coding coding = coding_of(self->head);
+    if (coding == FTRI_CODING_IDENTITY || !http1_has_body(&self->connection->parser))
         return 0;
-    if (!http1_equals(coding->value, "gzip") && !http1_equals(coding->value, "x-gzip"))
-        return refusal(415, "Content-Encoding is not gzip or identity", ret_reason);
-    self->gunzip = ftri_gunzip_new();
-    return self->gunzip ? 0 : refusal(503, "out of memory", ret_reason);
+    if (coding == FTRI_CODING_UNKNOWN) {
+        http_exchange_set_header(self, "Accept-Encoding", FTRI_CODINGS);
+        return refusal(415, "Content-Encoding must be one of " FTRI_CODINGS, ret_reason);
+    }
+    self->decoder = ftri_decoder_new(coding);
+    account(self);
+    return self->decoder ? 0 : refusal(503, "out of memory", ret_reason);
 }
 
 int http_exchange_begin(struct http_exchange *self, const char **ret_reason)
@@ -71,33 +97,33 @@ int http_exchange_begin(struct http_exchange *self, const char **ret_reason)
     return begin_decoding(self, ret_reason);
 }
 
-/* Keeps the server's sum of all bodies true. */
-static int account(struct http_exchange *self, size_t capacity_before)
-{
-    struct http_server *server = self->connection->server;
-    server->body_bytes += self->body.capacity - capacity_before;
-    return server->body_bytes > server->limits.all_bodies_bytes ? -ENOBUFS : 0;
-}
-
 int http_exchange_take(struct http_exchange *self, struct ftri_view piece, const char **ret_reason)
 {
-    const size_t capacity_before = self->body.capacity;
-    int r = self->gunzip ? ftri_gunzip_feed(self->gunzip, piece, &self->body)
-                         : ftri_bytes_append(&self->body, piece.data, piece.len);
-    const int sum = account(self, capacity_before);
-    if (r == 0)
-        r = sum;
+    const struct http_server *server = self->connection->server;
+    self->n_received += piece.len;
+    int r = -EMSGSIZE; /* packed, it may not be larger either: some input decodes to nothing */
+    if (self->n_received <= self->body.limit)
+        r = self->decoder ? ftri_decoder_feed(self->decoder, piece, &self->body)
+                          : ftri_bytes_append(&self->body, piece.data, piece.len);
+    account(self);
+    if (r == 0 && server->body_bytes > server->limits.all_bodies_bytes)
+        r = -ENOBUFS;
     if (r == -EMSGSIZE)
         return refusal(413, "the body is larger than the limit", ret_reason);
     if (r == -EBADMSG)
-        return refusal(400, "the body is not valid gzip", ret_reason);
+        return refusal(400,
+                       "the body is not what Content-Encoding says, or its window is too large",
+                       ret_reason);
     return r == 0 ? 0 : refusal(503, "memory for bodies is used up", ret_reason);
 }
 
 int http_exchange_end(struct http_exchange *self, const char **ret_reason)
 {
-    if (self->gunzip && !ftri_gunzip_is_complete(self->gunzip))
-        return refusal(400, "the gzip body is cut short", ret_reason);
+    if (self->decoder && !ftri_decoder_is_complete(self->decoder))
+        return refusal(400, "the compressed body is cut short", ret_reason);
+    ftri_decoder_free(self->decoder);
+    self->decoder = NULL;
+    account(self);
     return 0;
 }
 
@@ -154,8 +180,8 @@ struct ftri_view http_exchange_body(const struct http_exchange *self)
 struct ftri_bytes http_exchange_take_body(struct http_exchange *self)
 {
     const struct ftri_bytes taken = self->body;
-    self->connection->server->body_bytes -= taken.capacity;
     ftri_bytes_init(&self->body, taken.limit);
+    account(self);
     return taken;
 }
 

@@ -8,6 +8,7 @@
 #include "net/listener.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 void http_limits_default(struct http_limits *ret_limits)
 {
@@ -18,6 +19,8 @@ void http_limits_default(struct http_limits *ret_limits)
         .body_bytes = (size_t)64 << 20,
         .all_bodies_bytes = (size_t)256 << 20,
         .connections = 1024,
+        .connections_per_ip = 1024,
+        .body_rate = 1024,
         .header_timeout_ns = 10 * FTRI_NS_PER_S,
         .body_timeout_ns = 30 * FTRI_NS_PER_S,
         .idle_timeout_ns = 60 * FTRI_NS_PER_S,
@@ -32,7 +35,12 @@ static bool is_full(const struct http_server *self)
 static void on_accept(void *argument, int fd)
 {
     struct http_server *self = argument;
-    http_connection_open(self, fd);
+    struct peer *peer;
+    if (peers_enter(&self->peers, fd, listener_address_text(self->listener), &peer) < 0) {
+        close(fd);
+        return;
+    }
+    http_connection_open(self, fd, peer);
     if (is_full(self))
         listener_pause(self->listener);
 }
@@ -47,7 +55,9 @@ int http_server_open(struct loop *loop, const struct http_server_options *option
     self->limits = options->limits;
     self->handler = options->handler;
     ftri_list_init(&self->connections);
-    const int r = listener_open(loop, options->address, on_accept, self, &self->listener, error);
+    peers_init(&self->peers, self->limits.connections, self->limits.connections_per_ip);
+    const struct listener_options listening = {options->address, options->access, on_accept, self};
+    const int r = listener_open(loop, &listening, &self->listener, error);
     if (r < 0) {
         ftri_free(self);
         return r;
@@ -81,6 +91,7 @@ void http_server_drain(struct http_server *self)
 void http_server_forget(struct http_server *self, struct http_connection *connection)
 {
     ftri_list_unlink(&connection->entry);
+    peers_leave(&self->peers, connection->peer);
     self->n_connections--;
     if (!self->is_draining)
         listener_resume(self->listener);
@@ -94,5 +105,6 @@ void http_server_close(struct http_server *self)
     while (!ftri_list_is_empty(&self->connections))
         http_connection_free(FTRI_CONTAINER(self->connections.next, struct http_connection, entry));
     listener_close(self->listener);
+    peers_deinit(&self->peers);
     ftri_free(self);
 }

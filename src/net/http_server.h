@@ -4,9 +4,9 @@
  *
  * A request is handed over when its headers are read (on_request decides whether and how much body
  * may come), again when its body is complete (on_body), and is answered once, now or later, from
- * the loop's thread. Bodies arrive decoded from chunks and gzip into one buffer bounded by what
- * on_request allowed. Pipelined requests wait. A peer that goes away turns the answer into a no-op.
- * Everything belongs to the loop's thread. */
+ * the loop's thread. Bodies arrive decoded from chunks and gzip, deflate or zstd into one buffer
+ * bounded by what on_request allowed. Pipelined requests wait. A peer that goes away turns the
+ * answer into a no-op. Everything belongs to the loop's thread. */
 #pragma once
 
 #include "base/bytes.h"
@@ -14,6 +14,7 @@
 struct ftri_error;
 struct http_server;
 struct loop;
+struct socket_access;
 struct http_exchange; /* one request and its answer */
 struct bufferevent;
 
@@ -21,12 +22,14 @@ struct http_limits {
     size_t header_bytes;        /* all fields together: 16 KiB -> 431 */
     size_t n_headers;           /* 100 -> 431 */
     size_t target_bytes;        /* 8 KiB -> 414 */
-    size_t body_bytes;          /* after decompression: 64 MiB -> 413 */
+    size_t body_bytes;          /* packed and unpacked: 64 MiB -> 413 */
     size_t all_bodies_bytes;    /* bodies being received or held, together: 256 MiB -> 503 */
     size_t connections;         /* 1024; beyond it accepting pauses */
-    uint64_t header_timeout_ns; /* 10 s */
-    uint64_t body_timeout_ns;   /* 30 s without progress, in either direction */
-    uint64_t idle_timeout_ns;   /* 60 s */
+    size_t connections_per_ip;  /* 1024; beyond it closed at once */
+    size_t body_rate;           /* bytes a second, 1024: less, after a first body timeout -> 408 */
+    uint64_t header_timeout_ns; /* 10 s, all of the head -> 408 */
+    uint64_t body_timeout_ns;   /* 30 s without progress, in either direction -> 408 */
+    uint64_t idle_timeout_ns;   /* 60 s between requests */
 };
 
 /* The defaults named above. */
@@ -50,6 +53,7 @@ struct http_server_options {
     const char *address; /* as net/listener.h says; port 0 picks one */
     struct http_limits limits;
     struct http_handler handler;
+    const struct socket_access *access; /* of a Unix socket; NULL: the default */
 };
 
 int http_server_open(struct loop *loop, const struct http_server_options *options,

@@ -5,9 +5,11 @@
 #include "net/listener.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "net/loop.h"
+#include "net/socket_file.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,11 +18,10 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 511, UNIX_MODE = 0660, ACCEPTS_PER_TURN = 64 };
+enum { BACKLOG = 511, ACCEPTS_PER_TURN = 64 };
 #define BACK_OFF_NS (100 * FTRI_NS_PER_MS)
 
 struct listener {
@@ -29,6 +30,9 @@ struct listener {
     struct loop_timer *back_off;
     bool is_paused;
     struct listener_address address;
+    struct socket_access access;
+    struct socket_file file;
+    uint64_t n_refused; /* by the access list */
     listener_accept_function on_accept;
     void *argument;
     char text[sizeof(struct sockaddr_un) + sizeof "unix:"];
@@ -137,47 +141,30 @@ static const char *unix_path(const struct listener_address *address)
     return local->sun_family == AF_UNIX && local->sun_path[0] ? local->sun_path : NULL;
 }
 
-/* Removes a socket that nobody answers. */
-static int remove_dead_socket(const struct listener_address *address)
-{
-    const char *path = unix_path(address);
-    struct stat status;
-    if (!path || lstat(path, &status) < 0)
-        return 0;
-    if (!S_ISSOCK(status.st_mode))
-        return -EEXIST;
-    const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (probe < 0)
-        return -errno;
-    const int r = connect(probe, (const struct sockaddr *)&address->storage, address->len);
-    const bool is_dead = r < 0 && errno == ECONNREFUSED;
-    close(probe);
-    if (!is_dead)
-        return -EADDRINUSE;
-    return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
-}
-
-static int bind_and_listen(struct listener *self)
+static int bind_socket(struct listener *self, struct ftri_error *error)
 {
     const int family = self->address.storage.ss_family;
     self->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (self->fd < 0)
-        return -errno;
+        return ftri_error_errno(error, -errno, "making a socket");
     const int on = 1;
     if (family != AF_UNIX)
         (void)setsockopt(self->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (family == AF_INET6)
         (void)setsockopt(self->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     if (bind(self->fd, (const struct sockaddr *)&self->address.storage, self->address.len) < 0)
-        return -errno;
+        return ftri_error_errno(error, -errno, "binding");
     const char *path = unix_path(&self->address);
-    if (path && chmod(path, UNIX_MODE) < 0)
-        return -errno;
-    if (listen(self->fd, BACKLOG) < 0)
-        return -errno;
+    return path ? socket_file_own(&self->file, path, &self->access, error) : 0;
+}
+
+/* Nobody can connect before this: the file's mode is right by then. */
+static int start_listening(struct listener *self, struct ftri_error *error)
+{
     socklen_t len = sizeof self->address.storage;
-    if (getsockname(self->fd, (struct sockaddr *)&self->address.storage, &len) < 0)
-        return -errno;
+    if (listen(self->fd, BACKLOG) < 0 ||
+        getsockname(self->fd, (struct sockaddr *)&self->address.storage, &len) < 0)
+        return ftri_error_errno(error, -errno, "opening the socket");
     self->address.len = len;
     return 0;
 }
@@ -227,6 +214,20 @@ static bool survive_accept_error(struct listener *self, int error)
     return false;
 }
 
+/* False: the peer is sent away, which the log says of the first and then of ever fewer. */
+static bool is_welcome(struct listener *self, int peer)
+{
+    uid_t uid;
+    if (self->address.storage.ss_family != AF_UNIX ||
+        socket_access_allows(&self->access, peer, &uid))
+        return true;
+    self->n_refused++;
+    if ((self->n_refused & (self->n_refused - 1)) == 0)
+        log_write(LOG_LEVEL_WARNING, "%s: user %lu may not connect (%llu refused so far)",
+                  self->text, (unsigned long)uid, (unsigned long long)self->n_refused);
+    return false;
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *argument)
 {
     (void)what;
@@ -236,6 +237,10 @@ static void on_readable(evutil_socket_t fd, short what, void *argument)
         if (peer < 0) {
             if (!survive_accept_error(self, errno))
                 return;
+            continue;
+        }
+        if (!is_welcome(self, peer)) {
+            close(peer);
             continue;
         }
         const int on = 1;
@@ -253,59 +258,70 @@ static int watch(struct listener *self, struct loop *loop)
     return self->back_off && self->event && event_add(self->event, NULL) == 0 ? 0 : -ENOMEM;
 }
 
-/* The socket's file is there and ours. */
-static int open_socket(struct listener *self)
+static int open_socket(struct listener *self, struct ftri_error *error)
 {
-    int r = remove_dead_socket(&self->address);
+    int r = 0;
+    if (unix_path(&self->address))
+        r = socket_file_make_room((const struct sockaddr_un *)&self->address.storage,
+                                  self->address.len, error);
     if (r == 0)
-        r = bind_and_listen(self);
+        r = bind_socket(self, error);
+    if (r == 0)
+        r = start_listening(self, error);
     return r;
-}
-
-static void free_parts(struct listener *self)
-{
-    if (self->event)
-        event_free(self->event);
-    loop_timer_free(self->back_off);
-    if (self->fd >= 0)
-        close(self->fd);
-    ftri_free(self);
-}
-
-int listener_open(struct loop *loop, const char *address, listener_accept_function on_accept,
-                  void *argument, struct listener **ret_listener, struct ftri_error *error)
-{
-    struct listener *self = ftri_zalloc(sizeof *self);
-    if (!self)
-        return ftri_error_set(error, -ENOMEM, "listening on %s: out of memory", address);
-    self->fd = -1;
-    self->on_accept = on_accept;
-    self->argument = argument;
-    int r = listener_parse(address, &self->address, error);
-    if (r < 0) {
-        free_parts(self);
-        return r;
-    }
-    r = open_socket(self);
-    if (r == 0)
-        r = watch(self, loop);
-    if (r < 0) {
-        free_parts(self);
-        return ftri_error_errno(error, r, "listening on %s", address);
-    }
-    format_address(self);
-    *ret_listener = self;
-    return 0;
 }
 
 void listener_close(struct listener *self)
 {
     if (!self)
         return;
+    if (self->event)
+        event_free(self->event);
+    loop_timer_free(self->back_off);
     const char *path = unix_path(&self->address);
-    if (path)
-        (void)unlink(path);
-    free_parts(self);
+    if (path) /* before the close: until then no other file can get its inode */
+        socket_file_remove(&self->file, path);
+    if (self->fd >= 0)
+        close(self->fd);
+    ftri_free(self);
+}
+
+/* The address is parsed. */
+static int open_and_watch(struct listener *self, struct loop *loop, struct ftri_error *error)
+{
+    int r = open_socket(self, error);
+    if (r < 0)
+        return r;
+    r = watch(self, loop);
+    return r < 0 ? ftri_error_errno(error, r, "watching the socket") : 0;
+}
+
+int listener_open(struct loop *loop, const struct listener_options *options,
+                  struct listener **ret_listener, struct ftri_error *error)
+{
+    struct listener *self = ftri_zalloc(sizeof *self);
+    if (!self)
+        return ftri_error_set(error, -ENOMEM, "listening on %s: out of memory", options->address);
+    self->fd = -1;
+    self->on_accept = options->on_accept;
+    self->argument = options->argument;
+    if (options->access)
+        self->access = *options->access;
+    else
+        socket_access_default(&self->access);
+    int r = listener_parse(options->address, &self->address, error);
+    if (r == 0) {
+        r = open_and_watch(self, loop, error);
+        if (r < 0)
+            (void)ftri_error_prefix(error, r, "listening on %s", options->address);
+    }
+    if (r < 0) {
+        listener_close(self);
+        return r;
+    }
+    format_address(self);
+    *ret_listener = self;
+    return 0;
 }
 
 const char *listener_address_text(const struct listener *self)

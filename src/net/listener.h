@@ -5,8 +5,8 @@
  *   127.0.0.1:4318   [::1]:4318   localhost:4318   0.0.0.0:0   unix:/run/x.sock   unix:@abstract
  *
  * Port 0 picks one. Names other than localhost are refused: a listener never asks a resolver.
- * A Unix socket's file replaces a dead socket of that name, never another file or a live one; it
- * gets mode 0660 and is removed on close. Everything belongs to the loop's thread. */
+ * What happens to the file of a Unix socket: net/socket_file.h. Everything belongs to the loop's
+ * thread. */
 #pragma once
 
 #include "base/check.h"
@@ -16,6 +16,7 @@
 struct ftri_error;
 struct listener;
 struct loop;
+struct socket_access;
 
 struct listener_address {
     struct sockaddr_storage storage;
@@ -30,9 +31,16 @@ int listener_parse(const char *text, struct listener_address *ret_address,
 /* True for 127/8, ::1 and Unix sockets: only this machine can reach it. */
 bool listener_is_local(const struct listener_address *address);
 
-int listener_open(struct loop *loop, const char *address, listener_accept_function on_accept,
-                  void *argument, struct listener **ret_listener,
-                  struct ftri_error *error) FTRI_MUST_CHECK;
+struct listener_options {
+    const char *address;
+    const struct socket_access *access; /* of a Unix socket; NULL: the default; its list outlives
+                                           the listener */
+    listener_accept_function on_accept;
+    void *argument;
+};
+
+int listener_open(struct loop *loop, const struct listener_options *options,
+                  struct listener **ret_listener, struct ftri_error *error) FTRI_MUST_CHECK;
 /* NULL is fine. */
 void listener_close(struct listener *self);
 /* With the real port. */

@@ -17,7 +17,7 @@ struct nodes_environment {
     struct wal *wal;            /* set by processor/wal while it runs */
     bool is_insecure;           /* listeners that other machines can reach are allowed */
     /* Filled by receivers as they start: "otlp/http listening on 127.0.0.1:4318". */
-    char listeners[NODES_LISTENERS_MAX][128];
+    char listeners[NODES_LISTENERS_MAX][160];
     size_t n_listeners;
     /* Nodes that still bring back what the last run left; on_started when there are none any more
      * (never, if there were none after the start). */

@@ -11,9 +11,11 @@
 
 #include <errno.h>
 
-static bool check_value(struct check *check, struct ftri_view message, int depth);
+static const struct ftri_otlp_limits loose = {FTRI_OTLP_NESTING_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX};
 
-static bool check_key_value(struct check *check, struct ftri_view message, int depth)
+static bool check_value(struct check *check, struct ftri_view message, size_t depth);
+
+static bool check_key_value(struct check *check, struct ftri_view message, size_t depth)
 {
     struct walk walk = walk_of(check, message);
     struct ftri_view value;
@@ -37,7 +39,7 @@ static bool check_key_value(struct check *check, struct ftri_view message, int d
 }
 
 /* Body of an ArrayValue or, with is_map, a KeyValueList. */
-static bool check_elements(struct check *check, struct ftri_view message, bool is_map, int depth)
+static bool check_elements(struct check *check, struct ftri_view message, bool is_map, size_t depth)
 {
     struct walk walk = walk_of(check, message);
     struct ftri_view element;
@@ -55,15 +57,21 @@ static bool check_elements(struct check *check, struct ftri_view message, bool i
     return ok;
 }
 
+static bool refuse_depth(const struct walk *self)
+{
+    self->check->failure.expected = self->check->limits->depth;
+    return refuse(self, 0, "depth");
+}
+
 /* depth: 1 for an attribute's value. */
-static bool check_value(struct check *check, struct ftri_view message, int depth)
+static bool check_value(struct check *check, struct ftri_view message, size_t depth)
 {
     struct walk walk = walk_of(check, message);
     struct ftri_view part;
     uint32_t tag;
     bool ok = true;
-    if (FTRI_UNLIKELY(depth > FTRI_OTLP_NESTING_MAX))
-        return refuse(&walk, 0, "values nested deeper than 100 levels");
+    if (FTRI_UNLIKELY(depth > check->limits->depth))
+        return refuse_depth(&walk);
     while (ok && walk.next < walk.end) {
         if (!next_tag(&walk, &tag))
             return false;
@@ -96,6 +104,8 @@ static bool check_value(struct check *check, struct ftri_view message, int depth
 static inline bool take_attribute(struct walk *self, uint32_t number)
 {
     struct ftri_view attribute;
+    if (FTRI_UNLIKELY(self->n_attributes++ >= self->check->limits->n_attributes))
+        return refuse_count(self, number, self->check->limits->n_attributes);
     return take_bytes(self, number, &attribute) && check_key_value(self->check, attribute, 1);
 }
 
@@ -202,7 +212,12 @@ static bool check_ids(const struct walk *walk, const struct span_ids *ids)
 /* The nested messages of a span. */
 static bool take_span_part(struct walk *self, uint32_t number)
 {
+    const struct ftri_otlp_limits *limits = self->check->limits;
     struct ftri_view part;
+    if (number == 11 && FTRI_UNLIKELY(self->n_events++ >= limits->n_events))
+        return refuse_count(self, number, limits->n_events);
+    if (number == 13 && FTRI_UNLIKELY(self->n_links++ >= limits->n_links))
+        return refuse_count(self, number, limits->n_links);
     if (!take_bytes(self, number, &part))
         return false;
     if (number == 11)
@@ -351,7 +366,14 @@ static bool check_request(struct check *check, struct ftri_view message)
 int ftri_otlp_traces_check(struct ftri_view bytes, struct ftri_otlp_counts *ret_counts,
                            struct ftri_otlp_error *ret_error)
 {
-    struct check check = {0};
+    return ftri_otlp_traces_check_within(bytes, &loose, ret_counts, ret_error);
+}
+
+int ftri_otlp_traces_check_within(struct ftri_view bytes, const struct ftri_otlp_limits *limits,
+                                  struct ftri_otlp_counts *ret_counts,
+                                  struct ftri_otlp_error *ret_error)
+{
+    struct check check = {.limits = limits};
     if (bytes.len && !check_request(&check, bytes)) {
         ftri_otlp_failure_describe(&check.failure, &ftri_otlp_request, bytes, ret_error);
         return -EBADMSG;

@@ -11,12 +11,13 @@ struct ftri_otlp_failure {
     const uint8_t *message; /* first byte of the innermost message that is wrong */
     const uint8_t *at;      /* its field */
     uint32_t number;        /* of that field; 0: the message as a whole */
-    const char *problem;    /* "size": `expected` and `found` say it; NULL: nothing failed */
+    const char *problem;    /* "size", "count", "depth": said with the numbers below; NULL: none */
     size_t expected;
     size_t found;
 };
 
 struct ftri_otlp_error;
+struct ftri_otlp_limits;
 struct ftri_otlp_message;
 
 /* Walks down from the request, of type `root`, to the message and names the way. */
@@ -29,6 +30,7 @@ void ftri_otlp_failure_describe(const struct ftri_otlp_failure *failure,
 enum { TRACE_ID_BYTES = 16, SPAN_ID_BYTES = 8 };
 
 struct check {
+    const struct ftri_otlp_limits *limits; /* of check.c */
     struct ftri_otlp_failure failure;
     size_t n_items; /* spans, log records, data points */
 };
@@ -40,12 +42,18 @@ struct walk {
     const uint8_t *next;
     const uint8_t *end;
     const uint8_t *field; /* where the last tag stands */
+    size_t n_attributes;
+    size_t n_events;
+    size_t n_links;
 };
 
 static inline struct walk walk_of(struct check *check, struct ftri_view message)
 {
-    return (struct walk){check, message.data, message.data, message.data + message.len,
-                         message.data};
+    return (struct walk){.check = check,
+                         .begin = message.data,
+                         .next = message.data,
+                         .end = message.data + message.len,
+                         .field = message.data};
 }
 
 /* Notes a failure in field `number` of the message (0: the message itself). Returns false. */
@@ -67,6 +75,12 @@ static inline bool refuse_size(const struct walk *self, uint32_t number, size_t 
     self->check->failure.expected = expected;
     self->check->failure.found = found;
     return refuse(self, number, "size");
+}
+
+static inline bool refuse_count(const struct walk *self, uint32_t number, size_t limit)
+{
+    self->check->failure.expected = limit;
+    return refuse(self, number, "count");
 }
 
 /* The tag at next, of whatever value. */

@@ -87,9 +87,14 @@ void ftri_otlp_failure_describe(const struct ftri_otlp_failure *failure,
         append_name(&path, field->name);
     if (path.len == 0)
         append_name(&path, "request");
+    char *reason = ret_error->reason;
+    const size_t room = sizeof ret_error->reason;
     if (strcmp(failure->problem, "size") == 0)
-        snprintf(ret_error->reason, sizeof ret_error->reason, "expected %zu bytes, found %zu",
-                 failure->expected, failure->found);
+        snprintf(reason, room, "expected %zu bytes, found %zu", failure->expected, failure->found);
+    else if (strcmp(failure->problem, "count") == 0)
+        snprintf(reason, room, "more than the limit of %zu", failure->expected);
+    else if (strcmp(failure->problem, "depth") == 0)
+        snprintf(reason, room, "values nested deeper than %zu levels", failure->expected);
     else
-        snprintf(ret_error->reason, sizeof ret_error->reason, "%s", failure->problem);
+        snprintf(reason, room, "%s", failure->problem);
 }

@@ -35,6 +35,18 @@ struct ftri_otlp_counts {
 int ftri_otlp_traces_check(struct ftri_view bytes, struct ftri_otlp_counts *ret_counts,
                            struct ftri_otlp_error *ret_error) FTRI_MUST_CHECK;
 
+/* What a request may hold beside its size. */
+struct ftri_otlp_limits {
+    size_t depth;        /* levels of a value, 1 to 100 */
+    size_t n_attributes; /* of a resource, scope, span, event or link */
+    size_t n_events;     /* of a span */
+    size_t n_links;      /* of a span */
+};
+/* The same check within limits. */
+int ftri_otlp_traces_check_within(struct ftri_view bytes, const struct ftri_otlp_limits *limits,
+                                  struct ftri_otlp_counts *ret_counts,
+                                  struct ftri_otlp_error *ret_error) FTRI_MUST_CHECK;
+
 /* Status codes (Status.StatusCode). */
 enum { FTRI_OTLP_STATUS_OK = 1, FTRI_OTLP_STATUS_ERROR = 2 };
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -73,7 +74,7 @@ class DidNotStart(AssertionError):
 class Collector:
     """`flowtrace serve` on free ports; its stderr is kept line by line."""
 
-    LISTENING = re.compile(r"^(otlp/grpc|otlp/http|http) listening on (\S+):(\d+)$")
+    LISTENING = re.compile(r"^(otlp/grpc|otlp/http|http) listening on (?!unix:)(\S+):(\d+)$")
 
     def __init__(self, data, arguments=(), environment=None, executable=None):
         self.ports = {}
@@ -151,6 +152,24 @@ class Collector:
         """Resident set, now."""
         with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def peak_memory_bytes(self):
+        """The largest resident set, since the start or the last reset."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) << 10
+        raise AssertionError("no VmHWM")
+
+    def reset_peak_memory(self):
+        """Returns the resident set from which the peak counts now (proc(5), clear_refs)."""
+        with open(f"/proc/{self.process.pid}/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")
+        return self.memory_bytes()
+
+
+def connect(port, timeout=30):
+    return socket.create_connection(("127.0.0.1", port), timeout=timeout)
 
 
 def request(port, method, path, body=None, headers=None, timeout=30):
@@ -285,6 +304,17 @@ class Scenario(unittest.TestCase):
     def start(self, arguments=(), environment=None):
         self.collector = Collector(self.data, arguments, environment)
         return self.collector
+
+    def configure(self, **options):
+        """Arguments: the default graph, its receiver with these options."""
+        path = os.path.join(self.folder.name, "graph.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"nodes": {"otlp": {"type": "receiver/otlp", "config": options},
+                                 "log": {"type": "processor/wal"},
+                                 "store": {"type": "exporter/store"}},
+                       "connections": [{"from": "otlp", "to": "log"},
+                                       {"from": "log", "to": "store"}]}, file)
+        return ("--config", path)
 
     def stop_if_alive(self):
         if self.collector and self.collector.is_alive():

@@ -6,8 +6,6 @@ import gzip
 import json
 import os
 import socket
-import time
-import zlib
 
 import harness
 from harness import (Scenario, field, get_trace, new_span, protobuf_request, protobuf_span, request,
@@ -142,58 +140,12 @@ class Refusals(Scenario):
         found = get_trace(collector.api, span["traceId"])[0]
         self.assertEqual(found["attributes"], [{"key": "nan", "value": {}}])
 
-    def test_a_gzip_bomb_is_refused_in_bounded_memory(self):
-        collector = self.start()
-        self.check_alive(collector)
-        before = collector.memory_bytes()
-        # About 1:1000: 256 MiB of zeros, four times the limit.
-        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-        piece = bytes(1 << 20)
-        bomb = b"".join(packer.compress(piece) for _ in range(256)) + packer.flush()
-        peak = before
-        start = time.monotonic()
-        for headers in (JSON, PROTOBUF):
-            status, answer_headers, body = request(
-                collector.otlp, "POST", "/v1/traces", bomb,
-                dict(headers, **{"Content-Encoding": "gzip"}))
-            self.assertEqual(status, 413, message_of(answer_headers, body))
-            peak = max(peak, self.peak_memory(collector))
-        self.assertLess(time.monotonic() - start, 20)
-        allowed = 128 << 20
-        if not harness.is_sanitized():
-            self.assertLess(peak - before, allowed)
-        self.check_alive(collector)
-
-    @staticmethod
-    def peak_memory(collector):
-        with open(f"/proc/{collector.process.pid}/status", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) << 10
-        raise AssertionError("no VmHWM")
-
     def test_a_body_over_the_limit_is_refused_by_its_length_alone(self):
         collector = self.start()
         with socket.create_connection(("127.0.0.1", collector.otlp), timeout=20) as peer:
             peer.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\n"
                          b"Content-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n")
             self.assertTrue(peer.recv(4096).startswith(b"HTTP/1.1 413 "))
-        self.check_alive(collector)
-
-    def test_smuggling_attempts_are_refused(self):
-        collector = self.start()
-        head = b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        for lines in (b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-                      b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-                      b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-                      b"Content-Length: +2\r\n\r\n{}",
-                      b"X: a\rContent-Length: 2\r\n\r\n{}",
-                      b"Content-Length : 2\r\n\r\n{}"):
-            with self.subTest(lines=lines):
-                with socket.create_connection(("127.0.0.1", collector.otlp), timeout=20) as peer:
-                    peer.sendall(head + lines)
-                    answer = peer.recv(4096)
-                    self.assertRegex(answer, rb"^HTTP/1.1 (400|501) ")
         self.check_alive(collector)
 
     def test_random_bytes_never_hurt(self):

@@ -27,15 +27,85 @@
 
 static const struct option rows[] = {
     {"grpc", OPTION_STR, offsetof(struct otlp_options, grpc), "127.0.0.1:4317",
-     .sentence = "Address and port of OTLP over gRPC; port 0 picks one; off: no listener."},
+     .sentence = "Where OTLP over gRPC listens: HOST:PORT (0 picks one), unix:/path, unix:@name "
+                 "(abstract), or off."},
     {"http", OPTION_STR, offsetof(struct otlp_options, http), "127.0.0.1:4318",
-     .sentence = "Address and port of OTLP over HTTP; port 0 picks one; off: no listener."},
+     .sentence = "Where OTLP over HTTP listens, likewise."},
+    {"unix", OPTION_STR, offsetof(struct otlp_options, unix_socket), "off",
+     .sentence = "OTLP over HTTP on a Unix socket beside `http`: unix:/path, unix:@name, or off."},
+    {"socket_mode", OPTION_STR, offsetof(struct otlp_options, socket_mode), "0660",
+     .sentence = "Mode of every Unix socket's file, octal."},
+    {"socket_owner", OPTION_STR, offsetof(struct otlp_options, socket_owner), "",
+     .sentence = "Owner of every Unix socket's file: user, user:group or :group; else as made."},
+    {"socket_users", OPTION_STR_LIST, offsetof(struct otlp_options, socket_users),
+     .sentence = "Users, by name or number, that may connect to Unix sockets; else whoever the "
+                 "mode lets."},
     {"max_body", OPTION_BYTES, offsetof(struct otlp_options, max_body_bytes), "64MiB", .min = 1024,
      .max = UINT64_C(1) << 30,
-     .sentence = "Largest request, after decompression; beyond it 413, or RESOURCE_EXHAUSTED."},
+     .sentence = "Largest request, packed and unpacked; beyond it 413, or RESOURCE_EXHAUSTED."},
+    {"max_bodies", OPTION_BYTES, offsetof(struct otlp_options, max_bodies_bytes), "256MiB",
+     .min = 1024, .max = UINT64_C(1) << 36,
+     .sentence = "Memory for requests that are being received, each listener; beyond it 503, or "
+                 "UNAVAILABLE with RetryInfo."},
+    {"max_connection_bodies", OPTION_BYTES,
+     offsetof(struct otlp_options, max_connection_bodies_bytes), "128MiB", .min = 1024,
+     .max = UINT64_C(1) << 36, .sentence = "The same for one gRPC connection."},
     {"max_connections", OPTION_U64, offsetof(struct otlp_options, max_connections), "1024",
      .min = 1, .max = 65536,
-     .sentence = "Connections at once, each protocol; more wait to be accepted."},
+     .sentence = "Connections at once, each listener; more wait to be accepted."},
+    {"max_connections_per_ip", OPTION_U64, offsetof(struct otlp_options, max_connections_per_ip),
+     "1024", .min = 1, .max = 65536,
+     .sentence =
+         "Connections at once of one address (IPv6: of one /64), each listener; more are closed."},
+    {"max_header_bytes", OPTION_BYTES, offsetof(struct otlp_options, max_header_bytes), "16KiB",
+     .min = 1024, .max = 32 * 1024,
+     .sentence = "All header fields together; beyond it 431, or RESOURCE_EXHAUSTED."},
+    {"max_headers", OPTION_U64, offsetof(struct otlp_options, max_headers), "100", .min = 8,
+     .max = 1000, .sentence = "Number of header fields; beyond it 431, or RESOURCE_EXHAUSTED."},
+    {"max_target", OPTION_BYTES, offsetof(struct otlp_options, max_target_bytes), "8KiB", .min = 64,
+     .max = 32 * 1024, .sentence = "Path and query of an HTTP request; beyond it 414."},
+    {"header_timeout", OPTION_DURATION, offsetof(struct otlp_options, header_timeout_ns), "10s",
+     .min = FTRI_NS_PER_MS, .max = 3600 * FTRI_NS_PER_S,
+     .sentence = "For the head of a request, and for the preface of HTTP/2; beyond it 408, or the "
+                 "end of the connection."},
+    {"body_timeout", OPTION_DURATION, offsetof(struct otlp_options, body_timeout_ns), "30s",
+     .min = FTRI_NS_PER_MS, .max = 3600 * FTRI_NS_PER_S,
+     .sentence = "For the next bytes of a request, or of an answer that is read; beyond it 408, or "
+                 "DEADLINE_EXCEEDED."},
+    {"min_body_rate", OPTION_BYTES, offsetof(struct otlp_options, min_body_rate_bytes), "1KiB",
+     .min = 1, .max = UINT64_C(1) << 20,
+     .sentence =
+         "Bytes a second that a request must bring when it takes longer than body_timeout."},
+    {"idle_timeout", OPTION_DURATION, offsetof(struct otlp_options, idle_timeout_ns), "60s",
+     .min = FTRI_NS_PER_MS, .max = 24 * 3600 * FTRI_NS_PER_S,
+     .sentence = "For a connection without a request; then it is closed."},
+    {"max_streams", OPTION_U64, offsetof(struct otlp_options, max_streams), "100", .min = 1,
+     .max = 10000,
+     .sentence =
+         "Calls at once on a gRPC connection; clients wait, and who does not is sent away."},
+    {"max_resets", OPTION_U64, offsetof(struct otlp_options, max_resets), "1000", .min = 1,
+     .max = 1000000,
+     .sentence =
+         "Streams that a gRPC connection may break in a row; beyond it GOAWAY(ENHANCE_YOUR_CALM)."},
+    {"max_resets_per_s", OPTION_U64, offsetof(struct otlp_options, max_resets_per_s), "33",
+     .min = 1, .max = 1000000, .sentence = "Broken streams that are forgiven a second."},
+    {"max_control_frames", OPTION_U64, offsetof(struct otlp_options, max_control_frames), "1000",
+     .min = 10, .max = 1000000,
+     .sentence = "Frames without work that a gRPC connection may send in a row (PING, SETTINGS, "
+                 "PRIORITY, empty DATA, unknown ones); beyond it GOAWAY(ENHANCE_YOUR_CALM)."},
+    {"max_control_frames_per_s", OPTION_U64,
+     offsetof(struct otlp_options, max_control_frames_per_s), "100", .min = 1, .max = 1000000,
+     .sentence = "Such frames that are forgiven a second; each whole request forgives four more."},
+    {"max_depth", OPTION_U64, offsetof(struct otlp_options, max_depth), "100", .min = 1, .max = 100,
+     .sentence = "Levels of an attribute's value; beyond it 400, or INVALID_ARGUMENT."},
+    {"max_attributes", OPTION_U64, offsetof(struct otlp_options, max_attributes), "1024", .min = 1,
+     .max = 1000000,
+     .sentence = "Attributes of a resource, scope, span, event or link; beyond it 400, or "
+                 "INVALID_ARGUMENT."},
+    {"max_events", OPTION_U64, offsetof(struct otlp_options, max_events), "8192", .min = 1,
+     .max = 1000000, .sentence = "Events of a span; beyond it 400, or INVALID_ARGUMENT."},
+    {"max_links", OPTION_U64, offsetof(struct otlp_options, max_links), "8192", .min = 1,
+     .max = 1000000, .sentence = "Links of a span; beyond it 400, or INVALID_ARGUMENT."},
 };
 
 struct otlp_request {
@@ -74,12 +144,15 @@ static void refuse_content(const struct otlp_arrival *arrival, int status,
                            const struct ftri_otlp_error *error)
 {
     char message[384];
+    char place[40] = "";
     if (status != -EBADMSG) {
         refuse_retryably(arrival, "memory is short");
         return;
     }
-    snprintf(message, sizeof message, "%s%s%s (at byte %zu)", error->path,
-             error->path[0] ? ": " : "", error->reason, error->offset);
+    if (error->offset != OTLP_NO_OFFSET)
+        snprintf(place, sizeof place, " (at byte %zu)", error->offset);
+    snprintf(message, sizeof message, "%s%s%s%s", error->path, error->path[0] ? ": " : "",
+             error->reason, place);
     arrival->protocol->refuse(arrival->peer, arrival->is_json, message);
 }
 
@@ -145,8 +218,15 @@ static void take(struct otlp_state *state, const struct otlp_arrival *arrival,
     struct ftri_otlp_error error = {0};
     struct otlp_content content = {0};
     const uint64_t received_ns = ftri_time_wall_ns();
-    const int r =
-        otlp_content_read(arrival->signal, arrival->is_json, bytes, received_ns, &content, &error);
+    const struct otlp_options *options = node_options(state->node);
+    const struct otlp_body body = {
+        .bytes = bytes,
+        .is_json = arrival->is_json,
+        .received_ns = received_ns,
+        .limits = {options->max_depth, options->max_attributes, options->max_events,
+                   options->max_links},
+    };
+    const int r = otlp_content_read(arrival->signal, &body, &content, &error);
     state->n_null_numbers += content.n_null_numbers;
     if (r < 0)
         refuse_content(arrival, r, &error);
@@ -192,19 +272,26 @@ int otlp_check_reach(struct node *node, const char *option, const char *address,
                           option, address);
 }
 
+static void close_servers(struct otlp_state *state)
+{
+    grpc_server_close(state->grpc);
+    http_server_close(state->http);
+    http_server_close(state->unix_http);
+}
+
 static int otlp_start(struct node *node, struct ftri_error *error)
 {
     struct otlp_state *state = node_state(node);
     const struct otlp_options *options = node_options(node);
-    int r = 0;
     state->node = node;
     ftri_list_init(&state->requests);
-    if (strcmp(options->grpc, "off") != 0)
+    int r = otlp_socket_access(state, options, error);
+    if (r == 0 && strcmp(options->grpc, "off") != 0)
         r = otlp_grpc_open(state, options, error);
-    if (r == 0 && strcmp(options->http, "off") != 0)
+    if (r == 0)
         r = otlp_http_open(state, options, error);
     if (r < 0)
-        grpc_server_close(state->grpc);
+        close_servers(state);
     return r;
 }
 
@@ -228,6 +315,8 @@ static void drain(struct otlp_state *state)
         grpc_server_drain(state->grpc);
     if (state->http)
         http_server_drain(state->http);
+    if (state->unix_http)
+        http_server_drain(state->unix_http);
 }
 
 static void otlp_control(struct node *node, const struct control *message)
@@ -254,8 +343,7 @@ static void otlp_control(struct node *node, const struct control *message)
 static void otlp_stop(struct node *node)
 {
     struct otlp_state *state = node_state(node);
-    grpc_server_close(state->grpc);
-    http_server_close(state->http);
+    close_servers(state);
     while (!ftri_list_is_empty(&state->requests))
         request_free(FTRI_CONTAINER(state->requests.next, struct otlp_request, link));
 }
@@ -263,8 +351,8 @@ static void otlp_stop(struct node *node)
 const struct node_class receiver_otlp = {
     .type = "receiver/otlp",
     .kind = FTR_NODE_RECEIVER,
-    .sentence =
-        "Takes in OTLP: spans, and log records that are events of spans; over gRPC and HTTP.",
+    .sentence = "Takes in OTLP: spans, and log records that are events of spans; gRPC, and HTTP as "
+                "protobuf or JSON; plain or packed; TCP or Unix sockets.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct otlp_options)},
     .state_size = sizeof(struct otlp_state),
     .start = otlp_start,

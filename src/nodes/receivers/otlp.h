@@ -7,6 +7,8 @@
 #pragma once
 
 #include "base/list.h"
+#include "config/options.h"
+#include "net/socket_file.h"
 
 struct ftri_bytes;
 struct ftri_error;
@@ -17,17 +19,45 @@ struct node;
 struct otlp_request;
 struct otlp_signal;
 
+enum { OTLP_SOCKET_USERS_MOST = 64 };
+
 struct otlp_options {
     const char *grpc;
     const char *http;
+    const char *unix_socket;
+    const char *socket_mode;
+    const char *socket_owner;
+    struct option_list socket_users;
     uint64_t max_body_bytes;
+    uint64_t max_bodies_bytes;
+    uint64_t max_connection_bodies_bytes;
     uint64_t max_connections;
+    uint64_t max_connections_per_ip;
+    uint64_t max_header_bytes;
+    uint64_t max_headers;
+    uint64_t max_target_bytes;
+    uint64_t header_timeout_ns;
+    uint64_t body_timeout_ns;
+    uint64_t min_body_rate_bytes;
+    uint64_t idle_timeout_ns;
+    uint64_t max_streams;
+    uint64_t max_resets;
+    uint64_t max_resets_per_s;
+    uint64_t max_control_frames;
+    uint64_t max_control_frames_per_s;
+    uint64_t max_depth;
+    uint64_t max_attributes;
+    uint64_t max_events;
+    uint64_t max_links;
 };
 
 struct otlp_state {
     struct node *node;
     struct grpc_server *grpc;
     struct http_server *http;
+    struct http_server *unix_http; /* of the option `unix` */
+    struct socket_access access;
+    uid_t uids[OTLP_SOCKET_USERS_MOST];
     struct ftri_list requests; /* waiting for their outcome */
     bool is_draining;
     uint64_t n_null_numbers;
@@ -63,6 +93,10 @@ int otlp_check_reach(struct node *node, const char *option, const char *address,
 /* "otlp/http listening on ...", for the program to print. */
 void otlp_announce(struct node *node, const char *protocol, const char *address);
 
+/* Fills state->access. */
+int otlp_socket_access(struct otlp_state *state, const struct otlp_options *options,
+                       struct ftri_error *error) FTRI_MUST_CHECK;
+/* Both of its servers, `http` and `unix`. */
 int otlp_http_open(struct otlp_state *state, const struct otlp_options *options,
                    struct ftri_error *error) FTRI_MUST_CHECK;
 int otlp_grpc_open(struct otlp_state *state, const struct otlp_options *options,

@@ -79,17 +79,38 @@ static void on_abandoned(void *argument, struct grpc_call *call)
     otlp_request_abandon(grpc_call_data(call));
 }
 
+static struct grpc_limits limits_of(const struct otlp_options *options)
+{
+    return (struct grpc_limits){
+        .header_bytes = options->max_header_bytes,
+        .n_headers = options->max_headers,
+        .message_bytes = options->max_body_bytes,
+        .connection_bytes = options->max_connection_bodies_bytes,
+        .all_bytes = options->max_bodies_bytes,
+        .streams = options->max_streams,
+        .connections = options->max_connections,
+        .connections_per_ip = options->max_connections_per_ip,
+        .message_rate = options->min_body_rate_bytes,
+        .resets = options->max_resets,
+        .resets_per_s = options->max_resets_per_s,
+        .control_frames = options->max_control_frames,
+        .control_frames_per_s = options->max_control_frames_per_s,
+        .header_timeout_ns = options->header_timeout_ns,
+        .message_timeout_ns = options->body_timeout_ns,
+        .idle_timeout_ns = options->idle_timeout_ns,
+    };
+}
+
 int otlp_grpc_open(struct otlp_state *state, const struct otlp_options *options,
                    struct ftri_error *error)
 {
-    struct grpc_server_options server = {
+    const struct grpc_server_options server = {
         .address = options->grpc,
         .descriptors = otlp_descriptors,
+        .limits = limits_of(options),
         .handler = {on_call, on_message, on_abandoned, state},
+        .access = &state->access,
     };
-    grpc_limits_default(&server.limits);
-    server.limits.message_bytes = (size_t)options->max_body_bytes;
-    server.limits.connections = (size_t)options->max_connections;
     int r = otlp_check_reach(state->node, "grpc", options->grpc, error);
     if (r == 0)
         r = grpc_server_open(node_loop(state->node), &server, &state->grpc, error);

@@ -5,12 +5,15 @@
  * when it never can be. */
 #include "nodes/receivers/otlp.h"
 
+#include "base/error.h"
 #include "base/fault.h"
 #include "engine/node.h"
 #include "net/http_server.h"
+#include "net/listener.h"
 #include "nodes/receivers/otlp_signal.h"
 #include "otlp/response.h"
 
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -165,20 +168,53 @@ static void on_refusal(void *argument, struct http_exchange *exchange, int statu
         refuse_plain(exchange, status, reason);
 }
 
+static struct http_limits limits_of(const struct otlp_options *options)
+{
+    return (struct http_limits){
+        .header_bytes = options->max_header_bytes,
+        .n_headers = options->max_headers,
+        .target_bytes = options->max_target_bytes,
+        .body_bytes = options->max_body_bytes,
+        .all_bodies_bytes = options->max_bodies_bytes,
+        .connections = options->max_connections,
+        .connections_per_ip = options->max_connections_per_ip,
+        .body_rate = options->min_body_rate_bytes,
+        .header_timeout_ns = options->header_timeout_ns,
+        .body_timeout_ns = options->body_timeout_ns,
+        .idle_timeout_ns = options->idle_timeout_ns,
+    };
+}
+
+/* One listener; option names where its address comes from. */
+static int open_server(struct otlp_state *state, const char *option, const char *address,
+                       struct http_server **ret_server, struct ftri_error *error)
+{
+    const struct http_server_options server = {
+        .address = address,
+        .limits = limits_of(node_options(state->node)),
+        .handler = {on_request, on_body, on_refusal, state},
+        .access = &state->access,
+    };
+    if (strcmp(address, "off") == 0)
+        return 0;
+    int r = otlp_check_reach(state->node, option, address, error);
+    if (r == 0)
+        r = http_server_open(node_loop(state->node), &server, ret_server, error);
+    if (r == 0)
+        otlp_announce(state->node, "otlp/http", http_server_address(*ret_server));
+    return r;
+}
+
 int otlp_http_open(struct otlp_state *state, const struct otlp_options *options,
                    struct ftri_error *error)
 {
-    struct http_server_options server = {
-        .address = options->http,
-        .handler = {on_request, on_body, on_refusal, state},
-    };
-    http_limits_default(&server.limits);
-    server.limits.body_bytes = (size_t)options->max_body_bytes;
-    server.limits.connections = (size_t)options->max_connections;
-    int r = otlp_check_reach(state->node, "http", options->http, error);
-    if (r == 0)
-        r = http_server_open(node_loop(state->node), &server, &state->http, error);
-    if (r == 0)
-        otlp_announce(state->node, "otlp/http", http_server_address(state->http));
-    return r;
+    struct listener_address parsed;
+    int r = open_server(state, "http", options->http, &state->http, error);
+    if (r < 0 || strcmp(options->unix_socket, "off") == 0)
+        return r;
+    r = listener_parse(options->unix_socket, &parsed, error);
+    if (r == 0 && parsed.storage.ss_family != AF_UNIX)
+        r = ftri_error_set(error, -EINVAL, "unix: expected unix:/path or unix:@name, not '%s'",
+                           options->unix_socket);
+    return r < 0 ? r : open_server(state, "unix", options->unix_socket, &state->unix_http, error);
 }

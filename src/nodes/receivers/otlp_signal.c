@@ -9,21 +9,38 @@
 #include <errno.h>
 
 struct otlp_reading {
-    int (*check)(struct ftri_view bytes, size_t *ret_n_items, struct ftri_otlp_error *ret_error);
+    int (*check)(struct ftri_view bytes, const struct ftri_otlp_limits *limits, size_t *ret_n_items,
+                 struct ftri_otlp_error *ret_error);
     int (*from_json)(struct ftri_view json, struct ftri_bytes *ret_bytes,
                      struct ftri_otlp_json_counts *ret_counts, struct ftri_otlp_error *ret_error);
     /* content->n_items is what the request has; leaves what goes on. */
     int (*select)(struct ftri_bytes *bytes, uint64_t received_ns, struct otlp_content *content);
 };
 
-static int check_traces(struct ftri_view bytes, size_t *ret_n_items,
-                        struct ftri_otlp_error *ret_error)
+static int check_traces(struct ftri_view bytes, const struct ftri_otlp_limits *limits,
+                        size_t *ret_n_items, struct ftri_otlp_error *ret_error)
 {
     struct ftri_otlp_counts counts;
-    const int r = ftri_otlp_traces_check(bytes, &counts, ret_error);
+    const int r = ftri_otlp_traces_check_within(bytes, limits, &counts, ret_error);
     if (r == 0)
         *ret_n_items = counts.n_spans;
     return r;
+}
+
+/* Metrics are not kept, and what becomes of log records is a span of one event: only their form
+ * matters. */
+static int check_metrics(struct ftri_view bytes, const struct ftri_otlp_limits *limits,
+                         size_t *ret_n_items, struct ftri_otlp_error *ret_error)
+{
+    (void)limits;
+    return ftri_otlp_metrics_check(bytes, ret_n_items, ret_error);
+}
+
+static int check_logs(struct ftri_view bytes, const struct ftri_otlp_limits *limits,
+                      size_t *ret_n_items, struct ftri_otlp_error *ret_error)
+{
+    (void)limits;
+    return ftri_otlp_logs_check(bytes, ret_n_items, ret_error);
 }
 
 static int select_all(struct ftri_bytes *bytes, uint64_t received_ns, struct otlp_content *content)
@@ -58,10 +75,9 @@ static int select_events(struct ftri_bytes *bytes, uint64_t received_ns,
 }
 
 static const struct otlp_reading traces = {check_traces, ftri_otlp_traces_from_json, select_all};
-static const struct otlp_reading metrics = {ftri_otlp_metrics_check, ftri_otlp_metrics_from_json,
+static const struct otlp_reading metrics = {check_metrics, ftri_otlp_metrics_from_json,
                                             select_none};
-static const struct otlp_reading logs = {ftri_otlp_logs_check, ftri_otlp_logs_from_json,
-                                         select_events};
+static const struct otlp_reading logs = {check_logs, ftri_otlp_logs_from_json, select_events};
 
 #define SERVICE(name) "opentelemetry.proto.collector." name
 
@@ -90,27 +106,25 @@ static int convert_json(const struct otlp_reading *reading, struct ftri_bytes *b
     const int r = reading->from_json(ftri_bytes_view(bytes), &converted, &counts, error);
     ftri_bytes_deinit(bytes);
     *bytes = converted;
-    content->n_items = counts.n_items;
     content->n_null_numbers = counts.n_null_numbers;
     return r;
 }
 
-int otlp_content_read(const struct otlp_signal *signal, bool is_json, struct ftri_bytes *bytes,
-                      uint64_t received_ns, struct otlp_content *ret_content,
-                      struct ftri_otlp_error *error)
+int otlp_content_read(const struct otlp_signal *signal, const struct otlp_body *body,
+                      struct otlp_content *ret_content, struct ftri_otlp_error *error)
 {
     const struct otlp_reading *reading = signal->reading;
     struct otlp_content content = {0};
     size_t n_items = 0;
-    int r;
-    if (is_json) {
-        r = convert_json(reading, bytes, &content, error);
-    } else {
-        r = reading->check(ftri_bytes_view(bytes), &n_items, error);
-        content.n_items = n_items;
-    }
+    int r = body->is_json ? convert_json(reading, body->bytes, &content, error) : 0;
+    if (r < 0)
+        return r;
+    r = reading->check(ftri_bytes_view(body->bytes), &body->limits, &n_items, error);
+    if (r < 0 && body->is_json)
+        error->offset = OTLP_NO_OFFSET; /* it is in the converted bytes */
+    content.n_items = n_items;
     if (r == 0)
-        r = reading->select(bytes, received_ns, &content);
+        r = reading->select(body->bytes, body->received_ns, &content);
     if (r == 0)
         *ret_content = content;
     return r;

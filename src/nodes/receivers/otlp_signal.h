@@ -5,7 +5,7 @@
  * records as fragments (otlp/log_events.h). What has nowhere to go is counted and rejected. */
 #pragma once
 
-#include "base/check.h"
+#include "otlp/view.h"
 
 #include <flowtrace/flow.h>
 
@@ -33,8 +33,17 @@ struct otlp_content {
     uint64_t n_null_numbers; /* doubles sent as null in JSON */
 };
 
-/* Checks and converts; the bytes are replaced or taken over, and the caller's to deinit. 0;
- * -EBADMSG with the error filled; -ENOMEM; -EMSGSIZE. */
-int otlp_content_read(const struct otlp_signal *signal, bool is_json, struct ftri_bytes *bytes,
-                      uint64_t received_ns, struct otlp_content *ret_content,
+/* The offset of an error that is not in the bytes as they came. */
+#define OTLP_NO_OFFSET SIZE_MAX
+
+struct otlp_body {
+    struct ftri_bytes *bytes; /* replaced or taken over; the caller's to deinit */
+    bool is_json;
+    uint64_t received_ns;
+    struct ftri_otlp_limits limits; /* of spans */
+};
+
+/* Checks and converts. 0; -EBADMSG with the error filled; -ENOMEM; -EMSGSIZE. */
+int otlp_content_read(const struct otlp_signal *signal, const struct otlp_body *body,
+                      struct otlp_content *ret_content,
                       struct ftri_otlp_error *error) FTRI_MUST_CHECK;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gzip against bytes made by gzip(1); round trips, limits and damage for gzip and zstd. */
+ * gzip, zlib and zstd against bytes of their own programs; round trips, limits and damage. */
 #include "base/mem.h"
+#include "codec/decoder.h"
 #include "codec/gzip.h"
 #include "codec/zstd.h"
 
@@ -227,6 +228,154 @@ static void test_zstd_refuses_damage_and_excess(void **state)
     assert_null(ftri_zstd_new(20));
 }
 
+/* zlib.compress(b"hello hello hello\n") of Python. */
+static const uint8_t hello_zlib[] = {0x78, 0x9c, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0x57, 0xc8,
+                                     0x40, 0x90, 0x5c, 0x00, 0x40, 0xb5, 0x06, 0x87};
+
+/* Decodes in pieces; 0 only when the content is complete. */
+static int decode(enum ftri_coding coding, struct ftri_view packed, size_t piece,
+                  struct ftri_bytes *out)
+{
+    struct ftri_decoder *decoder = ftri_decoder_new(coding);
+    if (!decoder)
+        return -ENOMEM;
+    int r = 0;
+    for (size_t i = 0; i < packed.len && r == 0; i += piece) {
+        const size_t n = packed.len - i < piece ? packed.len - i : piece;
+        r = ftri_decoder_feed(decoder, ftri_view_of(packed.data + i, n), out);
+    }
+    if (r < 0)
+        assert_int_equal(ftri_decoder_feed(decoder, ftri_view_of("x", 1), out), r);
+    if (r == 0 && !ftri_decoder_is_complete(decoder))
+        r = -EBADMSG;
+    ftri_decoder_free(decoder);
+    return r;
+}
+
+static const struct {
+    enum ftri_coding coding;
+    const uint8_t *packed;
+    size_t len;
+    bool may_repeat; /* several in a row are one content */
+} packed_hellos[] = {
+    {FTRI_CODING_GZIP, hello, sizeof hello, true},
+    {FTRI_CODING_DEFLATE, hello_zlib, sizeof hello_zlib, false},
+    {FTRI_CODING_ZSTD, hello_zstd, sizeof hello_zstd, true},
+};
+
+static void test_every_coding_in_pieces_of_any_size(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < FTRI_COUNT(packed_hellos); i++) {
+        const enum ftri_coding coding = packed_hellos[i].coding;
+        const struct ftri_view whole = ftri_view_of(packed_hellos[i].packed, packed_hellos[i].len);
+        struct ftri_bytes out;
+        for (size_t piece = 1; piece <= whole.len; piece++) {
+            ftri_bytes_init(&out, 18);
+            assert_int_equal(decode(coding, whole, piece, &out), 0);
+            assert_int_equal(out.len, 18);
+            assert_memory_equal(out.data, hello_plain, 18);
+            ftri_bytes_deinit(&out);
+        }
+        for (size_t len = 0; len < whole.len; len++) {
+            ftri_bytes_init(&out, 100);
+            assert_int_equal(decode(coding, ftri_view_of(whole.data, len), 3, &out), -EBADMSG);
+            ftri_bytes_deinit(&out);
+        }
+        ftri_bytes_init(&out, 17);
+        assert_int_equal(decode(coding, whole, 4, &out), -EMSGSIZE);
+        ftri_bytes_deinit(&out);
+        uint8_t twice[200];
+        memcpy(twice, whole.data, whole.len);
+        memcpy(twice + whole.len, whole.data, whole.len);
+        ftri_bytes_init(&out, 100);
+        assert_int_equal(decode(coding, ftri_view_of(twice, 2 * whole.len), 7, &out),
+                         packed_hellos[i].may_repeat ? 0 : -EBADMSG);
+        assert_int_equal(out.len, packed_hellos[i].may_repeat ? 36 : 18);
+        ftri_bytes_deinit(&out);
+    }
+}
+
+static void test_codings_by_name(void **state)
+{
+    (void)state;
+    assert_int_equal(ftri_coding_named((ftr_str){0}), FTRI_CODING_IDENTITY);
+    assert_int_equal(ftri_coding_named(FTR_STR("Identity")), FTRI_CODING_IDENTITY);
+    assert_int_equal(ftri_coding_named(FTR_STR("GZIP")), FTRI_CODING_GZIP);
+    assert_int_equal(ftri_coding_named(FTR_STR("x-gzip")), FTRI_CODING_GZIP);
+    assert_int_equal(ftri_coding_named(FTR_STR("deflate")), FTRI_CODING_DEFLATE);
+    assert_int_equal(ftri_coding_named(FTR_STR("zstd")), FTRI_CODING_ZSTD);
+    assert_int_equal(ftri_coding_named(FTR_STR("br")), FTRI_CODING_UNKNOWN);
+    assert_int_equal(ftri_coding_named(FTR_STR("gzip, gzip")), FTRI_CODING_UNKNOWN);
+}
+
+/* RFC 8878 3.1.1.1: window = (8 + mantissa) << (7 + exponent); a frame of one raw block, "a". */
+static void test_a_zstd_frame_may_not_ask_for_a_large_window(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t window; /* exponent << 3 | mantissa */
+        int result;
+    } rows[] = {{0, 0},       /* 1 KiB */
+                {13 << 3, 0}, /* 8 MiB */
+                {13 << 3 | 1, -EBADMSG},
+                {14 << 3, -EBADMSG},      /* 16 MiB */
+                {21 << 3, -EBADMSG},      /* 2 GiB */
+                {31 << 3 | 7, -EBADMSG}}; /* 3.75 TiB */
+    for (size_t i = 0; i < FTRI_COUNT(rows); i++) {
+        const uint8_t frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0, rows[i].window, 9, 0, 0, 'a'};
+        struct ftri_bytes out;
+        ftri_bytes_init(&out, 100);
+        assert_int_equal(decode(FTRI_CODING_ZSTD, ftri_view_of(frame, sizeof frame), 1, &out),
+                         rows[i].result);
+        ftri_bytes_deinit(&out);
+        ftri_bytes_init(&out, 100);
+        struct ftri_zstd *zstd = ftri_zstd_new(1);
+        assert_int_equal(ftri_zstd_decompress(zstd, ftri_view_of(frame, sizeof frame), &out),
+                         rows[i].result);
+        ftri_zstd_free(zstd);
+        ftri_bytes_deinit(&out);
+    }
+}
+
+/* Magic numbers of libzstd 0.1 to 0.7, the frame otherwise as today's. */
+static void test_formats_of_before_1_0_are_refused(void **state)
+{
+    (void)state;
+    for (int version = 0x1e; version <= 0x27; version++) {
+        uint8_t packed[sizeof hello_zstd];
+        struct ftri_bytes out;
+        memcpy(packed, hello_zstd, sizeof packed);
+        packed[0] = (uint8_t)version;
+        const struct ftri_view view = ftri_view_of(packed, sizeof packed);
+        for (size_t piece = 1; piece < sizeof packed; piece++) {
+            ftri_bytes_init(&out, 100);
+            assert_int_equal(decode(FTRI_CODING_ZSTD, view, piece, &out), -EBADMSG);
+            assert_int_equal(out.len, 0);
+            ftri_bytes_deinit(&out);
+        }
+        ftri_bytes_init(&out, 100);
+        struct ftri_zstd *zstd = ftri_zstd_new(1);
+        assert_int_equal(ftri_zstd_decompress(zstd, view, &out), -EBADMSG);
+        ftri_zstd_free(zstd);
+        ftri_bytes_deinit(&out);
+    }
+}
+
+static void test_a_decoder_tells_what_it_holds(void **state)
+{
+    (void)state;
+    static const uint8_t window[] = {0x28, 0xb5, 0x2f, 0xfd, 0, 13 << 3, 9, 0, 0};
+    struct ftri_bytes out;
+    ftri_bytes_init(&out, 100);
+    struct ftri_decoder *decoder = ftri_decoder_new(FTRI_CODING_ZSTD);
+    assert_true(ftri_decoder_bytes(decoder) < (size_t)1 << 20);
+    assert_int_equal(ftri_decoder_feed(decoder, ftri_view_of(window, sizeof window), &out), 0);
+    assert_true(ftri_decoder_bytes(decoder) >= (size_t)8 << 20);
+    ftri_decoder_free(decoder);
+    ftri_bytes_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +387,11 @@ int main(void)
         cmocka_unit_test(test_every_failed_allocation_is_an_error),
         cmocka_unit_test(test_zstd_reads_the_program_and_itself),
         cmocka_unit_test(test_zstd_refuses_damage_and_excess),
+        cmocka_unit_test(test_every_coding_in_pieces_of_any_size),
+        cmocka_unit_test(test_codings_by_name),
+        cmocka_unit_test(test_a_zstd_frame_may_not_ask_for_a_large_window),
+        cmocka_unit_test(test_formats_of_before_1_0_are_refused),
+        cmocka_unit_test(test_a_decoder_tells_what_it_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

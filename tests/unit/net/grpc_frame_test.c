@@ -224,13 +224,49 @@ static void test_content_types(void **state)
         assert_int_equal(grpc_is_content_type(table[i].text), table[i].wanted);
 }
 
+/* Four bytes to pass over, then a PING, DATA of stream 2^31 - 1 with the reserved bit, and a head
+ * whose payload never comes (RFC 9113 4.1). */
+static void test_heads_of_frames(void **state)
+{
+    (void)state;
+    static const char bytes[] = "PRI "
+                                "\0\0\x08\x06\x01\0\0\0\0pingping"
+                                "\0\0\0\0\x01\xff\xff\xff\xff"
+                                "\x01\x02\x03\xee\0\0\0\0\x05xy";
+    static const struct grpc_frame_head wanted[] = {
+        {8, 6, 0}, {0, 0, INT32_MAX}, {0x010203, 0xee, 5}};
+    for (size_t step = 1; step < sizeof bytes; step++) {
+        struct grpc_scanner scanner = {.n_left = 4};
+        struct grpc_frame_head head;
+        size_t n = 0;
+        for (size_t at = 0; at < sizeof bytes - 1; at += step) {
+            struct ftri_view input =
+                ftri_view_of(bytes + at, ftri_size_min(step, sizeof bytes - 1 - at));
+            while (grpc_scanner_next(&scanner, &input, &head)) {
+                assert_true(n < FTRI_COUNT(wanted));
+                assert_int_equal(head.len, wanted[n].len);
+                assert_int_equal(head.type, wanted[n].type);
+                assert_int_equal(head.stream_id, wanted[n++].stream_id);
+            }
+            assert_int_equal(input.len, 0);
+        }
+        assert_int_equal(n, FTRI_COUNT(wanted));
+        assert_int_equal(scanner.n_left, 0x010203 - 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_messages),     cmocka_unit_test(test_a_taken_message_keeps_the_limit),
-        cmocka_unit_test(test_memory_short), cmocka_unit_test(test_put_message),
-        cmocka_unit_test(test_timeouts),     cmocka_unit_test(test_percent_encoding),
-        cmocka_unit_test(test_retry_status), cmocka_unit_test(test_content_types),
+        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_a_taken_message_keeps_the_limit),
+        cmocka_unit_test(test_memory_short),
+        cmocka_unit_test(test_put_message),
+        cmocka_unit_test(test_timeouts),
+        cmocka_unit_test(test_percent_encoding),
+        cmocka_unit_test(test_retry_status),
+        cmocka_unit_test(test_content_types),
+        cmocka_unit_test(test_heads_of_frames),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,7 +60,12 @@ static void test_a_unix_socket_replaces_only_a_dead_one(void **state)
     /* Alive: refused. */
     struct ftri_error error = {""};
     struct listener *second = NULL;
-    assert_int_equal(listener_open(other.loop, address, NULL, NULL, &second, &error), -EADDRINUSE);
+    const struct listener_options options = {address, NULL, NULL, NULL};
+    assert_int_equal(listener_open(other.loop, &options, &second, &error), -EADDRINUSE);
+    char process[64];
+    snprintf(process, sizeof process, "process %ld listens there already", (long)getpid());
+    assert_non_null(strstr(error.text, process));
+    assert_non_null(strstr(error.text, address));
     char kept[110];
     snprintf(kept, sizeof kept, "%s.kept", address + 5);
     assert_int_equal(link(address + 5, kept), 0);
@@ -75,7 +80,9 @@ static void test_a_unix_socket_replaces_only_a_dead_one(void **state)
     assert_non_null(file);
     fclose(file);
     struct loop *loop = loop_new(&error);
-    assert_int_equal(listener_open(loop, address, NULL, NULL, &second, &error), -EEXIST);
+    assert_int_equal(listener_open(loop, &options, &second, &error), -EEXIST);
+    assert_non_null(strstr(error.text, "not a socket"));
+    assert_int_equal(access(address + 5, F_OK), 0);
     loop_free(loop);
     assert_int_equal(unlink(address + 5), 0);
     assert_int_equal(rmdir(path), 0);

@@ -61,7 +61,7 @@ static void served_start(struct served *self, const struct http_limits *limits,
     self->task = NULL;
     self->loop = loop_new(&error);
     assert_non_null(self->loop);
-    const struct http_server_options options = {address, *limits, *handler};
+    const struct http_server_options options = {address, *limits, *handler, NULL};
     if (http_server_open(self->loop, &options, &self->server, &error) < 0)
         fail_msg("%s", error.text);
     self->wakeup = loop_wakeup_new(self->loop, served_on_wake, self);

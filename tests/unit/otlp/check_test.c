@@ -227,6 +227,54 @@ static void test_values_nest_100_levels(void **state)
     }
 }
 
+/* A request of one span with ids and n times the field. */
+static void put_repeated(struct ftri_bytes *out, uint32_t number, size_t n)
+{
+    const size_t resource_spans = begin(out, 1);
+    const size_t scope_spans = begin(out, 2);
+    const size_t span = begin(out, 2);
+    put_ids(out);
+    for (size_t i = 0; i < n; i++)
+        put_bytes(out, number, "", 0);
+    end(out, span);
+    end(out, scope_spans);
+    end(out, resource_spans);
+}
+
+static void test_counts_are_limited_one_by_one(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t number;
+        size_t limit;
+        const char *path;
+    } rows[] = {
+        {9, 3, "resourceSpans[0].scopeSpans[0].spans[0].attributes"},
+        {11, 4, "resourceSpans[0].scopeSpans[0].spans[0].events"},
+        {13, 5, "resourceSpans[0].scopeSpans[0].spans[0].links"},
+    };
+    const struct ftri_otlp_limits limits = {1, 3, 4, 5};
+    for (size_t i = 0; i < FTRI_COUNT(rows); i++) {
+        for (size_t n = rows[i].limit - 1; n <= rows[i].limit + 1; n++) {
+            struct ftri_bytes request FTRI_CLEANUP(ftri_bytes_deinit);
+            struct ftri_otlp_counts counts;
+            struct ftri_otlp_error error = {0};
+            char reason[64];
+            ftri_bytes_init(&request, 1000);
+            put_repeated(&request, rows[i].number, n);
+            const struct ftri_view bytes = ftri_bytes_view(&request);
+            assert_int_equal(ftri_otlp_traces_check(bytes, &counts, &error), 0);
+            const int r = ftri_otlp_traces_check_within(bytes, &limits, &counts, &error);
+            assert_int_equal(r, n <= rows[i].limit ? 0 : -EBADMSG);
+            if (r == 0)
+                continue;
+            snprintf(reason, sizeof reason, "more than the limit of %zu", rows[i].limit);
+            assert_string_equal(error.path, rows[i].path);
+            assert_string_equal(error.reason, reason);
+        }
+    }
+}
+
 static void assert_str(ftr_str found, const char *expected)
 {
     assert_int_equal(found.len, strlen(expected));
@@ -448,6 +496,7 @@ int main(void)
         cmocka_unit_test(test_wrong_spans_are_named),
         cmocka_unit_test(test_unknown_and_empty_fields_are_fine),
         cmocka_unit_test(test_values_nest_100_levels),
+        cmocka_unit_test(test_counts_are_limited_one_by_one),
         cmocka_unit_test(test_the_cursor_gives_each_span_its_place),
         cmocka_unit_test(test_a_span_without_origin_has_empty_ones),
         cmocka_unit_test(test_the_last_of_a_repeated_singular_field_wins),
