@@ -99,9 +99,10 @@ static void fill_small(struct generator *self, ftr_span_data *span)
                                         "sink/warehouse",  "sink/archive"};
     static const char *const ports[] = {"out", "late", "errors"};
     ftr_attribute *attributes = take(self, 4 * sizeof *attributes);
-    span->name = FTR_STR("flow.visit");
+    const char *node = PICK(self, nodes);
+    span->name = text(self, "visit %s", node);
     span->kind = FTR_KIND_INTERNAL;
-    put(span, attributes, "flow.node.name", one_of(PICK(self, nodes)));
+    put(span, attributes, "flow.node", one_of(node));
     put(span, attributes, "flow.port", one_of(PICK(self, ports)));
     put(span, attributes, "flow.batch.items", ftr_value_i64((int64_t)below(self, 512)));
     put(span, attributes, "flow.outcome", one_of(below(self, 100) ? "success" : "dropped"));

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "otlp/view.h"
 #include "store/block.h"
+#include "store/block_hashes.h"
 #include "store/filter.h"
 
 #include <stdlib.h>
@@ -106,7 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void)filter_may_match(&filter, &query);
         filter_deinit(&filter);
     }
-    (void)block_has_hash(bodies, (const uint8_t *)"0123456789abcdef");
+    (void)block_hashes_have(bodies, (const uint8_t *)"0123456789abcdef");
     read_rows(names, columns, bodies);
     return 0;
 }

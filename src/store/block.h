@@ -95,6 +95,3 @@ int block_judge_trace(const struct block_rows *rows, struct ftri_bytes *columns,
 int block_read_names(struct ftri_view names,
                      int (*each)(void *argument, ftr_str service, ftr_str name),
                      void *argument) FTRI_MUST_CHECK;
-/* Of all 16 bytes: ids of 64 bits come with one half of zeros. */
-uint64_t block_hash(const uint8_t trace_id[16]);
-bool block_has_hash(struct ftri_view hashes, const uint8_t trace_id[16]);

@@ -354,36 +354,6 @@ int block_judge_trace(const struct block_rows *rows, struct ftri_bytes *columns,
     return r;
 }
 
-/* The finishing steps of MurmurHash3 (public domain): every bit of the input reaches all bits. */
-static uint64_t spread(uint64_t value)
-{
-    value = (value ^ value >> 33) * UINT64_C(0xff51afd7ed558ccd);
-    value = (value ^ value >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
-    return value ^ value >> 33;
-}
-
-uint64_t block_hash(const uint8_t trace_id[16])
-{
-    return spread(spread(ftri_wire_load64(trace_id)) + ftri_wire_load64(trace_id + 8));
-}
-
-bool block_has_hash(struct ftri_view hashes, const uint8_t trace_id[16])
-{
-    const uint64_t wanted = block_hash(trace_id);
-    size_t low = 0, high = hashes.len / 8;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        const uint64_t hash = ftri_wire_load64(hashes.data + middle * 8);
-        if (hash == wanted)
-            return true;
-        if (hash < wanted)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
-}
-
 int block_read_names(struct ftri_view names,
                      int (*each)(void *argument, ftr_str service, ftr_str name), void *argument)
 {
