@@ -9,6 +9,9 @@
 #include <flowtrace/types.h>
 
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 /* The length of the longest valid beginning. */
 size_t ftri_utf8_valid_prefix(ftr_str text);
@@ -41,6 +44,23 @@ static inline bool ftri_utf8_is_ascii(ftr_str text)
 static inline bool ftri_utf8_is_valid(ftr_str text)
 {
     return FTRI_LIKELY(ftri_utf8_is_ascii(text)) || ftri_utf8_valid_prefix(text) == text.len;
+}
+
+enum { FTRI_UTF8_SHORT_BYTES = 32 };
+
+/* The same without a branch on the length: for texts of up to FTRI_UTF8_SHORT_BYTES where so many
+ * may be read, whatever the text's length. */
+static inline bool ftri_utf8_is_ascii_short(ftr_str text)
+{
+#if defined(__SSE2__)
+    const __m128i low = _mm_loadu_si128((const __m128i *)(const void *)text.data);
+    const __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(text.data + 16));
+    const uint64_t top_bits =
+        (uint32_t)_mm_movemask_epi8(low) | (uint64_t)(uint32_t)_mm_movemask_epi8(high) << 16;
+    return (top_bits & ((UINT64_C(1) << text.len) - 1)) == 0;
+#else
+    return ftri_utf8_is_ascii(text);
+#endif
 }
 
 /* The text with each byte that belongs to no valid character replaced by U+FFFD: how long it is,
