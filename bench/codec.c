@@ -23,7 +23,7 @@
 #include <string.h>
 
 enum { PAIRS = 15, SPANS = 2048, REQUEST_SPANS = 512, REQUESTS = SPANS / REQUEST_SPANS };
-enum { PROFILED_RUNS = 200 };
+enum { PROFILED_RUNS = 500 };
 
 struct subject {
     enum payload_kind kind;

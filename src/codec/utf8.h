@@ -41,25 +41,32 @@ static inline bool ftri_utf8_is_ascii(ftr_str text)
     return (all & 0x80) == 0;
 }
 
+/* ftri_utf8_is_valid for text that is not ASCII. */
+bool ftri_utf8_is_valid_wide(ftr_str text);
+
 static inline bool ftri_utf8_is_valid(ftr_str text)
 {
-    return FTRI_LIKELY(ftri_utf8_is_ascii(text)) || ftri_utf8_valid_prefix(text) == text.len;
+    return FTRI_LIKELY(ftri_utf8_is_ascii(text)) || ftri_utf8_is_valid_wide(text);
 }
 
 enum { FTRI_UTF8_SHORT_BYTES = 32 };
 
-/* The same without a branch on the length: for texts of up to FTRI_UTF8_SHORT_BYTES where so many
+/* The two without a branch on the length: for texts of up to FTRI_UTF8_SHORT_BYTES where so many
  * may be read, whatever the text's length. */
-static inline bool ftri_utf8_is_ascii_short(ftr_str text)
+bool ftri_utf8_is_short_valid_wide(ftr_str text);
+
+static inline bool ftri_utf8_is_short_valid(ftr_str text)
 {
 #if defined(__SSE2__)
     const __m128i low = _mm_loadu_si128((const __m128i *)(const void *)text.data);
     const __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(text.data + 16));
     const uint64_t top_bits =
         (uint32_t)_mm_movemask_epi8(low) | (uint64_t)(uint32_t)_mm_movemask_epi8(high) << 16;
-    return (top_bits & ((UINT64_C(1) << text.len) - 1)) == 0;
+    if (FTRI_LIKELY((top_bits & ((UINT64_C(1) << text.len) - 1)) == 0))
+        return true;
+    return ftri_utf8_is_short_valid_wide(text);
 #else
-    return ftri_utf8_is_ascii(text);
+    return ftri_utf8_is_valid(text);
 #endif
 }
 
