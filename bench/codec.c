@@ -93,15 +93,17 @@ static uint64_t sum_attributes(enum ftri_otlp_owner owner, struct ftri_view mess
     return sum;
 }
 
-static uint64_t sum_events_and_links(struct ftri_view span)
+static uint64_t sum_events_and_links(const struct ftri_otlp_span *span)
 {
+    const struct ftri_view events = ftri_otlp_stretch_view(span, span->events);
+    const struct ftri_view links = ftri_otlp_stretch_view(span, span->links);
     struct ftri_otlp_event event;
     struct ftri_otlp_link link;
     uint64_t sum = 0;
-    for (size_t next = 0; ftri_otlp_event_next(span, &next, &event);)
+    for (size_t next = 0; ftri_otlp_event_next(events, &next, &event);)
         sum += 11 * (event.time_ns + 2 * sum_str(event.name) +
                      3 * sum_attributes(FTRI_OTLP_EVENT, event.bytes));
-    for (size_t next = 0; ftri_otlp_link_next(span, &next, &link);)
+    for (size_t next = 0; ftri_otlp_link_next(links, &next, &link);)
         sum +=
             13 * (peer_text_sum((const char *)link.trace_id, 16) +
                   2 * peer_text_sum((const char *)link.span_id, 8) + 3 * sum_str(link.tracestate) +
@@ -116,11 +118,11 @@ static uint64_t sum_span(const struct ftri_otlp_span *span)
            2 * peer_text_sum((const char *)span->span_id, 8) + 3 * sum_str(span->tracestate) +
            4 * peer_text_sum(parent, parent ? 8 : 0) + 5 * sum_str(span->name) +
            6 * (uint64_t)span->kind + 7 * span->start_time_ns + 8 * span->end_time_ns +
-           9 * sum_attributes(FTRI_OTLP_SPAN, span->bytes) +
+           9 * sum_attributes(FTRI_OTLP_SPAN, ftri_otlp_stretch_view(span, span->attributes)) +
            10 * (uint64_t)span->n_dropped_attributes + 12 * (uint64_t)span->n_dropped_events +
            14 * (uint64_t)span->n_dropped_links +
            15 * (2 * sum_str(span->status_message) + 3 * (uint64_t)span->status_code) +
-           16 * (uint64_t)span->flags + sum_events_and_links(span->bytes);
+           16 * (uint64_t)span->flags + sum_events_and_links(span);
 }
 
 /* Name 1 and version 2. */
@@ -341,7 +343,7 @@ static void print_speedup(struct measure_row *row, struct measure_subject subjec
     measure_print(row);
 }
 
-/* The same measurement in another unit and with a goal of its own. */
+/* The same measurement in another unit and with a goal of its own; 0: none. */
 static void print_limit(struct measure_row *row, double value, double limit, bool is_at_least)
 {
     char text[32];
@@ -381,12 +383,12 @@ static void measure_decoding(struct subject *self)
             row.peer = peers[i].name;
             snprintf(name, sizeof name, "%s (%.0f B) %s / %s", payload_names[self->kind], bytes,
                      what, row.peer);
-            print_speedup(&row, ours, peer, peers[i].goal);
+            print_speedup(&row, ours, peer, is_reading ? 0 : peers[i].goal);
             ns = i ? ns : row.pairs.value;
         }
         snprintf(name, sizeof name, "%s (%.0f B) %s", payload_names[self->kind], bytes, what);
         row.unit = "GB/s";
-        print_limit(&row, bytes / ns, goal, true);
+        print_limit(&row, bytes / ns, is_reading ? 0 : goal, true);
     }
 }
 

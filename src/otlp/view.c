@@ -109,7 +109,14 @@ static void read_status(struct ftri_view bytes, struct ftri_otlp_span *span)
     }
 }
 
-static void read_span_field(const struct ftri_wire_field *field, struct ftri_otlp_span *span)
+static void extend(struct ftri_otlp_stretch *stretch, size_t start, size_t end)
+{
+    if (stretch->end == 0)
+        stretch->start = (uint32_t)start;
+    stretch->end = (uint32_t)end;
+}
+
+static inline void read_span_field(const struct ftri_wire_field *field, struct ftri_otlp_span *span)
 {
     switch (field->number) {
     case 1:
@@ -161,8 +168,16 @@ void ftri_otlp_span_read(struct ftri_view bytes, struct ftri_otlp_span *ret_span
     *ret_span = (struct ftri_otlp_span){.bytes = bytes};
     struct ftri_wire_field field;
     size_t next = 0;
-    while (ftri_wire_next(bytes, &next, &field) == FTRI_WIRE_FIELD)
-        read_span_field(&field, ret_span);
+    for (size_t start = 0; ftri_wire_next(bytes, &next, &field) == FTRI_WIRE_FIELD; start = next) {
+        if (field.number == 9)
+            extend(&ret_span->attributes, start, next);
+        else if (field.number == 11)
+            extend(&ret_span->events, start, next);
+        else if (field.number == 13)
+            extend(&ret_span->links, start, next);
+        else
+            read_span_field(&field, ret_span);
+    }
 }
 
 static void read_key_value(struct ftri_view message, struct ftri_otlp_attribute *ret_attribute)

@@ -37,6 +37,11 @@ int ftri_otlp_traces_check(struct ftri_view bytes, struct ftri_otlp_counts *ret_
 /* Status codes (Status.StatusCode). */
 enum { FTRI_OTLP_STATUS_OK = 1, FTRI_OTLP_STATUS_ERROR = 2 };
 
+/* From the first to behind the last field of one kind in a Span message; 0, 0: there is none. */
+struct ftri_otlp_stretch {
+    uint32_t start, end;
+};
+
 /* One span with where it stands. */
 struct ftri_otlp_span {
     struct ftri_view bytes;    /* of the Span message, without tag and length */
@@ -58,7 +63,16 @@ struct ftri_otlp_span {
     uint32_t n_dropped_attributes;
     uint32_t n_dropped_events;
     uint32_t n_dropped_links;
+    struct ftri_otlp_stretch attributes, events, links;
 };
+
+/* A stretch of its bytes: what the walkers below find in it is what they find in all of them, but
+ * they pass over less. */
+static inline struct ftri_view ftri_otlp_stretch_view(const struct ftri_otlp_span *span,
+                                                      struct ftri_otlp_stretch stretch)
+{
+    return ftri_view_of(span->bytes.data + stretch.start, stretch.end - stretch.start);
+}
 
 /* Iterates over all spans in order. */
 struct ftri_otlp_cursor {
