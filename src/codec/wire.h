@@ -93,6 +93,7 @@ FTRI_MUST_CHECK static inline int ftri_wire_next(struct ftri_view message, size_
         return ftri_wire_next_any(message, next, ret_field);
     ret_field->number = p[0] >> 3;
     ret_field->type = FTRI_WIRE_BYTES;
+    ret_field->value = 0;
     ret_field->bytes = ftri_view_of(p + 2, p[1]);
     *next += 2 + (size_t)p[1];
     return FTRI_WIRE_FIELD;

@@ -27,14 +27,20 @@ static bool next_bytes(struct ftri_view message, uint32_t number, size_t *next,
     return false;
 }
 
-/* The last field of this number, as protobuf resolves repetition; empty if there is none. */
-static struct ftri_view last_bytes(struct ftri_view message, uint32_t number)
+/* ResourceSpans and ScopeSpans alike: origin 1, entries 2, schema_url 3. Of a repeated field the
+ * last counts, as protobuf resolves it; empty if there is none. */
+static void read_place(struct ftri_view message, struct ftri_view *ret_origin, ftr_str *ret_url)
 {
-    struct ftri_view last = {0};
+    struct ftri_wire_field field;
     size_t next = 0;
-    while (next_bytes(message, number, &next, &last))
-        ;
-    return last;
+    *ret_origin = (struct ftri_view){0};
+    *ret_url = (ftr_str){0};
+    while (ftri_wire_next(message, &next, &field) == FTRI_WIRE_FIELD) {
+        if (field.number == 1)
+            *ret_origin = field.bytes;
+        else if (field.number == 3)
+            *ret_url = text_of(&field);
+    }
 }
 
 void ftri_otlp_cursor_init(struct ftri_otlp_cursor *self, struct ftri_view bytes)
@@ -42,7 +48,6 @@ void ftri_otlp_cursor_init(struct ftri_otlp_cursor *self, struct ftri_view bytes
     *self = (struct ftri_otlp_cursor){.request = bytes};
 }
 
-/* ResourceSpans and ScopeSpans alike: origin 1, entries 2, schema_url 3. */
 static bool enter_scope_spans(struct ftri_otlp_cursor *self)
 {
     return next_bytes(self->resource_spans, 2, &self->resource_spans_next, &self->scope_spans);
@@ -53,8 +58,7 @@ static bool enter_resource_spans(struct ftri_otlp_cursor *self)
     if (!next_bytes(self->request, 1, &self->request_next, &self->resource_spans))
         return false;
     self->resource_spans_next = 0;
-    self->current.resource = last_bytes(self->resource_spans, 1);
-    self->current.resource_schema_url = ftri_view_str(last_bytes(self->resource_spans, 3));
+    read_place(self->resource_spans, &self->current.resource, &self->current.resource_schema_url);
     return true;
 }
 
@@ -65,8 +69,7 @@ static bool advance(struct ftri_otlp_cursor *self)
         if (!enter_resource_spans(self))
             return false;
     self->scope_spans_next = 0;
-    self->current.scope = last_bytes(self->scope_spans, 1);
-    self->current.scope_schema_url = ftri_view_str(last_bytes(self->scope_spans, 3));
+    read_place(self->scope_spans, &self->current.scope, &self->current.scope_schema_url);
     return true;
 }
 
@@ -84,6 +87,17 @@ bool ftri_otlp_cursor_next(struct ftri_otlp_cursor *self, const struct ftri_otlp
     self->current.scope_schema_url = place.scope_schema_url;
     *ret_span = &self->current;
     return true;
+}
+
+size_t ftri_otlp_count_spans(struct ftri_view bytes)
+{
+    struct ftri_view resource_spans, scope_spans, span;
+    size_t n = 0;
+    for (size_t i = 0; next_bytes(bytes, 1, &i, &resource_spans);)
+        for (size_t j = 0; next_bytes(resource_spans, 2, &j, &scope_spans);)
+            for (size_t k = 0; next_bytes(scope_spans, 2, &k, &span);)
+                n++;
+    return n;
 }
 
 /* NULL where the id is not n bytes, or all zero. */

@@ -88,6 +88,8 @@ struct ftri_otlp_cursor {
 void ftri_otlp_cursor_init(struct ftri_otlp_cursor *self, struct ftri_view bytes);
 /* False at the end. *ret_span is borrowed from the cursor. */
 bool ftri_otlp_cursor_next(struct ftri_otlp_cursor *self, const struct ftri_otlp_span **ret_span);
+/* How many spans the cursor would give, without reading any. */
+size_t ftri_otlp_count_spans(struct ftri_view bytes);
 /* Reads the Span message alone, as the store keeps it. resource, scope and schema urls stay empty.
  */
 void ftri_otlp_span_read(struct ftri_view bytes, struct ftri_otlp_span *ret_span);
