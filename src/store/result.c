@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FEW_ITEMS = 64 };
+
 struct kept {
     struct kept *next;
     struct ftri_payload *payload;
@@ -149,11 +151,12 @@ static void permute(struct found_span *items, struct place *places, size_t n)
     }
 }
 
-/* Sorts small keys and moves each item once; without memory for them, the items themselves. */
+/* Sorts small keys and moves each item once; when it is a few items, or there is no memory for
+ * keys, the items themselves. */
 static void sort_versions(struct found_span *items, size_t n)
 {
     FTRI_CLEANUP(ftri_freep) struct place *places = NULL;
-    if (n <= UINT32_MAX)
+    if (n > FEW_ITEMS && n <= UINT32_MAX)
         places = ftri_alloc_array(n, sizeof *places);
     if (!places) {
         qsort(items, n, sizeof *items, compare_versions);
