@@ -3,6 +3,9 @@
  * Rows 9 and 10: recorded spans to OTLP bytes, and OTLP bytes to checked and visited fields, beside
  * the codecs that protoc and protoc-c generate. CPU time of the one thread.
  *
+ * "Visited and validated" is the check that makes views safe, against a parse that makes messages;
+ * "read out" adds the reading of every field through the views, against the same on the messages.
+ *
  * Before anything is timed, protobuf decodes what was encoded and compares it field by field with
  * what was recorded, and all readers have to arrive at the same sum over all fields.
  *
@@ -23,7 +26,8 @@
 #include <string.h>
 
 enum { PAIRS = 15, SPANS = 2048, REQUEST_SPANS = 512, REQUESTS = SPANS / REQUEST_SPANS };
-enum { PROFILED_RUNS = 500 };
+enum { OUR_REPEATS = 8 }; /* we are faster: so that a run of ours lasts about as long as a peer's */
+enum { PROFILED_RUNS = 100 };
 
 struct subject {
     enum payload_kind kind;
@@ -170,21 +174,23 @@ static double run_check(void *argument)
 {
     const struct subject *self = argument;
     const double start = measure_thread_ns();
-    for (size_t i = 0; i < REQUESTS; i++)
-        check(&self->requests[i]);
-    return (measure_thread_ns() - start) / SPANS;
+    for (size_t i = 0; i < REQUESTS * OUR_REPEATS; i++)
+        check(&self->requests[i % REQUESTS]);
+    return (measure_thread_ns() - start) / (SPANS * OUR_REPEATS);
 }
 
 static double run_read(void *argument)
 {
     struct subject *self = argument;
     const double start = measure_thread_ns();
-    self->sum = 0;
-    for (size_t i = 0; i < REQUESTS; i++) {
-        check(&self->requests[i]);
-        self->sum += sum_request(&self->requests[i]);
+    for (size_t i = 0; i < REQUESTS * OUR_REPEATS; i++) {
+        const struct ftri_bytes *request = &self->requests[i % REQUESTS];
+        if (i % REQUESTS == 0)
+            self->sum = 0;
+        check(request);
+        self->sum += sum_request(request);
     }
-    return (measure_thread_ns() - start) / SPANS;
+    return (measure_thread_ns() - start) / (SPANS * OUR_REPEATS);
 }
 
 typedef uint64_t peer_parse(const uint8_t *bytes, size_t len, bool with_sum);
@@ -252,18 +258,19 @@ static void encode(struct subject *self)
 static double run_encode(void *argument)
 {
     const double start = measure_thread_ns();
-    encode(argument);
-    return (measure_thread_ns() - start) / SPANS;
+    for (int i = 0; i < OUR_REPEATS; i++)
+        encode(argument);
+    return (measure_thread_ns() - start) / (SPANS * OUR_REPEATS);
 }
 
 static double run_cpp_serialise(void *argument)
 {
     const struct subject *self = argument;
     const double start = measure_thread_ns();
-    for (size_t i = 0; i < REQUESTS; i++)
-        if (peer_cpp_serialise(self->messages[i], self->room, self->room_len) == 0)
+    for (size_t i = 0; i < REQUESTS * OUR_REPEATS; i++)
+        if (peer_cpp_serialise(self->messages[i % REQUESTS], self->room, self->room_len) == 0)
             fail("protobuf", "the room for a request is too small");
-    return (measure_thread_ns() - start) / SPANS;
+    return (measure_thread_ns() - start) / (SPANS * OUR_REPEATS);
 }
 
 /* --- set-up, and what has to be equal ------------------------------------------------------ */
@@ -350,8 +357,10 @@ static void print_limit(struct measure_row *row, double value, double limit, boo
     snprintf(text, sizeof text, "%s %g %s", is_at_least ? ">=" : "<=", limit, row->unit);
     row->pairs = (struct measure_pairs){.value = value};
     row->peer = NULL;
-    row->goal = text;
-    row->verdict = (is_at_least ? value >= limit : value <= limit) ? MEASURE_HOLDS : MEASURE_FAILS;
+    row->goal = limit > 0 ? text : NULL;
+    row->verdict = limit <= 0                                        ? MEASURE_NO_GOAL
+                   : (is_at_least ? value >= limit : value <= limit) ? MEASURE_HOLDS
+                                                                     : MEASURE_FAILS;
     measure_print(row);
 }
 
@@ -376,7 +385,8 @@ static void measure_decoding(struct subject *self)
     struct measure_row row = {.row = "10", .name = name};
     for (int is_reading = 0; is_reading < 2; is_reading++) {
         const struct measure_subject ours = {is_reading ? run_read : run_check, self};
-        const char *what = is_reading ? "checked, then every field read" : "checked";
+        const char *what =
+            is_reading ? "validated, then every field read out" : "visited and validated";
         double ns = 0;
         for (size_t i = 0; i < sizeof peers / sizeof *peers; i++) {
             const struct measure_subject peer = {is_reading ? peers[i].read : peers[i].parse, self};
