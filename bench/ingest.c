@@ -8,7 +8,8 @@
  * (synced, group commit), then into the store, which settles it when its block is committed and its
  * log record is released. A span that is missing in the end fails the run.
  *
- * `bench-ingest blocks` or `bench-ingest end-to-end` runs that alone many times, for a profiler. */
+ * `bench-ingest blocks`, `end-to-end` or `get` (traces by id out of blocks) runs that alone many
+ * times, for a profiler. */
 #include "base/error.h"
 #include "base/payload.h"
 #include "codec/zstd.h"
@@ -457,9 +458,46 @@ static void print_speedup(struct subject *self, double (*run)(void *argument), c
     measure_print(&row);
 }
 
+/* Gets every trace of the store that the last end to end left. */
+static double run_get(void *argument)
+{
+    const struct subject *self = argument;
+    struct store_options options;
+    struct store *store;
+    struct ftri_error error = {0};
+    store_options_default(&options, "sqlite");
+    options.directory = self->store_path;
+    options.retention_ns = 0;
+    if (store_open(&options, &store, &error) < 0)
+        fail(error.text);
+    const double start = measure_process_ns();
+    size_t n = 0;
+    for (size_t i = 0; i < REQUESTS; i++) {
+        struct ftri_otlp_cursor cursor;
+        const struct ftri_otlp_span *span;
+        struct store_result result;
+        ftri_otlp_cursor_init(&cursor, ftri_payload_view(self->requests[i]));
+        if (!ftri_otlp_cursor_next(&cursor, &span))
+            fail("an empty request");
+        payload_check(store_get_trace(store, span->trace_id, &result), "getting a trace");
+        n += result.n_spans;
+        store_result_deinit(&result);
+    }
+    const double ns = (measure_process_ns() - start) / (double)n;
+    store_close(store);
+    if (n != REQUESTS * PAYLOAD_TRACE_SPANS)
+        fail("spans of traces are missing");
+    return ns;
+}
+
 static void profile(struct subject *self, const char *name)
 {
-    double (*const run)(void *argument) = strcmp(name, "blocks") == 0 ? run_blocks : run_end_to_end;
+    const bool is_get = strcmp(name, "get") == 0;
+    double (*const run)(void *argument) = strcmp(name, "blocks") == 0 ? run_blocks
+                                          : is_get                    ? run_get
+                                                                      : run_end_to_end;
+    if (is_get)
+        run_end_to_end(self);
     double best = run(self);
     for (int i = 0; i < PROFILED_RUNS; i++) {
         const double ns = run(self);

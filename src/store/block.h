@@ -79,8 +79,9 @@ struct block_rows {
     size_t n_rows;
 };
 
-/* All that follows takes unpacked pieces; names and columns must stay while the rows are used. */
-int block_read_rows(struct ftri_view names, struct ftri_view columns,
+/* All that follows takes unpacked pieces; names and columns must stay while the rows are used.
+ * trace_id: of the rows that are wanted (none: it is not there); NULL: all. */
+int block_read_rows(struct ftri_view names, struct ftri_view columns, const uint8_t *trace_id,
                     struct block_rows *ret_rows) FTRI_MUST_CHECK;
 void block_rows_deinit(struct block_rows *self);
 /* Adds the spans of one trace to a result, their bytes rebuilt; it takes the bodies over. */
