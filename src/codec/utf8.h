@@ -22,6 +22,16 @@ static inline bool ftri_utf8_is_ascii(ftr_str text)
     uint64_t all = 0;
     uint64_t word;
     uint32_t half;
+#if defined(__SSE2__)
+    if (text.len >= 16) {
+        const __m128i *last = (const __m128i *)(const void *)(p + text.len - 16);
+        __m128i top_bits = _mm_loadu_si128(last);
+        for (size_t i = 0; i + 16 <= text.len; i += 16)
+            top_bits =
+                _mm_or_si128(top_bits, _mm_loadu_si128((const __m128i *)(const void *)(p + i)));
+        return _mm_movemask_epi8(top_bits) == 0;
+    }
+#endif
     if (text.len >= 8) {
         for (size_t i = 0; i + 8 <= text.len; i += 8) {
             memcpy(&word, p + i, 8);

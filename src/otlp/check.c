@@ -172,9 +172,9 @@ static inline bool is_plain_value(struct check *check, const uint8_t *value, siz
 {
     if (FTRI_UNLIKELY(len < 2 || depth > FTRI_OTLP_NESTING_MAX))
         return false;
-    switch (value[0]) {
-    case TAG(1, FTRI_WIRE_BYTES):
+    if (value[0] == TAG(1, FTRI_WIRE_BYTES))
         return value[1] == len - 2 && is_text(check, value + 2, len - 2);
+    switch (value[0]) {
     case TAG(2, FTRI_WIRE_VARINT):
     case TAG(3, FTRI_WIRE_VARINT):
         return is_varint(check, value + 1, len - 1);
@@ -442,6 +442,8 @@ static bool take_span_part(struct walk *self, uint32_t number)
 static bool take_span_field(struct walk *self, uint32_t tag, struct span_ids *ids)
 {
     const uint8_t *parent;
+    if (FTRI_LIKELY(tag == TAG(9, FTRI_WIRE_BYTES)))
+        return take_attribute(self, 9);
     switch (tag) {
     case TAG(1, FTRI_WIRE_BYTES):
         return take_id(self, 1, TRACE_ID_BYTES, false, &ids->trace_id);
@@ -455,8 +457,6 @@ static bool take_span_field(struct walk *self, uint32_t tag, struct span_ids *id
     case TAG(7, FTRI_WIRE_FIXED64):
     case TAG(8, FTRI_WIRE_FIXED64):
         return take_fixed(self, tag >> 3, 8);
-    case TAG(9, FTRI_WIRE_BYTES):
-        return take_attribute(self, 9);
     case TAG(6, FTRI_WIRE_VARINT):
     case TAG(10, FTRI_WIRE_VARINT):
     case TAG(12, FTRI_WIRE_VARINT):
