@@ -194,8 +194,28 @@ void ftri_otlp_span_read(struct ftri_view bytes, struct ftri_otlp_span *ret_span
     }
 }
 
-static void read_key_value(struct ftri_view message, struct ftri_otlp_attribute *ret_attribute)
+/* A key, then a value, each length in one byte, nothing else: so encoders write most. */
+static inline bool read_plain_key_value(struct ftri_view message,
+                                        struct ftri_otlp_attribute *ret_attribute)
 {
+    const uint8_t *const p = message.data;
+    if (message.len < 4 || p[0] != (1 << 3 | FTRI_WIRE_BYTES) || p[1] >= 0x80 ||
+        p[1] + (size_t)4 > message.len)
+        return false;
+    const uint8_t *const value = p + 2 + p[1];
+    const size_t value_len = message.len - 4 - p[1];
+    if (value[0] != (2 << 3 | FTRI_WIRE_BYTES) || value[1] >= 0x80 || value[1] != value_len)
+        return false;
+    ret_attribute->key = (ftr_str){(const char *)p + 2, p[1]};
+    ret_attribute->value = ftri_view_of(value + 2, value_len);
+    return true;
+}
+
+static inline void read_key_value(struct ftri_view message,
+                                  struct ftri_otlp_attribute *ret_attribute)
+{
+    if (FTRI_LIKELY(read_plain_key_value(message, ret_attribute)))
+        return;
     *ret_attribute = (struct ftri_otlp_attribute){.key = {"", 0}};
     struct ftri_wire_field field;
     size_t next = 0;
@@ -280,6 +300,11 @@ static bool last_of_oneof(struct ftri_view any_value, struct ftri_wire_field *re
 ftr_value ftri_otlp_value_read(struct ftri_view any_value)
 {
     struct ftri_wire_field field;
+    const uint8_t *const p = any_value.data;
+    /* One short text and nothing else. */
+    if (any_value.len >= 2 && p[0] == (1 << 3 | FTRI_WIRE_BYTES) && p[1] < 0x80 &&
+        p[1] == any_value.len - 2)
+        return (ftr_value){.type = FTR_VALUE_STR, .as.str = {(const char *)p + 2, p[1]}};
     if (!last_of_oneof(any_value, &field))
         return (ftr_value){.type = FTR_VALUE_EMPTY};
     return value_of(&field);
