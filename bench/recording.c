@@ -10,6 +10,8 @@
  *
  * `bench-recording NAME` records COUNTED spans of one shape inside counted(), for instructions.py.
  */
+#include "measure.h"
+
 #include <flowtrace/flowtrace.h>
 
 #include <inttypes.h>
@@ -17,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <x86intrin.h>
 
 enum {
@@ -50,22 +51,15 @@ static const ftr_exporter_class null_sink = {
     .export_batch = count_spans,
 };
 
-static double now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
 /* The baseline: ns of one read of the cycle counter. */
 static double clock_read_ns(void)
 {
-    const double start = now_ns();
+    const double start = measure_wall_ns();
     for (int i = 0; i < CLOCK_READS; i++) {
         const uint64_t ticks = __rdtsc();
         __asm__ volatile("" : : "r"(ticks));
     }
-    return (now_ns() - start) / CLOCK_READS;
+    return (measure_wall_ns() - start) / CLOCK_READS;
 }
 
 static void fail(const char *what)
@@ -177,9 +171,9 @@ static double bursts_ns(void (*record)(int n), int burst)
 {
     double total = 0;
     for (int i = 0; i < BURSTS_PER_PAIR; i++) {
-        const double start = now_ns();
+        const double start = measure_wall_ns();
         record(burst);
-        total += now_ns() - start;
+        total += measure_wall_ns() - start;
         drain();
     }
     return total / ((double)burst * BURSTS_PER_PAIR);
@@ -236,16 +230,16 @@ static double link_ns(void)
 /* ns of one start and end that record nothing, above an empty loop. */
 static double calls_ns(void)
 {
-    const double start = now_ns();
+    const double start = measure_wall_ns();
     for (int i = 0; i < OFF_CALLS; i++) {
         ftr_span_end(start_child());
         __asm__ volatile("" : : : "memory");
     }
-    const double with = now_ns() - start;
-    const double empty_start = now_ns();
+    const double with = measure_wall_ns() - start;
+    const double empty_start = measure_wall_ns();
     for (int i = 0; i < OFF_CALLS; i++)
         __asm__ volatile("" : : : "memory");
-    return (with - (now_ns() - empty_start)) / OFF_CALLS;
+    return (with - (measure_wall_ns() - empty_start)) / OFF_CALLS;
 }
 
 static double off_ns(void)
@@ -267,13 +261,6 @@ static double unsampled_ns(void)
     return ns;
 }
 
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 struct subject {
     const char *row;
     const char *name;
@@ -282,29 +269,30 @@ struct subject {
     int is_in_ns; /* the goal is in ns, not in clock reads */
 };
 
-static void measure(const struct subject *subject)
+static double run_clock(void *argument)
 {
-    double ratios[PAIRS];
-    double values[PAIRS];
-    double baselines[PAIRS];
-    clock_read_ns();
-    subject->run();
-    for (int i = 0; i < PAIRS; i++) {
-        baselines[i] = clock_read_ns();
-        values[i] = subject->run();
-        ratios[i] = values[i] / baselines[i];
-    }
-    qsort(ratios, PAIRS, sizeof *ratios, compare);
-    qsort(values, PAIRS, sizeof *values, compare);
-    qsort(baselines, PAIRS, sizeof *baselines, compare);
-    const double judged = subject->is_in_ns ? values[PAIRS / 2] : ratios[PAIRS / 2];
-    printf("{\"row\":\"%s\",\"name\":\"%s\",\"value\":%.3f,\"unit\":\"ns\",\"baseline\":%.3f,"
-           "\"ratio\":%.3f,\"ratio_min\":%.3f,\"ratio_max\":%.3f,\"goal\":\"<= %g %s\","
-           "\"holds\":%s}\n",
-           subject->row, subject->name, values[PAIRS / 2], baselines[PAIRS / 2], ratios[PAIRS / 2],
-           ratios[0], ratios[PAIRS - 1], subject->goal, subject->is_in_ns ? "ns" : "T",
-           judged <= subject->goal ? "true" : "false");
-    fflush(stdout);
+    (void)argument;
+    return clock_read_ns();
+}
+
+static double run_subject(void *argument)
+{
+    const struct subject *subject = argument;
+    return subject->run();
+}
+
+static void measure(struct subject *subject)
+{
+    const struct measure_subject ours = {run_subject, subject};
+    const struct measure_subject clock = {run_clock, NULL};
+    char goal[32];
+    snprintf(goal, sizeof goal, "<= %g %s", subject->goal, subject->is_in_ns ? "ns" : "T");
+    struct measure_row row = {.row = subject->row, .name = subject->name, .unit = "ns"};
+    row.pairs = measure_in_turn(ours, clock, PAIRS);
+    row.goal = goal;
+    const double judged = subject->is_in_ns ? row.pairs.value : row.pairs.ratio;
+    row.verdict = judged <= subject->goal ? MEASURE_HOLDS : MEASURE_FAILS;
+    measure_print(&row);
 }
 
 static void check_accounts(void)
@@ -362,7 +350,7 @@ static void count(const char *name)
 
 static void measure_all(void)
 {
-    static const struct subject subjects[] = {
+    static struct subject subjects[] = {
         {"1", "sampled child span, traces of 1000", trace_1000_ns, 2.3, 0},
         {"1", "sampled child span, traces of 10", trace_10_ns, 2.3, 0},
         {"2", "with 4 attributes of 20 + 20 bytes", attributes_4_ns, 2.5, 0},

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "otlp/view.h"
 #include "store/block.h"
+#include "store/block_hashes.h"
 #include "store/filter.h"
 
 #include <stdlib.h>
@@ -79,16 +80,30 @@ static void judge(const struct block_rows *rows, struct ftri_view columns,
     ftri_bytes_deinit(&owned);
 }
 
+/* Where all rows can be read, those of one trace can. */
+static void read_one(struct ftri_view names, struct ftri_view columns, struct ftri_view bodies,
+                     const uint8_t trace_id[16])
+{
+    struct block_rows rows = {0};
+    demand(block_read_rows(names, columns, trace_id, &rows) == 0);
+    demand(rows.n_rows > 0 && memcmp(rows.rows[0].trace_id, trace_id, 16) == 0);
+    read_whole(&rows, bodies, trace_id);
+    block_rows_deinit(&rows);
+}
+
 static void read_rows(struct ftri_view names, struct ftri_view columns, struct ftri_view bodies)
 {
     struct block_rows rows = {0};
-    if (block_read_rows(names, columns, &rows) < 0)
+    if (block_read_rows(names, columns, (const uint8_t *)"0123456789abcdef", &rows) == 0)
+        block_rows_deinit(&rows);
+    if (block_read_rows(names, columns, NULL, &rows) < 0)
         return;
     for (size_t i = 0; i < rows.n_rows && i < 8; i++) {
         demand(rows.rows[i].trace_id >= columns.data &&
                rows.rows[i].trace_id + 16 <= columns.data + columns.len);
         read_whole(&rows, bodies, rows.rows[i].trace_id);
         judge(&rows, columns, rows.rows[i].trace_id);
+        read_one(names, columns, bodies, rows.rows[i].trace_id);
     }
     block_rows_deinit(&rows);
 }
@@ -106,7 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void)filter_may_match(&filter, &query);
         filter_deinit(&filter);
     }
-    (void)block_has_hash(bodies, (const uint8_t *)"0123456789abcdef");
+    (void)block_hashes_have(bodies, (const uint8_t *)"0123456789abcdef");
     read_rows(names, columns, bodies);
     return 0;
 }

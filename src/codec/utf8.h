@@ -9,6 +9,9 @@
 #include <flowtrace/types.h>
 
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 /* The length of the longest valid beginning. */
 size_t ftri_utf8_valid_prefix(ftr_str text);
@@ -19,6 +22,16 @@ static inline bool ftri_utf8_is_ascii(ftr_str text)
     uint64_t all = 0;
     uint64_t word;
     uint32_t half;
+#if defined(__SSE2__)
+    if (text.len >= 16) {
+        const __m128i *last = (const __m128i *)(const void *)(p + text.len - 16);
+        __m128i top_bits = _mm_loadu_si128(last);
+        for (size_t i = 0; i + 16 <= text.len; i += 16)
+            top_bits =
+                _mm_or_si128(top_bits, _mm_loadu_si128((const __m128i *)(const void *)(p + i)));
+        return _mm_movemask_epi8(top_bits) == 0;
+    }
+#endif
     if (text.len >= 8) {
         for (size_t i = 0; i + 8 <= text.len; i += 8) {
             memcpy(&word, p + i, 8);
@@ -38,9 +51,33 @@ static inline bool ftri_utf8_is_ascii(ftr_str text)
     return (all & 0x80) == 0;
 }
 
+/* ftri_utf8_is_valid for text that is not ASCII. */
+bool ftri_utf8_is_valid_wide(ftr_str text);
+
 static inline bool ftri_utf8_is_valid(ftr_str text)
 {
-    return FTRI_LIKELY(ftri_utf8_is_ascii(text)) || ftri_utf8_valid_prefix(text) == text.len;
+    return FTRI_LIKELY(ftri_utf8_is_ascii(text)) || ftri_utf8_is_valid_wide(text);
+}
+
+enum { FTRI_UTF8_SHORT_BYTES = 32 };
+
+/* The two without a branch on the length: for texts of up to FTRI_UTF8_SHORT_BYTES where so many
+ * may be read, whatever the text's length. */
+bool ftri_utf8_is_short_valid_wide(ftr_str text);
+
+static inline bool ftri_utf8_is_short_valid(ftr_str text)
+{
+#if defined(__SSE2__)
+    const __m128i low = _mm_loadu_si128((const __m128i *)(const void *)text.data);
+    const __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(text.data + 16));
+    const uint64_t top_bits =
+        (uint32_t)_mm_movemask_epi8(low) | (uint64_t)(uint32_t)_mm_movemask_epi8(high) << 16;
+    if (FTRI_LIKELY((top_bits & ((UINT64_C(1) << text.len) - 1)) == 0))
+        return true;
+    return ftri_utf8_is_short_valid_wide(text);
+#else
+    return ftri_utf8_is_valid(text);
+#endif
 }
 
 /* The text with each byte that belongs to no valid character replaced by U+FFFD: how long it is,

@@ -35,7 +35,7 @@ static bool read_payload(const uint8_t **next, const uint8_t *end, struct ftri_w
     return false;
 }
 
-int ftri_wire_next(struct ftri_view message, size_t *next, struct ftri_wire_field *ret_field)
+int ftri_wire_next_any(struct ftri_view message, size_t *next, struct ftri_wire_field *ret_field)
 {
     if (*next >= message.len)
         return FTRI_WIRE_END;

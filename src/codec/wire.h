@@ -74,10 +74,30 @@ static inline uint32_t ftri_wire_load32(const uint8_t *bytes)
     return value;
 }
 
+/* ftri_wire_next for any field. */
+int ftri_wire_next_any(struct ftri_view message, size_t *next,
+                       struct ftri_wire_field *ret_field) FTRI_MUST_CHECK;
+
 /* The field at *next of a message; *next starts at 0. FTRI_WIRE_FIELD, FTRI_WIRE_END, or -EBADMSG
  * with *next at the field that is wrong. */
-int ftri_wire_next(struct ftri_view message, size_t *next,
-                   struct ftri_wire_field *ret_field) FTRI_MUST_CHECK;
+FTRI_MUST_CHECK static inline int ftri_wire_next(struct ftri_view message, size_t *next,
+                                                 struct ftri_wire_field *ret_field)
+{
+    if (*next >= message.len)
+        return FTRI_WIRE_END;
+    const uint8_t *const p = message.data + *next;
+    const size_t n_left = message.len - *next;
+    /* Most fields: number below 16, fewer than 128 bytes. */
+    if (FTRI_UNLIKELY(n_left < 2 || (p[0] & 0x87) != FTRI_WIRE_BYTES || p[0] < 8 || p[1] >= 0x80 ||
+                      n_left - 2 < p[1]))
+        return ftri_wire_next_any(message, next, ret_field);
+    ret_field->number = p[0] >> 3;
+    ret_field->type = FTRI_WIRE_BYTES;
+    ret_field->value = 0;
+    ret_field->bytes = ftri_view_of(p + 2, p[1]);
+    *next += 2 + (size_t)p[1];
+    return FTRI_WIRE_FIELD;
+}
 
 /* One byte for each begun 7 bits; 9/64 is close enough to 1/7 for up to 64 of them. */
 static inline size_t ftri_wire_varint_size(uint64_t value)

@@ -15,6 +15,86 @@ static const struct ftri_otlp_limits loose = {FTRI_OTLP_NESTING_MAX, SIZE_MAX, S
 
 static bool check_value(struct check *check, struct ftri_view message, size_t depth);
 
+static bool check_elements(struct check *check, struct ftri_view message, bool is_map,
+                           size_t depth);
+
+/* True when the first n bytes are one varint. */
+static inline bool is_varint(const struct check *check, const uint8_t *bytes, size_t n)
+{
+    const uint8_t *next = bytes;
+    uint64_t value;
+    if (FTRI_UNLIKELY(n > 8 || check->end - bytes < 8))
+        return ftri_wire_varint(&next, bytes + n, &value) && next == bytes + n;
+    /* All but the last have their top bit set. */
+    const uint64_t top_bits = UINT64_C(0x8080808080808080) >> (8 - n) * 8;
+    return (ftri_wire_load64(bytes) & top_bits) == (top_bits & ~(UINT64_C(0x80) << (n - 1) * 8));
+}
+
+/* One field that fills the message, as encoders write every value; depth as for check_value. */
+static inline bool is_plain_value(struct check *check, const uint8_t *value, size_t len,
+                                  size_t depth)
+{
+    if (FTRI_UNLIKELY(len < 2 || depth > check->limits->depth))
+        return false;
+    if (value[0] == TAG(1, FTRI_WIRE_BYTES))
+        return value[1] == len - 2 && is_text(check, value + 2, len - 2);
+    switch (value[0]) {
+    case TAG(2, FTRI_WIRE_VARINT):
+    case TAG(3, FTRI_WIRE_VARINT):
+        return is_varint(check, value + 1, len - 1);
+    case TAG(4, FTRI_WIRE_FIXED64):
+        return len == 9;
+    case TAG(5, FTRI_WIRE_BYTES):
+    case TAG(6, FTRI_WIRE_BYTES):
+        return value[1] == len - 2 && check_elements(check, ftri_view_of(value + 2, len - 2),
+                                                     value[0] >> 3 == 6, depth + 1);
+    case TAG(7, FTRI_WIRE_BYTES):
+        return value[1] == len - 2;
+    default:
+        return false;
+    }
+}
+
+/* Something deeper was refused: the long way would only find it once more, at every level. */
+static bool has_failed(const struct walk *self)
+{
+    return self->check->failure.problem != NULL;
+}
+
+/* Goes past a length and the KeyValue behind it as encoders write most: shorter than 128 bytes, a
+ * key, then a value. Not one, or wrong: false, nothing moved, and unless something has failed the
+ * long way judges it. */
+static inline bool take_plain_key_value(struct walk *self, size_t depth)
+{
+    const uint8_t *const p = self->next;
+    const size_t room = (size_t)(self->end - p);
+    if (FTRI_UNLIKELY(room < 5))
+        return false;
+    const size_t len = p[0], key_len = p[2];
+    if (len >= 0x80 || len >= room || p[1] != TAG(1, FTRI_WIRE_BYTES) || key_len + 4 > len)
+        return false;
+    const uint8_t *const value = p + 3 + key_len;
+    const size_t value_len = len - key_len - 4;
+    if (value[0] != TAG(2, FTRI_WIRE_BYTES) || value[1] != value_len ||
+        !is_text(self->check, p + 3, key_len) ||
+        !is_plain_value(self->check, value + 2, value_len, depth))
+        return false;
+    self->next = p + 1 + len;
+    return true;
+}
+
+/* The same for an AnyValue. */
+static inline bool take_plain_value(struct walk *self, size_t depth)
+{
+    const uint8_t *const p = self->next;
+    const size_t room = (size_t)(self->end - p);
+    if (FTRI_UNLIKELY(room == 0 || p[0] >= 0x80 || p[0] >= room) ||
+        !is_plain_value(self->check, p + 1, p[0], depth))
+        return false;
+    self->next = p + 1 + p[0];
+    return true;
+}
+
 static bool check_key_value(struct check *check, struct ftri_view message, size_t depth)
 {
     struct walk walk = walk_of(check, message);
@@ -38,21 +118,28 @@ static bool check_key_value(struct check *check, struct ftri_view message, size_
     return ok;
 }
 
+static bool take_element(struct walk *self, bool is_map, size_t depth)
+{
+    struct ftri_view element;
+    if (FTRI_LIKELY(is_map ? take_plain_key_value(self, depth) : take_plain_value(self, depth)))
+        return true;
+    if (has_failed(self))
+        return false;
+    return take_bytes(self, 1, &element) && (is_map ? check_key_value(self->check, element, depth)
+                                                    : check_value(self->check, element, depth));
+}
+
 /* Body of an ArrayValue or, with is_map, a KeyValueList. */
 static bool check_elements(struct check *check, struct ftri_view message, bool is_map, size_t depth)
 {
     struct walk walk = walk_of(check, message);
-    struct ftri_view element;
     uint32_t tag;
     bool ok = true;
     while (ok && walk.next < walk.end) {
         if (!next_tag(&walk, &tag))
             return false;
-        if (tag != TAG(1, FTRI_WIRE_BYTES))
-            ok = take_other(&walk, tag, 1, 0);
-        else
-            ok = take_bytes(&walk, 1, &element) && (is_map ? check_key_value(check, element, depth)
-                                                           : check_value(check, element, depth));
+        ok = tag == TAG(1, FTRI_WIRE_BYTES) ? take_element(&walk, is_map, depth)
+                                            : take_other(&walk, tag, 1, 0);
     }
     return ok;
 }
@@ -106,6 +193,10 @@ static inline bool take_attribute(struct walk *self, uint32_t number)
     struct ftri_view attribute;
     if (FTRI_UNLIKELY(self->n_attributes++ >= self->check->limits->n_attributes))
         return refuse_count(self, number, self->check->limits->n_attributes);
+    if (FTRI_LIKELY(take_plain_key_value(self, 1)))
+        return true;
+    if (has_failed(self))
+        return false;
     return take_bytes(self, number, &attribute) && check_key_value(self->check, attribute, 1);
 }
 
@@ -228,6 +319,8 @@ static bool take_span_part(struct walk *self, uint32_t number)
 static bool take_span_field(struct walk *self, uint32_t tag, struct span_ids *ids)
 {
     const uint8_t *parent;
+    if (FTRI_LIKELY(tag == TAG(9, FTRI_WIRE_BYTES)))
+        return take_attribute(self, 9);
     switch (tag) {
     case TAG(1, FTRI_WIRE_BYTES):
         return take_id(self, 1, TRACE_ID_BYTES, false, &ids->trace_id);
@@ -241,8 +334,6 @@ static bool take_span_field(struct walk *self, uint32_t tag, struct span_ids *id
     case TAG(7, FTRI_WIRE_FIXED64):
     case TAG(8, FTRI_WIRE_FIXED64):
         return take_fixed(self, tag >> 3, 8);
-    case TAG(9, FTRI_WIRE_BYTES):
-        return take_attribute(self, 9);
     case TAG(6, FTRI_WIRE_VARINT):
     case TAG(10, FTRI_WIRE_VARINT):
     case TAG(12, FTRI_WIRE_VARINT):
@@ -373,7 +464,7 @@ int ftri_otlp_traces_check_within(struct ftri_view bytes, const struct ftri_otlp
                                   struct ftri_otlp_counts *ret_counts,
                                   struct ftri_otlp_error *ret_error)
 {
-    struct check check = {.limits = limits};
+    struct check check = {.limits = limits, .end = bytes.data + bytes.len};
     if (bytes.len && !check_request(&check, bytes)) {
         ftri_otlp_failure_describe(&check.failure, &ftri_otlp_request, bytes, ret_error);
         return -EBADMSG;

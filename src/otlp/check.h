@@ -32,7 +32,8 @@ enum { TRACE_ID_BYTES = 16, SPAN_ID_BYTES = 8 };
 struct check {
     const struct ftri_otlp_limits *limits; /* of check.c */
     struct ftri_otlp_failure failure;
-    size_t n_items; /* spans, log records, data points */
+    size_t n_items;     /* spans, log records, data points */
+    const uint8_t *end; /* of the request: up to here bytes may be read ahead */
 };
 
 /* A message that is being walked. */
@@ -105,12 +106,20 @@ static inline bool take_bytes(struct walk *self, uint32_t number, struct ftri_vi
     return true;
 }
 
+static inline bool is_text(const struct check *check, const uint8_t *data, size_t len)
+{
+    const ftr_str text = {(const char *)data, len};
+    if (FTRI_LIKELY(len <= FTRI_UTF8_SHORT_BYTES && check->end - data >= FTRI_UTF8_SHORT_BYTES))
+        return ftri_utf8_is_short_valid(text);
+    return ftri_utf8_is_valid(text);
+}
+
 static inline bool take_text(struct walk *self, uint32_t number)
 {
     struct ftri_view text;
     if (!take_bytes(self, number, &text))
         return false;
-    if (FTRI_UNLIKELY(!ftri_utf8_is_valid(ftri_view_str(text))))
+    if (FTRI_UNLIKELY(!is_text(self->check, text.data, text.len)))
         return refuse(self, number, "invalid UTF-8");
     return true;
 }

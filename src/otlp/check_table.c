@@ -122,7 +122,7 @@ static bool check_message(struct check *check, const struct ftri_otlp_message *t
 static int check_request(const struct ftri_otlp_message *request, struct ftri_view bytes,
                          size_t *ret_n_items, struct ftri_otlp_error *ret_error)
 {
-    struct check check = {0};
+    struct check check = {.end = bytes.data + bytes.len};
     if (bytes.len && !check_message(&check, request, bytes, 0)) {
         ftri_otlp_failure_describe(&check.failure, request, bytes, ret_error);
         return -EBADMSG;

@@ -19,13 +19,16 @@
 /* opentelemetry.proto.trace.v1.SpanFlags above the eight bits of W3C. */
 enum { FLAG_HAS_IS_REMOTE = 0x100, FLAG_IS_REMOTE = 0x200 };
 
+/* Two of them, with six bytes, are shorter than 128. */
+enum { SHORT_TEXT_BYTES = 61 };
+
 /* What the sizing walk learns for the writing walk. */
 struct plan {
     bool has_bad_text;
     bool is_too_deep;
 };
 
-static size_t text_size(ftr_str text, struct plan *plan)
+static inline size_t text_size(ftr_str text, struct plan *plan)
 {
     if (FTRI_LIKELY(ftri_utf8_is_valid(text)))
         return text.len;
@@ -39,7 +42,8 @@ static size_t field_size(size_t len)
     return 1 + ftri_wire_varint_size(len) + len;
 }
 
-static uint8_t *back_text(uint8_t *first, uint32_t number, ftr_str text, const struct plan *plan)
+static inline uint8_t *back_text(uint8_t *first, uint32_t number, ftr_str text,
+                                 const struct plan *plan)
 {
     if (FTRI_LIKELY(!plan->has_bad_text))
         return ftri_wire_back_bytes(first, number, text.data, text.len);
@@ -92,11 +96,57 @@ static size_t value_size(const ftr_value *value, int depth, struct plan *plan)
     return 0;
 }
 
+/* A key and a text whose lengths, also as messages, take one byte each: most attributes are. */
+static inline bool is_short_text(const ftr_attribute *attribute)
+{
+    return attribute->value.type == FTR_VALUE_STR && attribute->key.len < SHORT_TEXT_BYTES &&
+           attribute->value.as.str.len < SHORT_TEXT_BYTES;
+}
+
+/* Its KeyValue: key and value, the value's text inside, two bytes of tag and length each. */
+static inline size_t short_text_size(const ftr_attribute *attribute)
+{
+    return 2 + attribute->key.len + 2 + 2 + attribute->value.as.str.len;
+}
+
+static inline uint8_t *put_head(uint8_t *p, unsigned number, size_t len)
+{
+    p[0] = (uint8_t)(number << 3 | FTRI_WIRE_BYTES);
+    p[1] = (uint8_t)len;
+    return p + 2;
+}
+
+static inline uint8_t *put_text(uint8_t *p, ftr_str text)
+{
+    p = put_head(p, 1, text.len);
+    ftri_wire_copy(p, text.data, text.len);
+    return p + text.len;
+}
+
+/* Written forwards: its size is known. */
+static inline uint8_t *back_short_text(uint8_t *first, uint32_t number,
+                                       const ftr_attribute *attribute)
+{
+    const size_t size = short_text_size(attribute);
+    first -= 2 + size;
+    uint8_t *p = put_head(first, number, size);
+    p = put_text(p, attribute->key);
+    p = put_head(p, 2, 2 + attribute->value.as.str.len);
+    put_text(p, attribute->value.as.str);
+    return first;
+}
+
 static size_t attributes_size(const ftr_attribute *attributes, size_t n_attributes, int depth,
                               struct plan *plan)
 {
     size_t size = 0;
     for (size_t i = 0; i < n_attributes; i++) {
+        if (is_short_text(&attributes[i]) && depth <= FTRI_OTLP_NESTING_MAX &&
+            ftri_utf8_is_valid(attributes[i].key) &&
+            ftri_utf8_is_valid(attributes[i].value.as.str)) {
+            size += 2 + short_text_size(&attributes[i]);
+            continue;
+        }
         const size_t key = field_size(text_size(attributes[i].key, plan));
         const size_t value = field_size(value_size(&attributes[i].value, depth, plan));
         size += field_size(key + value);
@@ -158,6 +208,10 @@ static uint8_t *back_attributes(uint8_t *first, uint32_t number, const ftr_attri
 {
     for (size_t i = n_attributes; i-- > 0;) {
         const uint8_t *const end = first;
+        if (is_short_text(&attributes[i]) && !plan->has_bad_text) {
+            first = back_short_text(first, number, &attributes[i]);
+            continue;
+        }
         first = back_value(first, &attributes[i].value, plan);
         first = back_message(first, end, 2);
         first = back_text(first, 1, attributes[i].key, plan);

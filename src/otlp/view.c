@@ -27,14 +27,20 @@ static bool next_bytes(struct ftri_view message, uint32_t number, size_t *next,
     return false;
 }
 
-/* The last field of this number, as protobuf resolves repetition; empty if there is none. */
-static struct ftri_view last_bytes(struct ftri_view message, uint32_t number)
+/* ResourceSpans and ScopeSpans alike: origin 1, entries 2, schema_url 3. Of a repeated field the
+ * last counts, as protobuf resolves it; empty if there is none. */
+static void read_place(struct ftri_view message, struct ftri_view *ret_origin, ftr_str *ret_url)
 {
-    struct ftri_view last = {0};
+    struct ftri_wire_field field;
     size_t next = 0;
-    while (next_bytes(message, number, &next, &last))
-        ;
-    return last;
+    *ret_origin = (struct ftri_view){0};
+    *ret_url = (ftr_str){0};
+    while (ftri_wire_next(message, &next, &field) == FTRI_WIRE_FIELD) {
+        if (field.number == 1)
+            *ret_origin = field.bytes;
+        else if (field.number == 3)
+            *ret_url = text_of(&field);
+    }
 }
 
 void ftri_otlp_cursor_init(struct ftri_otlp_cursor *self, struct ftri_view bytes)
@@ -42,7 +48,6 @@ void ftri_otlp_cursor_init(struct ftri_otlp_cursor *self, struct ftri_view bytes
     *self = (struct ftri_otlp_cursor){.request = bytes};
 }
 
-/* ResourceSpans and ScopeSpans alike: origin 1, entries 2, schema_url 3. */
 static bool enter_scope_spans(struct ftri_otlp_cursor *self)
 {
     return next_bytes(self->resource_spans, 2, &self->resource_spans_next, &self->scope_spans);
@@ -53,8 +58,7 @@ static bool enter_resource_spans(struct ftri_otlp_cursor *self)
     if (!next_bytes(self->request, 1, &self->request_next, &self->resource_spans))
         return false;
     self->resource_spans_next = 0;
-    self->current.resource = last_bytes(self->resource_spans, 1);
-    self->current.resource_schema_url = ftri_view_str(last_bytes(self->resource_spans, 3));
+    read_place(self->resource_spans, &self->current.resource, &self->current.resource_schema_url);
     return true;
 }
 
@@ -65,8 +69,7 @@ static bool advance(struct ftri_otlp_cursor *self)
         if (!enter_resource_spans(self))
             return false;
     self->scope_spans_next = 0;
-    self->current.scope = last_bytes(self->scope_spans, 1);
-    self->current.scope_schema_url = ftri_view_str(last_bytes(self->scope_spans, 3));
+    read_place(self->scope_spans, &self->current.scope, &self->current.scope_schema_url);
     return true;
 }
 
@@ -84,6 +87,17 @@ bool ftri_otlp_cursor_next(struct ftri_otlp_cursor *self, const struct ftri_otlp
     self->current.scope_schema_url = place.scope_schema_url;
     *ret_span = &self->current;
     return true;
+}
+
+size_t ftri_otlp_count_spans(struct ftri_view bytes)
+{
+    struct ftri_view resource_spans, scope_spans, span;
+    size_t n = 0;
+    for (size_t i = 0; next_bytes(bytes, 1, &i, &resource_spans);)
+        for (size_t j = 0; next_bytes(resource_spans, 2, &j, &scope_spans);)
+            for (size_t k = 0; next_bytes(scope_spans, 2, &k, &span);)
+                n++;
+    return n;
 }
 
 /* NULL where the id is not n bytes, or all zero. */
@@ -109,7 +123,14 @@ static void read_status(struct ftri_view bytes, struct ftri_otlp_span *span)
     }
 }
 
-static void read_span_field(const struct ftri_wire_field *field, struct ftri_otlp_span *span)
+static void extend(struct ftri_otlp_stretch *stretch, size_t start, size_t end)
+{
+    if (stretch->end == 0)
+        stretch->start = (uint32_t)start;
+    stretch->end = (uint32_t)end;
+}
+
+static inline void read_span_field(const struct ftri_wire_field *field, struct ftri_otlp_span *span)
 {
     switch (field->number) {
     case 1:
@@ -161,12 +182,40 @@ void ftri_otlp_span_read(struct ftri_view bytes, struct ftri_otlp_span *ret_span
     *ret_span = (struct ftri_otlp_span){.bytes = bytes};
     struct ftri_wire_field field;
     size_t next = 0;
-    while (ftri_wire_next(bytes, &next, &field) == FTRI_WIRE_FIELD)
-        read_span_field(&field, ret_span);
+    for (size_t start = 0; ftri_wire_next(bytes, &next, &field) == FTRI_WIRE_FIELD; start = next) {
+        if (field.number == 9)
+            extend(&ret_span->attributes, start, next);
+        else if (field.number == 11)
+            extend(&ret_span->events, start, next);
+        else if (field.number == 13)
+            extend(&ret_span->links, start, next);
+        else
+            read_span_field(&field, ret_span);
+    }
 }
 
-static void read_key_value(struct ftri_view message, struct ftri_otlp_attribute *ret_attribute)
+/* A key, then a value, each length in one byte, nothing else: so encoders write most. */
+static inline bool read_plain_key_value(struct ftri_view message,
+                                        struct ftri_otlp_attribute *ret_attribute)
 {
+    const uint8_t *const p = message.data;
+    if (message.len < 4 || p[0] != (1 << 3 | FTRI_WIRE_BYTES) || p[1] >= 0x80 ||
+        p[1] + (size_t)4 > message.len)
+        return false;
+    const uint8_t *const value = p + 2 + p[1];
+    const size_t value_len = message.len - 4 - p[1];
+    if (value[0] != (2 << 3 | FTRI_WIRE_BYTES) || value[1] >= 0x80 || value[1] != value_len)
+        return false;
+    ret_attribute->key = (ftr_str){(const char *)p + 2, p[1]};
+    ret_attribute->value = ftri_view_of(value + 2, value_len);
+    return true;
+}
+
+static inline void read_key_value(struct ftri_view message,
+                                  struct ftri_otlp_attribute *ret_attribute)
+{
+    if (FTRI_LIKELY(read_plain_key_value(message, ret_attribute)))
+        return;
     *ret_attribute = (struct ftri_otlp_attribute){.key = {"", 0}};
     struct ftri_wire_field field;
     size_t next = 0;
@@ -260,6 +309,11 @@ static bool last_of_oneof(struct ftri_view any_value, struct ftri_wire_field *re
 ftr_value ftri_otlp_value_read(struct ftri_view any_value)
 {
     struct ftri_wire_field field;
+    const uint8_t *const p = any_value.data;
+    /* One short text and nothing else. */
+    if (any_value.len >= 2 && p[0] == (1 << 3 | FTRI_WIRE_BYTES) && p[1] < 0x80 &&
+        p[1] == any_value.len - 2)
+        return (ftr_value){.type = FTR_VALUE_STR, .as.str = {(const char *)p + 2, p[1]}};
     if (!last_of_oneof(any_value, &field))
         return (ftr_value){.type = FTR_VALUE_EMPTY};
     return value_of(&field);

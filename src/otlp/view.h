@@ -50,6 +50,11 @@ int ftri_otlp_traces_check_within(struct ftri_view bytes, const struct ftri_otlp
 /* Status codes (Status.StatusCode). */
 enum { FTRI_OTLP_STATUS_OK = 1, FTRI_OTLP_STATUS_ERROR = 2 };
 
+/* From the first to behind the last field of one kind in a Span message; 0, 0: there is none. */
+struct ftri_otlp_stretch {
+    uint32_t start, end;
+};
+
 /* One span with where it stands. */
 struct ftri_otlp_span {
     struct ftri_view bytes;    /* of the Span message, without tag and length */
@@ -71,6 +76,7 @@ struct ftri_otlp_span {
     uint32_t n_dropped_attributes;
     uint32_t n_dropped_events;
     uint32_t n_dropped_links;
+    struct ftri_otlp_stretch attributes, events, links;
 };
 
 /* A fragment: what came of a span apart from the span itself. A Span message of this name and
@@ -81,6 +87,14 @@ static inline bool ftri_otlp_is_fragment(ftr_str name, uint64_t end_time_ns)
 {
     return end_time_ns == 0 && name.len == sizeof FTRI_OTLP_FRAGMENT_NAME - 1 &&
            memcmp(name.data, FTRI_OTLP_FRAGMENT_NAME, name.len) == 0;
+}
+
+/* A stretch of its bytes: what the walkers below find in it is what they find in all of them, but
+ * they pass over less. */
+static inline struct ftri_view ftri_otlp_stretch_view(const struct ftri_otlp_span *span,
+                                                      struct ftri_otlp_stretch stretch)
+{
+    return ftri_view_of(span->bytes.data + stretch.start, stretch.end - stretch.start);
 }
 
 /* Iterates over all spans in order. */
@@ -97,6 +111,8 @@ struct ftri_otlp_cursor {
 void ftri_otlp_cursor_init(struct ftri_otlp_cursor *self, struct ftri_view bytes);
 /* False at the end. *ret_span is borrowed from the cursor. */
 bool ftri_otlp_cursor_next(struct ftri_otlp_cursor *self, const struct ftri_otlp_span **ret_span);
+/* How many spans the cursor would give, without reading any. */
+size_t ftri_otlp_count_spans(struct ftri_view bytes);
 /* Reads the Span message alone, as the store keeps it. resource, scope and schema urls stay empty.
  */
 void ftri_otlp_span_read(struct ftri_view bytes, struct ftri_otlp_span *ret_span);

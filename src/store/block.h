@@ -80,8 +80,9 @@ struct block_rows {
     size_t n_rows;
 };
 
-/* All that follows takes unpacked pieces; names and columns must stay while the rows are used. */
-int block_read_rows(struct ftri_view names, struct ftri_view columns,
+/* All that follows takes unpacked pieces; names and columns must stay while the rows are used.
+ * trace_id: of the rows that are wanted (none: it is not there); NULL: all. */
+int block_read_rows(struct ftri_view names, struct ftri_view columns, const uint8_t *trace_id,
                     struct block_rows *ret_rows) FTRI_MUST_CHECK;
 void block_rows_deinit(struct block_rows *self);
 /* Adds the spans of one trace to a result, their bytes rebuilt; it takes the bodies over. */
@@ -96,6 +97,3 @@ int block_judge_trace(const struct block_rows *rows, struct ftri_bytes *columns,
 int block_read_names(struct ftri_view names,
                      int (*each)(void *argument, ftr_str service, ftr_str name),
                      void *argument) FTRI_MUST_CHECK;
-/* Of all 16 bytes: ids of 64 bits come with one half of zeros. */
-uint64_t block_hash(const uint8_t trace_id[16]);
-bool block_has_hash(struct ftri_view hashes, const uint8_t trace_id[16]);

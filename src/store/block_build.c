@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "codec/zstd.h"
 #include "store/block_dictionary.h"
+#include "store/block_hashes.h"
 #include "store/block_prefix.h"
 #include "store/varint.h"
 
@@ -231,31 +232,6 @@ static int write_trace(struct builder *self, size_t first, size_t end)
     return r;
 }
 
-static int compare_hashes(const void *left, const void *right)
-{
-    const uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-    return a < b ? -1 : a > b;
-}
-
-static int write_hashes(const struct builder *self, size_t n_traces, struct ftri_bytes *out)
-{
-    FTRI_CLEANUP(ftri_freep) uint64_t *hashes = ftri_alloc_array(n_traces, sizeof *hashes);
-    int r = hashes ? ftri_bytes_reserve(out, n_traces * 8) : -ENOMEM;
-    if (r < 0)
-        return r;
-    size_t n = 0;
-    for (size_t i = 0; i < self->n; i++) {
-        const uint8_t *trace_id = self->spans[i].span.trace_id;
-        if (i == 0 || memcmp(trace_id, self->spans[i - 1].span.trace_id, 16) != 0)
-            hashes[n++] = block_hash(trace_id);
-    }
-    qsort(hashes, n, sizeof *hashes, compare_hashes);
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < 8; j++)
-            out->data[out->len++] = (uint8_t)(hashes[i] >> 8 * j);
-    return 0;
-}
-
 static int write_traces(struct builder *self, struct block *block)
 {
     int r = 0;
@@ -346,7 +322,7 @@ int block_build(struct block *self, const struct found_span *spans, size_t n,
     if (r == 0)
         r = write_traces(&builder, self);
     if (r == 0)
-        r = write_hashes(&builder, self->summary.n_traces, &self->hashes);
+        r = block_hashes_write(spans, n, &self->hashes);
     if (r == 0)
         r = pack(&builder, self, zstd);
     builder_deinit(&builder);

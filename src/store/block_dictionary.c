@@ -49,10 +49,18 @@ static ftr_str scratch_key(const struct block_dictionary *self)
     return ftri_view_str(ftri_bytes_view(&self->scratch));
 }
 
+static ftr_str service_of(struct block_dictionary *self, const struct ftri_otlp_span *span)
+{
+    if (!self->last || self->last->span.resource.data != span->resource.data ||
+        self->last->span.resource.len != span->resource.len)
+        self->last_service = ftri_otlp_service_name(span->resource);
+    return self->last_service;
+}
+
 static int find_pair(struct block_dictionary *self, const struct ftri_otlp_span *span,
                      uint32_t *ret_row)
 {
-    const ftr_str service = ftri_otlp_service_name(span->resource);
+    const ftr_str service = service_of(self, span);
     bool is_new;
     ftri_bytes_reset(&self->scratch);
     int r = text_put(&self->scratch, service.data, service.len);
@@ -79,22 +87,26 @@ static int find_origin_by_content(struct block_dictionary *self, const struct ft
     return r == 0 && is_new ? ftri_bytes_append(&self->origins, text->data, text->len) : r;
 }
 
+/* Where a span's origin stands in its payload. */
+struct place {
+    uintptr_t words[8];
+};
+
+static struct place place_of(const struct ftri_otlp_span *span)
+{
+    return (struct place){{(uintptr_t)span->resource.data, span->resource.len,
+                           (uintptr_t)span->scope.data, span->scope.len,
+                           (uintptr_t)span->resource_schema_url.data, span->resource_schema_url.len,
+                           (uintptr_t)span->scope_schema_url.data, span->scope_schema_url.len}};
+}
+
 /* Spans of one place in one payload point to the same bytes: the content is compared only once for
  * each place. */
 static int find_origin(struct block_dictionary *self, const struct ftri_otlp_span *span,
                        uint32_t *ret_row)
 {
-    const uintptr_t place[] = {
-        (uintptr_t)span->resource.data,
-        span->resource.len,
-        (uintptr_t)span->scope.data,
-        span->scope.len,
-        (uintptr_t)span->resource_schema_url.data,
-        span->resource_schema_url.len,
-        (uintptr_t)span->scope_schema_url.data,
-        span->scope_schema_url.len,
-    };
-    const ftr_str key = {(const char *)place, sizeof place};
+    const struct place place = place_of(span);
+    const ftr_str key = {(const char *)&place, sizeof place};
     const uintptr_t known = (uintptr_t)ftri_map_get(&self->place_rows, key);
     if (known) {
         *ret_row = (uint32_t)(known - 1);
@@ -121,18 +133,41 @@ static int find_append(struct block_dictionary *self, const struct found_span *s
     return r;
 }
 
+static bool has_same_origin(const struct found_span *a, const struct found_span *b)
+{
+    const struct place place_a = place_of(&a->span), place_b = place_of(&b->span);
+    return memcmp(&place_a, &place_b, sizeof place_a) == 0;
+}
+
+static bool has_same_append(const struct found_span *a, const struct found_span *b)
+{
+    return a->received_ns == b->received_ns && a->order == b->order;
+}
+
+/* last: of the span before. */
+static int find_reference(struct block_dictionary *self, const struct found_span *span,
+                          const struct block_reference *last, struct block_reference *ret_reference)
+{
+    int r = find_pair(self, &span->span, &ret_reference->pair);
+    if (r == 0 && self->last && has_same_origin(span, self->last))
+        ret_reference->origin = last->origin;
+    else if (r == 0)
+        r = find_origin(self, &span->span, &ret_reference->origin);
+    if (r == 0 && self->last && has_same_append(span, self->last))
+        ret_reference->append = last->append;
+    else if (r == 0)
+        r = find_append(self, span, &ret_reference->append);
+    self->last = span;
+    return r;
+}
+
 static int find_references(struct block_dictionary *self, const struct found_span *spans, size_t n)
 {
     self->references = ftri_alloc_array(n, sizeof *self->references);
     int r = self->references ? 0 : -ENOMEM;
     for (size_t i = 0; i < n && r == 0; i++) {
-        const struct found_span *found = &spans[i];
         struct block_reference *reference = &self->references[i];
-        r = find_pair(self, &found->span, &reference->pair);
-        if (r == 0)
-            r = find_origin(self, &found->span, &reference->origin);
-        if (r == 0)
-            r = find_append(self, found, &reference->append);
+        r = find_reference(self, &spans[i], reference - (i > 0), reference);
     }
     return r;
 }

@@ -21,7 +21,10 @@ struct block_dictionary {
     /* While it is made: maps from bytes to the row plus one, as a pointer. */
     struct ftri_map pair_rows, origin_rows, place_rows, append_rows;
     struct ftri_bytes scratch;
-    uint64_t last_received, last_order;
+    uint64_t last_received, last_order; /* written */
+    /* Of the span before: those of a trace mostly came together. */
+    const struct found_span *last;
+    ftr_str last_service;
 };
 
 void block_dictionary_init(struct block_dictionary *self, size_t limit_bytes);

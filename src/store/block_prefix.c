@@ -3,25 +3,6 @@
 
 #include "codec/wire.h"
 
-int block_prefix_write(const struct block_row *row, struct ftri_bytes *out)
-{
-    const struct match_fields *fields = &row->fields;
-    int r = ftri_wire_put_bytes(out, 1, ftri_view_of(row->trace_id, 16));
-    if (r == 0)
-        r = ftri_wire_put_bytes(out, 2, ftri_view_of(row->span_id, 8));
-    if (r == 0 && row->parent_span_id)
-        r = ftri_wire_put_bytes(out, 4, ftri_view_of(row->parent_span_id, 8));
-    if (r == 0 && fields->name.len)
-        r = ftri_wire_put_bytes(out, 5, ftri_view_of(fields->name.data, fields->name.len));
-    if (r == 0 && row->kind)
-        r = ftri_wire_put_varint(out, 6, row->kind);
-    if (r == 0 && fields->start_ns)
-        r = ftri_wire_put_fixed64(out, 7, fields->start_ns);
-    if (r == 0 && fields->end_ns)
-        r = ftri_wire_put_fixed64(out, 8, fields->end_ns);
-    return r;
-}
-
 size_t block_prefix_size(const struct block_row *row)
 {
     const struct match_fields *fields = &row->fields;
@@ -33,4 +14,32 @@ size_t block_prefix_size(const struct block_row *row)
     if (row->kind)
         size += 1 + ftri_wire_varint_size(row->kind);
     return size + (fields->start_ns ? 9 : 0) + (fields->end_ns ? 9 : 0);
+}
+
+int block_prefix_write(const struct block_row *row, struct ftri_bytes *out)
+{
+    const struct match_fields *fields = &row->fields;
+    const size_t size = block_prefix_size(row);
+    const int r = ftri_bytes_reserve(out, size);
+    if (r < 0)
+        return r;
+    uint8_t *first = out->data + out->len + size;
+    if (fields->end_ns)
+        first = ftri_wire_back_fixed64(first, 8, fields->end_ns);
+    if (fields->start_ns)
+        first = ftri_wire_back_fixed64(first, 7, fields->start_ns);
+    if (row->kind) {
+        first = ftri_wire_back_varint(first, row->kind);
+        first = ftri_wire_back_tag(first, 6, FTRI_WIRE_VARINT);
+    }
+    if (fields->name.len)
+        first = ftri_wire_back_bytes(first, 5, fields->name.data, fields->name.len);
+    if (row->parent_span_id)
+        first = ftri_wire_back_bytes(first, 4, row->parent_span_id, 8);
+    first = ftri_wire_back_bytes(first, 2, row->span_id, 8);
+    first = ftri_wire_back_bytes(first, 1, row->trace_id, 16);
+    assert(first == out->data + out->len);
+    (void)first;
+    out->len += size;
+    return 0;
 }

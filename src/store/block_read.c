@@ -101,6 +101,12 @@ static int read_appends(struct reading *self)
     return stream->is_bad ? -EBADMSG : 0;
 }
 
+/* The rows of one trace in a block. */
+struct trace_place {
+    const uint8_t *id; /* NULL: it is not there */
+    size_t n_before, n_rows;
+};
+
 static bool read_parent(struct reading *self, struct block_row *row, const struct block_row *trace,
                         size_t n_trace)
 {
@@ -174,19 +180,87 @@ static bool read_all(struct reading *self, struct block_rows *rows)
     return !has_bad_stream(&self->columns);
 }
 
-int block_read_rows(struct ftri_view names, struct ftri_view columns, struct block_rows *ret_rows)
+/* Passes over the first n rows. Only what later rows build on is read. */
+static void skip_rows(struct reading *self, size_t n)
+{
+    struct columns *columns = &self->columns;
+    (void)stream_take(&columns->span_ids, (uint64_t)n * 8);
+    (void)stream_take(&columns->flags, n);
+    stream_skip_varints(&columns->durations, n);
+    stream_skip_varints(&columns->pairs, n);
+    stream_skip_varints(&columns->origins, n);
+    stream_skip_varints(&columns->appends, n);
+    for (size_t i = 0; i < n; i++)
+        if (stream_varint(&columns->parents) == 1)
+            (void)stream_take(&columns->parents, 8);
+    for (size_t i = 0; i < n; i++)
+        self->last_start += unzigzag(stream_varint(&columns->starts));
+    for (size_t i = 0; i < n && self->body_offset <= PLAIN_LIMIT_BYTES; i++)
+        self->body_offset += (size_t)stream_varint(&columns->lengths);
+}
+
+/* Where the rows of a trace are, those before it, of n_rows in all. False: something is wrong. */
+static bool find_trace(struct reading *self, const uint8_t trace_id[16], size_t n_rows,
+                       struct trace_place *ret_place)
+{
+    struct stream *traces = &self->columns.traces;
+    *ret_place = (struct trace_place){.n_before = 0};
+    while (traces->next < traces->end) {
+        const uint8_t *id = stream_take(traces, 16);
+        const uint64_t n = stream_varint(traces);
+        if (!id || traces->is_bad || n > n_rows - ret_place->n_before)
+            return false;
+        if (memcmp(id, trace_id, 16) == 0) {
+            ret_place->id = id;
+            ret_place->n_rows = (size_t)n;
+            return true;
+        }
+        ret_place->n_before += (size_t)n;
+    }
+    return true;
+}
+
+static int read_one(struct reading *self, const uint8_t trace_id[16], size_t n_rows,
+                    struct block_rows *rows)
+{
+    struct trace_place place;
+    if (!find_trace(self, trace_id, n_rows, &place))
+        return -EBADMSG;
+    if (place.n_rows == 0)
+        return 0;
+    rows->rows = ftri_alloc_array(place.n_rows, sizeof *rows->rows);
+    if (!rows->rows)
+        return -ENOMEM;
+    rows->n_rows = place.n_rows;
+    skip_rows(self, place.n_before);
+    const bool is_good = self->body_offset <= PLAIN_LIMIT_BYTES &&
+                         read_trace_rows(self, rows->rows, rows->n_rows, place.id);
+    return is_good && !has_bad_stream(&self->columns) ? 0 : -EBADMSG;
+}
+
+static int read_every(struct reading *self, size_t n_rows, struct block_rows *rows)
+{
+    rows->rows = ftri_alloc_array(n_rows, sizeof *rows->rows);
+    if (!rows->rows)
+        return -ENOMEM;
+    rows->n_rows = n_rows;
+    return read_all(self, rows) ? 0 : -EBADMSG;
+}
+
+int block_read_rows(struct ftri_view names, struct ftri_view columns, const uint8_t *trace_id,
+                    struct block_rows *ret_rows)
 {
     struct reading reading = {.columns = open_columns(columns)};
     const struct stream *ids = &reading.columns.span_ids, *flags = &reading.columns.flags;
     const size_t n = (size_t)(flags->end - flags->next);
     if (has_bad_stream(&reading.columns) || (size_t)(ids->end - ids->next) != n * 8)
         return -EBADMSG;
-    struct block_rows rows = {.rows = ftri_alloc_array(n, sizeof *rows.rows), .n_rows = n};
-    int r = rows.rows ? read_pairs(&reading, names) : -ENOMEM;
+    struct block_rows rows = {0};
+    int r = read_pairs(&reading, names);
     if (r == 0)
         r = read_appends(&reading);
-    if (r == 0 && !read_all(&reading, &rows))
-        r = -EBADMSG;
+    if (r == 0)
+        r = trace_id ? read_one(&reading, trace_id, n, &rows) : read_every(&reading, n, &rows);
     reading_deinit(&reading);
     if (r < 0)
         block_rows_deinit(&rows);
@@ -355,36 +429,6 @@ int block_judge_trace(const struct block_rows *rows, struct ftri_bytes *columns,
         r = result_add(builder, &found);
     }
     return r;
-}
-
-/* The finishing steps of MurmurHash3 (public domain): every bit of the input reaches all bits. */
-static uint64_t spread(uint64_t value)
-{
-    value = (value ^ value >> 33) * UINT64_C(0xff51afd7ed558ccd);
-    value = (value ^ value >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
-    return value ^ value >> 33;
-}
-
-uint64_t block_hash(const uint8_t trace_id[16])
-{
-    return spread(spread(ftri_wire_load64(trace_id)) + ftri_wire_load64(trace_id + 8));
-}
-
-bool block_has_hash(struct ftri_view hashes, const uint8_t trace_id[16])
-{
-    const uint64_t wanted = block_hash(trace_id);
-    size_t low = 0, high = hashes.len / 8;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        const uint64_t hash = ftri_wire_load64(hashes.data + middle * 8);
-        if (hash == wanted)
-            return true;
-        if (hash < wanted)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
 }
 
 int block_read_names(struct ftri_view names,

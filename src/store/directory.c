@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "codec/wire.h"
+#include "store/block_hashes.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -224,7 +225,7 @@ static int search_trace(struct directory *self, const uint8_t trace_id[16], each
         r = search_segment(self, &self->segments[i], hash, each, argument);
     for (size_t i = (size_t)(unmerged_position(self) - self->first_position);
          i < self->n_entries && r == 0; i++)
-        if (block_has_hash(ftri_bytes_view(&self->entries[i].hashes), trace_id))
+        if (block_hashes_have(ftri_bytes_view(&self->entries[i].hashes), trace_id))
             r = each(argument, &self->entries[i].block);
     pthread_mutex_unlock(&self->mutex);
     return r;

@@ -77,17 +77,6 @@ static void grow_index(struct gather *self)
     }
 }
 
-static size_t count_spans(struct ftri_view otlp)
-{
-    struct ftri_otlp_cursor cursor;
-    const struct ftri_otlp_span *span;
-    size_t n = 0;
-    ftri_otlp_cursor_init(&cursor, otlp);
-    while (ftri_otlp_cursor_next(&cursor, &span))
-        n++;
-    return n;
-}
-
 /* Spans of one resource stand in a row. */
 static void read_spans(struct gathered *entry, struct ftri_view otlp)
 {
@@ -109,7 +98,7 @@ static void read_spans(struct gathered *entry, struct ftri_view otlp)
 static struct gathered *entry_new(const struct gathered *values)
 {
     const struct ftri_view otlp = ftri_payload_view(values->payload);
-    const size_t n = count_spans(otlp);
+    const size_t n = ftri_otlp_count_spans(otlp);
     const size_t size = sizeof(struct gathered) + n * sizeof(struct gathered_span);
     struct gathered *entry = ftri_alloc(size);
     if (!entry)

@@ -6,9 +6,12 @@
 #include "store/merge.h"
 #include "store/store.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { FEW_ITEMS = 64 };
 
 struct kept {
     struct kept *next;
@@ -140,11 +143,64 @@ static bool is_new_fragment(const struct found_span *last, const struct found_sp
            (!last->is_fragment || item->span.bytes.len == 0 || compare_fragments(last, item) != 0);
 }
 
+/* A version by what mostly decides its order, and where it stands. */
+struct place {
+    uint64_t trace_start; /* first bytes of the trace id, the first one highest */
+    uint32_t item;
+};
+
+static int compare_places(const void *left, const void *right, void *items)
+{
+    const struct place *a = left, *b = right;
+    const struct found_span *found = items;
+    if (a->trace_start != b->trace_start)
+        return a->trace_start < b->trace_start ? -1 : 1;
+    return compare_versions(&found[a->item], &found[b->item]);
+}
+
+/* Moves every item to its place, along the cycles of the permutation: place i takes the item of
+ * places[i]. */
+static void permute(struct found_span *items, struct place *places, size_t n)
+{
+    for (size_t start = 0; start < n; start++) {
+        if (places[start].item == start)
+            continue;
+        const struct found_span first = items[start];
+        size_t i = start;
+        for (size_t from; (from = places[i].item) != start; i = from) {
+            items[i] = items[from];
+            places[i].item = (uint32_t)i;
+        }
+        items[i] = first;
+        places[i].item = (uint32_t)i;
+    }
+}
+
+/* Sorts small keys and moves each item once; when it is a few items, or there is no memory for
+ * keys, the items themselves. */
+static void sort_versions(struct found_span *items, size_t n)
+{
+    FTRI_CLEANUP(ftri_freep) struct place *places = NULL;
+    if (n > FEW_ITEMS && n <= UINT32_MAX)
+        places = ftri_alloc_array(n, sizeof *places);
+    if (!places) {
+        qsort(items, n, sizeof *items, compare_versions);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint64_t start;
+        memcpy(&start, items[i].span.trace_id, 8);
+        places[i] = (struct place){be64toh(start), (uint32_t)i};
+    }
+    qsort_r(places, n, sizeof *places, compare_places, items);
+    permute(items, places, n);
+}
+
 size_t result_deduplicate(struct found_span *items, size_t n)
 {
     if (n == 0)
         return 0;
-    qsort(items, n, sizeof *items, compare_versions);
+    sort_versions(items, n);
     size_t n_left = 1;
     for (size_t i = 1; i < n; i++) {
         struct found_span *last = &items[n_left - 1];

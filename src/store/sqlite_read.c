@@ -49,13 +49,14 @@ static int read_pieces(struct sqlite_store *sqlite, int64_t id, enum block_piece
     return r;
 }
 
+/* trace_id: of the rows that are wanted; NULL: all. */
 static int open_block(struct sqlite_store *sqlite, int64_t id, enum block_piece last,
-                      struct opened *ret_block)
+                      const uint8_t *trace_id, struct opened *ret_block)
 {
     const int r = read_pieces(sqlite, id, last, ret_block);
     return r < 0 ? r
                  : block_read_rows(ftri_bytes_view(&ret_block->pieces[BLOCK_NAMES]),
-                                   ftri_bytes_view(&ret_block->pieces[BLOCK_COLUMNS]),
+                                   ftri_bytes_view(&ret_block->pieces[BLOCK_COLUMNS]), trace_id,
                                    &ret_block->rows);
 }
 
@@ -72,7 +73,7 @@ static int read_trace(struct sqlite_store *sqlite, int64_t id, const uint8_t tra
     struct opened block;
     const size_t n_before = builder->n_items;
     const bool is_judging = builder->query != NULL;
-    int r = open_block(sqlite, id, is_judging ? BLOCK_COLUMNS : BLOCK_BODIES, &block);
+    int r = open_block(sqlite, id, is_judging ? BLOCK_COLUMNS : BLOCK_BODIES, trace_id, &block);
     if (r == 0 && is_judging)
         r = block_judge_trace(&block.rows, &block.pieces[BLOCK_COLUMNS], trace_id, builder);
     else if (r == 0)
@@ -115,7 +116,7 @@ static int match_rows(const struct block_rows *rows, struct match_set *matches)
 static int match_block(struct sqlite_store *sqlite, int64_t id, struct match_set *matches)
 {
     struct opened block;
-    int r = open_block(sqlite, id, BLOCK_COLUMNS, &block);
+    int r = open_block(sqlite, id, BLOCK_COLUMNS, NULL, &block);
     if (r == 0)
         r = match_rows(&block.rows, matches);
     opened_deinit(&block);

@@ -58,6 +58,20 @@ static inline uint64_t stream_varint(struct stream *self)
     return value;
 }
 
+/* Passes over n varints without looking at their values. */
+static inline void stream_skip_varints(struct stream *self, size_t n)
+{
+    const uint64_t top_bits = UINT64_C(0x8080808080808080);
+    while (n >= 8 && self->end - self->next >= 8) {
+        /* Every byte without its top bit ends one. */
+        n -= (size_t)__builtin_popcountll(~ftri_wire_load64(self->next) & top_bits);
+        self->next += 8;
+    }
+    for (; n > 0 && self->next < self->end; self->next++)
+        n -= *self->next < 0x80;
+    self->is_bad |= n > 0;
+}
+
 /* NULL when there are not so many left. */
 static inline const uint8_t *stream_take(struct stream *self, uint64_t n)
 {

@@ -179,7 +179,11 @@ static void read_entry(struct reader *self, const struct ftri_entry *entry, stru
     switch ((enum ftri_entry_type)entry->type) {
     case FTRI_ENTRY_ATTRIBUTE:
         attribute.key = (ftr_str){(const char *)payload, entry->key_len};
-        attribute.value = read_value(self, entry->value_type, (const uint8_t *)text.data, text.len);
+        attribute.value.type = entry->value_type;
+        attribute.value.as.str = text;
+        if (entry->value_type != FTR_VALUE_STR)
+            attribute.value =
+                read_value(self, entry->value_type, (const uint8_t *)text.data, text.len);
         put_attribute(lists->attributes, &span->n_attributes, &lists->seen, &attribute);
         break;
     case FTRI_ENTRY_EVENT:

@@ -71,6 +71,33 @@ static void test_wrong_bytes_are_found_at_every_place(void **state)
         }
 }
 
+/* Expected: the function above, which looks at one character after the other. All first and second
+ * bytes, with third and fourth ones that matter, across the places where blocks of 16 meet. */
+static void test_blocks_and_characters_agree(void **state)
+{
+    (void)state;
+    static const uint8_t tails[] = {0x00, 0x41, 0x7f, 0x80, 0xbf, 0xc3, 0xe2, 0xf0, 0xff};
+    static const size_t places[] = {0, 12, 13, 14, 15, 16, 28};
+    enum { TAILS = sizeof tails, FORMS = 65536 * TAILS * TAILS };
+    size_t n_wrong = 0;
+    for (size_t place = 0; place < FTRI_COUNT(places); place++)
+        for (uint32_t form = (uint32_t)place; form < FORMS; form += 3) {
+            char text[FTRI_UTF8_SHORT_BYTES + 1];
+            memset(text, 'a', sizeof text);
+            const uint8_t bytes[] = {(uint8_t)form, (uint8_t)(form >> 8),
+                                     tails[(form >> 16) % TAILS], tails[(form >> 16) / TAILS]};
+            memcpy(text + places[place], bytes, 4);
+            const size_t len = places[place] + 1 + form % 4;
+            const ftr_str cut = {text, len}, whole = {text, sizeof text};
+            const bool is_cut_valid = ftri_utf8_valid_prefix(cut) == len;
+            const bool is_valid = ftri_utf8_valid_prefix(whole) == sizeof text;
+            n_wrong += ftri_utf8_is_short_valid(cut) != is_cut_valid;
+            n_wrong += ftri_utf8_is_valid(cut) != is_cut_valid;
+            n_wrong += ftri_utf8_is_valid(whole) != is_valid;
+        }
+    assert_int_equal(n_wrong, 0);
+}
+
 /* Expected: what Python's bytes.decode("utf-8", "replace") would give for single wrong bytes. */
 static void test_repair_keeps_characters_and_replaces_bytes(void **state)
 {
@@ -154,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_character_and_no_surrogate),
         cmocka_unit_test(test_wrong_bytes_are_found_at_every_place),
+        cmocka_unit_test(test_blocks_and_characters_agree),
         cmocka_unit_test(test_repair_keeps_characters_and_replaces_bytes),
         cmocka_unit_test(test_base64_vectors),
         cmocka_unit_test(test_base64_variants),

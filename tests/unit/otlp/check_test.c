@@ -63,7 +63,10 @@ static int check_span(struct ftri_view span, struct ftri_otlp_error *ret_error)
     struct ftri_otlp_counts counts = {0};
     ftri_bytes_init(&request, 1 << 20);
     wrap(&request, span);
-    const int r = ftri_otlp_traces_check(ftri_bytes_view(&request), &counts, ret_error);
+    struct ftri_bytes exact FTRI_CLEANUP(ftri_bytes_deinit); /* a read beyond its end is seen */
+    ftri_bytes_init(&exact, request.len);
+    assert_int_equal(ftri_bytes_append(&exact, request.data, request.len), 0);
+    const int r = ftri_otlp_traces_check(ftri_bytes_view(&exact), &counts, ret_error);
     if (r == 0)
         assert_int_equal(counts.n_spans, 3);
     return r;
@@ -275,6 +278,103 @@ static void test_counts_are_limited_one_by_one(void **state)
     }
 }
 
+/* One attribute: key "k", a value of these bytes; then `n_behind` bytes of a name. */
+static int check_value(const void *value, size_t len, size_t n_behind,
+                       struct ftri_otlp_error *ret_error)
+{
+    static const char name[64] = "";
+    struct ftri_bytes span FTRI_CLEANUP(ftri_bytes_deinit);
+    ftri_bytes_init(&span, 10000);
+    put_ids(&span);
+    const size_t attribute = begin(&span, 9);
+    put_text(&span, 1, "k");
+    put_bytes(&span, 2, value, len);
+    end(&span, attribute);
+    if (n_behind)
+        put_bytes(&span, 5, name, n_behind);
+    return check_span(ftri_bytes_view(&span), ret_error);
+}
+
+/* Every kind of value, at the request's end and with room to read ahead. */
+static void test_values_are_checked_wherever_they_stand(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        size_t len;
+        const char *reason; /* NULL: fine */
+    } cases[] = {
+        {"", 0, NULL},
+        {"\x0a\x00", 2, NULL},
+        {"\x0a\x03 \xc3\xa9", 5, NULL},
+        {"\x0a\x02 \xc3", 4, "invalid UTF-8"},
+        {"\x0a\x02 \xc3\x12\x00", 6, "invalid UTF-8"},
+        {"\x0a\x20"
+         "0123456789abcdef0123456789abcd\xc3\xa9",
+         34, NULL},
+        {"\x0a\x20"
+         "0123456789abcdef0123456789abcde\xc3",
+         34, "invalid UTF-8"},
+        {"\x0a\x21"
+         "0123456789abcdef0123456789abcdef\xff",
+         35, "invalid UTF-8"},
+        {"\x0a\x05"
+         "ab",
+         4, "length goes beyond the end of the message"},
+        {"\x10\x01", 2, NULL},
+        {"\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11, NULL},
+        {"\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11, "malformed varint"},
+        {"\x18\xff\xff\xff\xff\xff\xff\xff\x7f", 9, NULL},
+        {"\x18\x80", 2, "malformed varint"},
+        {"\x18\x80\x80\x80\x80\x80\x80\x80\x80", 9, "malformed varint"},
+        {"\x18\x01\x18\x80\x01", 5, NULL}, /* twice: allowed */
+        {"\x21"
+         "12345678",
+         9, NULL},
+        {"\x21"
+         "1234567",
+         8, "cut off"},
+        {"\x2a\x00", 2, NULL},
+        {"\x2a\x04\x0a\x02\x18\x80", 6, "malformed varint"},
+        {"\x2a\x06\x0a\x04\x0a\x02"
+         "ab",
+         8, NULL},
+        {"\x32\x09\x0a\x07\x0a\x01k\x12\x02\x10\x01", 11, NULL},
+        {"\x32\x09\x0a\x07\x0a\x01\xff\x12\x02\x10\x01", 11, "invalid UTF-8"},
+        {"\x3a\x02\xff\xff", 4, NULL},
+        {"\x3a\x03\xff\xff", 4, "length goes beyond the end of the message"},
+        {"\x08\x01", 2, "wrong wire type"},
+    };
+    for (size_t i = 0; i < FTRI_COUNT(cases); i++)
+        for (size_t n_behind = 0; n_behind <= 64; n_behind += 16) {
+            struct ftri_otlp_error error = {0};
+            const int r = check_value(cases[i].value, cases[i].len, n_behind, &error);
+            assert_int_equal(r, cases[i].reason ? -EBADMSG : 0);
+            if (r < 0)
+                assert_string_equal(error.reason, cases[i].reason);
+        }
+}
+
+/* 30 arrays, one in the other, around a value that is wrong: judged once, not once for every way
+ * of reading every level. */
+static void test_a_wrong_value_deep_inside_is_found_once(void **state)
+{
+    (void)state;
+    enum { LEVELS = 30 };
+    uint8_t value[4 * LEVELS + 2];
+    for (size_t i = 0; i < LEVELS; i++) {
+        const size_t n_inside = sizeof value - 4 * (i + 1);
+        const uint8_t head[] = {5 << 3 | 2, (uint8_t)(n_inside + 2), 1 << 3 | 2, (uint8_t)n_inside};
+        memcpy(value + 4 * i, head, 4);
+    }
+    memcpy(value + sizeof value - 2, "\x18\x80", 2);
+    struct ftri_otlp_error error = {0};
+    assert_int_equal(check_value(value, sizeof value, 0, &error), -EBADMSG);
+    assert_string_equal(error.reason, "malformed varint");
+    value[sizeof value - 1] = 1;
+    assert_int_equal(check_value(value, sizeof value, 0, &error), 0);
+}
+
 static void assert_str(ftr_str found, const char *expected)
 {
     assert_int_equal(found.len, strlen(expected));
@@ -384,6 +484,47 @@ static void test_the_last_of_a_repeated_singular_field_wins(void **state)
     assert_int_equal(view.status_message.len, 0);
 }
 
+/* Fields of one kind apart from each other, as protobuf allows. */
+static void test_stretches_hold_all_fields_of_a_kind(void **state)
+{
+    (void)state;
+    struct ftri_bytes span FTRI_CLEANUP(ftri_bytes_deinit);
+    struct ftri_otlp_span view;
+    struct ftri_otlp_attribute attribute;
+    struct ftri_otlp_event event;
+    struct ftri_otlp_link link;
+    size_t n[3] = {0};
+    ftri_bytes_init(&span, 10000);
+    put_bytes(&span, 13, NULL, 0);
+    put_bytes(&span, 9,
+              "\x0a\x01"
+              "a",
+              3);
+    put_bytes(&span, 11, NULL, 0);
+    put_bytes(&span, 9,
+              "\x0a\x01"
+              "b",
+              3);
+    put_ids(&span);
+    put_bytes(&span, 11, NULL, 0);
+    ftri_otlp_span_read(ftri_bytes_view(&span), &view);
+    const struct ftri_view attributes = ftri_otlp_stretch_view(&view, view.attributes);
+    const struct ftri_view events = ftri_otlp_stretch_view(&view, view.events);
+    const struct ftri_view links = ftri_otlp_stretch_view(&view, view.links);
+    for (size_t next = 0; ftri_otlp_attribute_next(FTRI_OTLP_SPAN, attributes, &next, &attribute);)
+        assert_str(attribute.key, n[0]++ ? "b" : "a");
+    for (size_t next = 0; ftri_otlp_event_next(events, &next, &event);)
+        n[1]++;
+    for (size_t next = 0; ftri_otlp_link_next(links, &next, &link);)
+        n[2]++;
+    assert_int_equal(n[0], 2);
+    assert_int_equal(n[1], 2);
+    assert_int_equal(n[2], 1);
+    assert_int_equal(links.len, 2);
+    ftri_otlp_span_read(ftri_view_of(NULL, 0), &view);
+    assert_int_equal(ftri_otlp_stretch_view(&view, view.attributes).len, 0);
+}
+
 /* A request with everything in it; the messages are nested as encode_sample nests them. */
 static void put_everything(struct ftri_bytes *out)
 {
@@ -422,9 +563,14 @@ static size_t walk(struct ftri_view bytes)
         struct ftri_otlp_event event;
         struct ftri_otlp_link link;
         assert_non_null(span->trace_id);
+        size_t n_attributes = 0, n_in_stretch = 0;
         for (size_t next = 0;
              ftri_otlp_attribute_next(FTRI_OTLP_SPAN, span->bytes, &next, &attribute);)
-            (void)ftri_otlp_value_read(attribute.value);
+            n_attributes += ftri_otlp_value_read(attribute.value).type <= FTR_VALUE_BYTES;
+        const struct ftri_view stretch = ftri_otlp_stretch_view(span, span->attributes);
+        for (size_t next = 0; ftri_otlp_attribute_next(FTRI_OTLP_SPAN, stretch, &next, &attribute);)
+            n_in_stretch++;
+        assert_int_equal(n_attributes, n_in_stretch);
         for (size_t next = 0; ftri_otlp_event_next(span->bytes, &next, &event);)
             assert_true(event.name.len < 100);
         for (size_t next = 0; ftri_otlp_link_next(span->bytes, &next, &link);)
@@ -441,9 +587,10 @@ static void check_and_walk(const uint8_t *bytes, size_t len)
     struct ftri_otlp_error error = {0};
     ftri_bytes_init(&copy, len);
     assert_int_equal(ftri_bytes_append(&copy, bytes, len), 0);
-    if (ftri_otlp_traces_check(ftri_bytes_view(&copy), &counts, &error) == 0)
+    if (ftri_otlp_traces_check(ftri_bytes_view(&copy), &counts, &error) == 0) {
         assert_int_equal(walk(ftri_bytes_view(&copy)), counts.n_spans);
-    else
+        assert_int_equal(ftri_otlp_count_spans(ftri_bytes_view(&copy)), counts.n_spans);
+    } else
         assert_true(error.path[0] && error.reason[0] && error.offset <= len);
 }
 
@@ -497,6 +644,9 @@ int main(void)
         cmocka_unit_test(test_unknown_and_empty_fields_are_fine),
         cmocka_unit_test(test_values_nest_100_levels),
         cmocka_unit_test(test_counts_are_limited_one_by_one),
+        cmocka_unit_test(test_values_are_checked_wherever_they_stand),
+        cmocka_unit_test(test_a_wrong_value_deep_inside_is_found_once),
+        cmocka_unit_test(test_stretches_hold_all_fields_of_a_kind),
         cmocka_unit_test(test_the_cursor_gives_each_span_its_place),
         cmocka_unit_test(test_a_span_without_origin_has_empty_ones),
         cmocka_unit_test(test_the_last_of_a_repeated_singular_field_wins),

@@ -3,6 +3,7 @@
  * What rules blocks out: hashes of trace ids, the filter of names, the directory with its segments
  * while blocks come and go. */
 #include "base/mem.h"
+#include "store/block_hashes.h"
 #include "store/directory.h"
 
 #include <setjmp.h>
