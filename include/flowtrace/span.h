@@ -147,6 +147,21 @@ FTR_INLINE void ftr_span_set(ftr_span span, ftr_str key, const ftr_value *value)
         ftr_recording_set(span, key, value);
 }
 
+/* By value, for macros. */
+FTR_INLINE void ftr_span_set_value(ftr_span span, ftr_str key, ftr_value value)
+{
+    ftr_span_set(span, key, &value);
+}
+
+/* NUL-terminated; NULL is the empty text. */
+FTR_INLINE void ftr_span_set_text(ftr_span span, ftr_str key, const char *text)
+{
+    if (span.generation != 0)
+        ftr_recording_set_str(span, key, ftr_str_from(text));
+}
+
+/* What int64_t cannot hold becomes decimal text (OpenTelemetry, "Mapping to AnyValue"). */
+FTR_API void ftr_span_set_u64(ftr_span span, ftr_str key, uint64_t value);
 FTR_API void ftr_span_set_f64(ftr_span span, ftr_str key, double value);
 FTR_API void ftr_span_set_bool(ftr_span span, ftr_str key, bool value);
 FTR_API void ftr_span_set_bytes(ftr_span span, ftr_str key, const void *data, size_t len);

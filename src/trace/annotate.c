@@ -11,11 +11,15 @@
 #include "trace/clock.h"
 #include "trace/span.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 extern inline void ftr_span_set_str(ftr_span span, ftr_str key, ftr_str value);
 extern inline void ftr_span_set_i64(ftr_span span, ftr_str key, int64_t value);
 extern inline void ftr_span_set(ftr_span span, ftr_str key, const ftr_value *value);
+extern inline void ftr_span_set_value(ftr_span span, ftr_str key, ftr_value value);
+extern inline void ftr_span_set_text(ftr_span span, ftr_str key, const char *text);
 extern inline void ftr_span_set_name(ftr_span span, ftr_str name);
 extern inline void ftr_span_set_status(ftr_span span, ftr_span_status status, ftr_str description);
 extern inline void ftr_span_event(ftr_span span, ftr_str name, const ftr_attribute *attributes,
@@ -325,6 +329,17 @@ void ftr_recording_set_i64(ftr_span span, ftr_str key, int64_t value)
 {
     const ftr_value number = ftr_value_i64(value);
     ftr_recording_set(span, key, &number);
+}
+
+void ftr_span_set_u64(ftr_span span, ftr_str key, uint64_t value)
+{
+    char digits[24];
+    if (value <= INT64_MAX) {
+        ftr_span_set_i64(span, key, (int64_t)value);
+        return;
+    }
+    snprintf(digits, sizeof digits, "%" PRIu64, value);
+    ftr_span_set_text(span, key, digits);
 }
 
 void ftr_span_set_f64(ftr_span span, ftr_str key, double value)
