@@ -347,12 +347,12 @@ void counted(void (*record)(int n))
     record(COUNTED);
 }
 
-enum { NONE = -1, OFF = -2 };
+enum { NONE = -1, OFF = -2, INHERITED = -3 };
 
 static const struct {
     const char *name;
     void (*record)(int n);
-    int flags; /* of the current context; NONE is current; the mode is OFF */
+    int flags; /* of the current context; NONE is current; the mode is OFF; fields are INHERITED */
 } shapes[] = {
     {"child", record_children, FTR_TRACE_FLAG_SAMPLED},
     {"attributes-4", record_with_4, FTR_TRACE_FLAG_SAMPLED},
@@ -361,6 +361,7 @@ static const struct {
     {"link", record_with_link, FTR_TRACE_FLAG_SAMPLED},
     {"unsampled", record_children, 0},
     {"root", record_roots, NONE},
+    {"inherited", record_children, INHERITED},
     {"off", record_children, OFF},
     {"scope", record_scopes, FTR_TRACE_FLAG_SAMPLED},
     {"scope-attributes-4", record_scopes_with_4, FTR_TRACE_FLAG_SAMPLED},
@@ -377,8 +378,12 @@ static void count(const char *name)
         if (strcmp(shapes[i].name, name) != 0)
             continue;
         ftr_attachment attachment = {0};
-        parent.span.trace_flags = (uint8_t)shapes[i].flags;
-        if (shapes[i].flags >= 0)
+        parent.span.trace_flags = (uint8_t)(shapes[i].flags < 0 ? 1 : shapes[i].flags);
+        const ftr_value job = ftr_value_str(FTR_STR("j-1"));
+        if (shapes[i].flags == INHERITED &&
+            !ftr_context_set_field(&parent, FTR_STR("job_id"), &job))
+            fail("no field");
+        if (shapes[i].flags >= 0 || shapes[i].flags == INHERITED)
             attachment = ftr_attach(&parent);
         if (shapes[i].flags == OFF)
             ftr_set_mode(FTR_MODE_OFF);

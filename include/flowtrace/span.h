@@ -120,6 +120,21 @@ FTR_INLINE void ftr_span_end_at(ftr_span span, uint64_t end_time_ns)
         ftr_recording_end_at(span, end_time_ns);
 }
 
+/* Other times than those of the calls (Unix epoch ns). An end that is earlier than the start counts
+ * as the start; what ftr_span_end_at says beats an end set here. */
+FTR_API void ftr_span_set_start_time(ftr_span span, uint64_t start_time_ns);
+FTR_API void ftr_span_set_end_time(ftr_span span, uint64_t end_time_ns);
+
+/* Called with a span that is about to end, by the thread that ends it, after its end time was
+ * taken; it may still say anything about the span, or end it itself. */
+typedef void (*ftr_finish_callback)(void *state, ftr_span span);
+
+/* The callback of all sampled spans that are started below the context in this process, until
+ * another one is set on a context in between; NULL: none. `state` is borrowed and outlives those
+ * spans. False (nothing changed): memory is short. */
+FTR_API bool ftr_context_set_finish_callback(ftr_context *context, ftr_finish_callback callback,
+                                             void *state);
+
 /* True when what is recorded on it goes somewhere. */
 FTR_API bool ftr_span_is_recording(ftr_span span);
 /* The span as a parent for others, with its trace's tracestate. Valid ids also when the span was

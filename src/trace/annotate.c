@@ -11,15 +11,11 @@
 #include "trace/clock.h"
 #include "trace/span.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 extern inline void ftr_span_set_str(ftr_span span, ftr_str key, ftr_str value);
 extern inline void ftr_span_set_i64(ftr_span span, ftr_str key, int64_t value);
 extern inline void ftr_span_set(ftr_span span, ftr_str key, const ftr_value *value);
-extern inline void ftr_span_set_value(ftr_span span, ftr_str key, ftr_value value);
-extern inline void ftr_span_set_text(ftr_span span, ftr_str key, const char *text);
 extern inline void ftr_span_set_name(ftr_span span, ftr_str name);
 extern inline void ftr_span_set_status(ftr_span span, ftr_span_status status, ftr_str description);
 extern inline void ftr_span_event(ftr_span span, ftr_str name, const ftr_attribute *attributes,
@@ -265,7 +261,7 @@ static __attribute__((noinline)) void set_at_limit(struct ftri_open *open, struc
 {
     struct ftri_slot *slot = open->slot;
     if (slot->n_distinct == 0)
-        slot->n_distinct = count_distinct(slot);
+        slot->n_distinct = (uint16_t)count_distinct(slot);
     struct found old;
     if (find_entry(slot, FTRI_ENTRY_ATTRIBUTE, key, &old)) {
         if (!replace(open, &old, entry, key, value))
@@ -329,35 +325,6 @@ void ftr_recording_set_i64(ftr_span span, ftr_str key, int64_t value)
 {
     const ftr_value number = ftr_value_i64(value);
     ftr_recording_set(span, key, &number);
-}
-
-void ftr_span_set_u64(ftr_span span, ftr_str key, uint64_t value)
-{
-    char digits[24];
-    if (value <= INT64_MAX) {
-        ftr_span_set_i64(span, key, (int64_t)value);
-        return;
-    }
-    snprintf(digits, sizeof digits, "%" PRIu64, value);
-    ftr_span_set_text(span, key, digits);
-}
-
-void ftr_span_set_f64(ftr_span span, ftr_str key, double value)
-{
-    const ftr_value number = ftr_value_f64(value);
-    ftr_span_set(span, key, &number);
-}
-
-void ftr_span_set_bool(ftr_span span, ftr_str key, bool value)
-{
-    const ftr_value boolean = ftr_value_bool(value);
-    ftr_span_set(span, key, &boolean);
-}
-
-void ftr_span_set_bytes(ftr_span span, ftr_str key, const void *data, size_t len)
-{
-    const ftr_value bytes = ftr_value_bytes(data, len);
-    ftr_span_set(span, key, &bytes);
 }
 
 void ftr_recording_set_name(ftr_span span, ftr_str name)

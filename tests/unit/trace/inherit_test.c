@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What spans have from the context they are started below: fields, on every thread and in both
+ * export forms, and the finish callback. */
+#include "spans.h"
+
+#include "base/time.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+enum { THREADS = 4, ROUNDS = 200 };
+
+static void set_text(ftr_context *context, const char *key, const char *text)
+{
+    const ftr_value value = ftr_value_str(ftr_str_from(text));
+    assert_true(ftr_context_set_field(context, ftr_str_from(key), &value));
+}
+
+static ftr_span start_span(const char *name, const ftr_context *parent)
+{
+    return ftr_span_start(ftr_str_from(name), FTR_KIND_INTERNAL, parent);
+}
+
+static void test_a_field_is_on_every_span_below(void **state)
+{
+    (void)state;
+    start_standard();
+    {
+        FTR_SPAN(above, "above");
+        ftr_context job = ftr_context_current();
+        set_text(&job, "job_id", "j1");
+        FTR_ATTACHED(guard, &job);
+        FTR_SPAN(task, "task");
+        FTR_SPAN_SET(task, "rows", 5);
+        ftr_context deeper = ftr_context_current();
+        const ftr_value epoch = ftr_value_i64(42);
+        assert_true(ftr_context_set_field(&deeper, FTR_STR("epoch"), &epoch));
+        set_text(&deeper, "job_id", "j2");
+        ftr_span_end(start_span("operator", &deeper));
+        ftr_context_release(&deeper);
+        ftr_context_release(&job);
+        FTR_SPAN(after, "after");
+    }
+    const ftr_span_data above = span_named("above");
+    const ftr_span_data task = span_named("task");
+    const ftr_span_data operated = span_named("operator");
+    const ftr_span_data after = span_named("after");
+    assert_int_equal(above.n_attributes, 0);
+    assert_int_equal(task.n_attributes, 2);
+    assert_text_attribute(&task, "job_id", "j1");
+    assert_i64_attribute(&task, "rows", 5);
+    assert_int_equal(operated.n_attributes, 2);
+    assert_text_attribute(&operated, "job_id", "j2");
+    assert_i64_attribute(&operated, "epoch", 42);
+    assert_int_equal(after.n_attributes, 1);
+    assert_is_child(&after, &task);
+    stop();
+}
+
+static void test_the_spans_own_value_wins(void **state)
+{
+    (void)state;
+    start_standard();
+    ftr_context context = FTR_CONTEXT_NONE;
+    set_text(&context, "a", "inherited");
+    set_text(&context, "b", "inherited");
+    const ftr_span span = start_span("span", &context);
+    ftr_span_set_i64(span, FTR_STR("b"), 1);
+    ftr_span_set_i64(span, FTR_STR("b"), 2);
+    ftr_span_end(span);
+    ftr_context_release(&context);
+    const ftr_span_data data = span_named("span");
+    assert_int_equal(data.n_attributes, 2);
+    assert_text_attribute(&data, "a", "inherited");
+    assert_i64_attribute(&data, "b", 2);
+    stop();
+}
+
+static void test_new_traces_inherit_but_not_the_tracestate(void **state)
+{
+    (void)state;
+    start_standard();
+    ftr_field fields[] = {{FTR_STR("traceparent"),
+                           FTR_STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")},
+                          {FTR_STR("tracestate"), FTR_STR("vendor=1")}};
+    ftr_field_list list = {.fields = fields, .n_fields = 2};
+    ftr_context context = ftr_extract(&ftr_map_carrier, &list);
+    set_text(&context, "job_id", "j1");
+    ftr_span_end(start_span("child", &context));
+    const ftr_span_options options = {
+        .size = sizeof options, .name = FTR_STR("root"), .is_root = true, .parent = &context};
+    ftr_span_end(ftr_span_start_with(&options));
+    ftr_context_release(&context);
+    const ftr_span_data child = span_named("child");
+    const ftr_span_data root = span_named("root");
+    assert_text(child.tracestate, "vendor=1");
+    assert_text_attribute(&child, "job_id", "j1");
+    assert_text(root.tracestate, "");
+    assert_text_attribute(&root, "job_id", "j1");
+    assert_false(ftr_span_id_is_valid(&root.parent_span_id));
+    stop();
+}
+
+static void test_fields_do_not_count_against_the_limit(void **state)
+{
+    (void)state;
+    ftr_config config = FTR_CONFIG_INIT;
+    config.limits.attributes = 2;
+    start(&config);
+    ftr_context context = FTR_CONTEXT_NONE;
+    char key[8];
+    for (int i = 0; i < FTR_CONTEXT_FIELDS; i++) {
+        snprintf(key, sizeof key, "k%d", i);
+        set_text(&context, key, "v");
+    }
+    const ftr_span span = start_span("span", &context);
+    for (int i = 0; i < 3; i++)
+        ftr_span_set_i64(span, (ftr_str){&"abc"[i], 1}, i);
+    ftr_span_end(span);
+    ftr_context_release(&context);
+    const ftr_span_data data = span_named("span");
+    assert_int_equal(data.n_attributes, FTR_CONTEXT_FIELDS + 2);
+    assert_int_equal(data.n_dropped_attributes, 1);
+    assert_text_attribute(&data, "k31", "v");
+    stop();
+}
+
+/* OTLP: the exporter sees bytes. */
+static char otlp[4096];
+static size_t otlp_len;
+
+static void keep_bytes(void *instance, const ftr_export_batch *batch, uint64_t deadline_ns,
+                       ftr_export_result *ret_result)
+{
+    (void)instance;
+    (void)deadline_ns;
+    assert_true(batch->otlp_len <= sizeof otlp);
+    memcpy(otlp, batch->otlp, batch->otlp_len);
+    otlp_len = batch->otlp_len;
+    ret_result->n_delivered = batch->n_spans;
+}
+
+static const ftr_exporter_class keeper = {
+    .size = sizeof keeper, .name = "keeper", .form = FTR_EXPORT_OTLP, .export_batch = keep_bytes};
+
+static void test_fields_are_in_the_bytes_that_are_sent(void **state)
+{
+    (void)state;
+    ftr_exporter *exporter = ftr_exporter_new(&keeper, NULL);
+    ftr_config config = FTR_CONFIG_INIT;
+    config.exporters = &exporter;
+    config.n_exporters = 1;
+    assert_int_equal(ftr_init(&config, NULL), FTR_OK);
+    ftr_context context = FTR_CONTEXT_NONE;
+    set_text(&context, "job_id", "j1");
+    ftr_span_end(start_span("span", &context));
+    ftr_context_release(&context);
+    assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
+    /* Span.attributes (9): KeyValue { key 1: "job_id", value 2: { string_value 1: "j1" } } */
+    static const char expected[] = "\x4a\x0e\x0a\x06job_id\x12\x04\x0a\x02j1";
+    assert_non_null(memmem(otlp, otlp_len, expected, sizeof expected - 1));
+}
+
+/* ---- threads ---- */
+
+static void *record_below(void *argument)
+{
+    ftr_context *context = argument;
+    void *failure = NULL;
+    for (int i = 0; i < ROUNDS; i++) {
+        FTR_ATTACHED(guard, context);
+        FTR_SPAN(work, "work");
+        ftr_context own = ftr_context_current();
+        const ftr_value turn = ftr_value_i64(i);
+        if (!ftr_context_set_field(&own, FTR_STR("turn"), &turn))
+            failure = argument;
+        ftr_span_end(start_span("inner", &own));
+        ftr_context_release(&own);
+    }
+    ftr_context_release(context);
+    return failure;
+}
+
+static void test_contexts_are_carried_across_threads(void **state)
+{
+    (void)state;
+    start_standard();
+    pthread_t threads[THREADS];
+    ftr_context carried[THREADS];
+    {
+        FTR_SPAN(job, "job");
+        ftr_context context = ftr_context_current();
+        set_text(&context, "job_id", "j1");
+        for (int i = 0; i < THREADS; i++)
+            carried[i] = ftr_context_copy(&context);
+        ftr_context_release(&context);
+    }
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, record_below, &carried[i]), 0);
+    for (int i = 0; i < THREADS; i++) {
+        void *failure;
+        assert_int_equal(pthread_join(threads[i], &failure), 0);
+        assert_null(failure);
+    }
+    const ftr_span_data job = span_named("job");
+    assert_int_equal(ftr_memory_spans_count(spans), 1 + 2 * THREADS * ROUNDS);
+    size_t n_inner = 0;
+    ftr_span_data span;
+    for (size_t i = 0; ftr_memory_spans_get(spans, i, &span); i++) {
+        if (span.name.len == 3)
+            continue;
+        assert_memory_equal(&span.context.trace_id, &job.context.trace_id, 16);
+        assert_text_attribute(&span, "job_id", "j1");
+        n_inner += value_of(&span, "turn") != NULL;
+    }
+    assert_int_equal(n_inner, THREADS * ROUNDS);
+    stop();
+}
+
+static void *end_span(void *argument)
+{
+    ftr_span_end(*(const ftr_span *)argument);
+    return NULL;
+}
+
+/* ---- finish callbacks ---- */
+
+static _Atomic int n_calls;
+static char who[] = "note";
+
+static void note(void *state, ftr_span span)
+{
+    n_calls += ftr_span_is_recording(span);
+    ftr_span_set_str(span, FTR_STR("finished.by"), ftr_str_from(state));
+    ftr_span_set_name(span, FTR_STR("renamed"));
+    ftr_span_set_status(span, FTR_SPAN_OK, FTR_STR(""));
+}
+
+static void test_a_callback_runs_before_a_span_is_final(void **state)
+{
+    (void)state;
+    start_standard();
+    n_calls = 0;
+    ftr_context context = FTR_CONTEXT_NONE;
+    assert_true(ftr_context_set_finish_callback(&context, note, who));
+    const ftr_span span = start_span("span", &context);
+    assert_int_equal(n_calls, 0);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, end_span, (void *)&span), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(n_calls, 1);
+    ftr_context_release(&context);
+    const ftr_span_data data = flushed(0);
+    assert_text(data.name, "renamed");
+    assert_text_attribute(&data, "finished.by", "note");
+    assert_int_equal(data.status, FTR_SPAN_OK);
+    assert_int_equal(counts().ended, 1);
+    assert_int_equal(counts().stale, 0);
+    stop();
+}
+
+static void count_call(void *state, ftr_span span)
+{
+    (void)span;
+    (*(int *)state)++;
+}
+
+static void test_a_callback_is_inherited_and_removable(void **state)
+{
+    (void)state;
+    start_standard();
+    int n_first = 0;
+    int n_second = 0;
+    ftr_context context = FTR_CONTEXT_NONE;
+    assert_true(ftr_context_set_finish_callback(&context, count_call, &n_first));
+    {
+        FTR_ATTACHED(guard, &context);
+        FTR_SPAN(root, "root");   /* first */
+        FTR_SPAN(child, "child"); /* first */
+        ftr_context below = ftr_context_current();
+        assert_true(ftr_context_set_finish_callback(&below, NULL, NULL));
+        assert_null(below.block);
+        {
+            FTR_ATTACHED(without, &below);
+            FTR_SPAN(silent, "silent");
+            FTR_SPAN(also_silent, "also silent");
+        }
+        assert_true(ftr_context_set_finish_callback(&below, count_call, &n_second));
+        ftr_span_end(start_span("other", &below)); /* second */
+        ftr_context_release(&below);
+        assert_int_equal(n_first, 0);
+    }
+    assert_int_equal(n_first, 2);
+    assert_int_equal(n_second, 1);
+    ftr_context_release(&context);
+    assert_int_equal(counts().ended, 5);
+    stop();
+}
+
+static void end_early(void *state, ftr_span span)
+{
+    (void)state;
+    n_calls++;
+    ftr_span_end_at(span, 1700000000000000007);
+}
+
+static void start_another(void *state, ftr_span span)
+{
+    (void)span;
+    if (n_calls++ < 3)
+        ftr_span_end(start_span("another", state));
+}
+
+static void test_a_callback_may_end_its_span_and_start_others(void **state)
+{
+    (void)state;
+    start_standard();
+    n_calls = 0;
+    ftr_context context = FTR_CONTEXT_NONE;
+    assert_true(ftr_context_set_finish_callback(&context, end_early, NULL));
+    const ftr_span span = start_span("span", &context);
+    ftr_span_set_start_time(span, 1700000000000000000);
+    ftr_span_end(span);
+    assert_int_equal(n_calls, 1);
+    assert_true(ftr_context_set_finish_callback(&context, start_another, &context));
+    n_calls = 0;
+    ftr_span_end(start_span("first", &context));
+    assert_int_equal(n_calls, 4);
+    ftr_context_release(&context);
+    assert_int_equal(span_named("span").end_time_ns, 1700000000000000007);
+    assert_int_equal(counts().started, 5);
+    assert_int_equal(counts().ended, 5);
+    assert_int_equal(counts().open, 0);
+    assert_int_equal(counts().stale, 0);
+    stop();
+}
+
+static void test_a_callback_is_not_run_for_spans_that_do_not_record(void **state)
+{
+    (void)state;
+    start_standard();
+    n_calls = 0;
+    ftr_context context = FTR_CONTEXT_NONE;
+    memset(&context.span.trace_id, 1, 16);
+    memset(&context.span.span_id, 2, 8);
+    assert_true(ftr_context_set_finish_callback(&context, note, who));
+    ftr_span_end(start_span("span", &context));
+    ftr_context_release(&context);
+    assert_int_equal(n_calls, 0);
+    stop();
+}
+
+/* ---- times ---- */
+
+static void test_times_may_be_set_while_the_span_is_open(void **state)
+{
+    (void)state;
+    ftri_time_fake(5000, 1700000000000000000);
+    start_standard();
+    const ftr_span both = start_span("both", NULL);
+    ftr_span_set_start_time(both, 1600000000000000001);
+    ftr_span_set_end_time(both, 1600000000000000009);
+    ftr_span_end(both);
+    const ftr_span start_only = start_span("start", NULL);
+    ftr_span_set_start_time(start_only, 1600000000000000002);
+    ftr_span_end(start_only);
+    const ftr_span backwards = start_span("backwards", NULL);
+    ftr_span_set_end_time(backwards, 3);
+    ftr_span_end(backwards);
+    const ftr_span end_at = start_span("end at", NULL);
+    ftr_span_set_end_time(end_at, 1800000000000000001);
+    ftr_span_end_at(end_at, 1800000000000000002);
+    {
+        FTR_SPAN(scope, "scope");
+        ftr_span_set_end_time(scope.span, 1800000000000000003);
+    }
+    ftr_span_set_end_time(both, 1); /* stale */
+    assert_int_equal(counts().stale, 1);
+    ftr_span_end(start_span("next", NULL)); /* the slot of one before: nothing is left in it */
+    assert_int_equal(span_named("both").start_time_ns, 1600000000000000001);
+    assert_int_equal(span_named("both").end_time_ns, 1600000000000000009);
+    assert_int_equal(span_named("start").start_time_ns, 1600000000000000002);
+    assert_int_equal(span_named("start").end_time_ns, 1700000000000000000);
+    assert_int_equal(span_named("backwards").end_time_ns, 1700000000000000000);
+    assert_int_equal(span_named("end at").end_time_ns, 1800000000000000002);
+    assert_int_equal(span_named("scope").end_time_ns, 1800000000000000003);
+    assert_int_equal(span_named("next").start_time_ns, 1700000000000000000);
+    assert_int_equal(span_named("next").end_time_ns, 1700000000000000000);
+    stop();
+    ftri_time_real();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_field_is_on_every_span_below),
+        cmocka_unit_test(test_the_spans_own_value_wins),
+        cmocka_unit_test(test_new_traces_inherit_but_not_the_tracestate),
+        cmocka_unit_test(test_fields_do_not_count_against_the_limit),
+        cmocka_unit_test(test_fields_are_in_the_bytes_that_are_sent),
+        cmocka_unit_test(test_contexts_are_carried_across_threads),
+        cmocka_unit_test(test_a_callback_runs_before_a_span_is_final),
+        cmocka_unit_test(test_a_callback_is_inherited_and_removable),
+        cmocka_unit_test(test_a_callback_may_end_its_span_and_start_others),
+        cmocka_unit_test(test_a_callback_is_not_run_for_spans_that_do_not_record),
+        cmocka_unit_test(test_times_may_be_set_while_the_span_is_open),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
