@@ -53,6 +53,7 @@ typedef struct ftr_span_options {
     ftr_str name;
     ftr_span_kind kind;
     bool is_root;              /* ignore parent and the current context: a new trace */
+    bool is_linked;            /* when a sampled span is current, both say so: see ftr_span_fork */
     const ftr_context *parent; /* NULL: the thread's current context */
     uint64_t start_time_ns;    /* Unix epoch; 0: now */
     const ftr_attribute *attributes;
@@ -105,6 +106,13 @@ FTR_INLINE ftr_span ftr_span_start_with(const ftr_span_options *options)
     const ftr_span none = {0, 0};
     return none;
 }
+
+/* The root of a new trace that forks off the sampled span of `from` (NULL: the thread's current
+ * context), sampled like it. Both traces say so: below that span a marker "[<name> ref]" with the
+ * attributes note and trace_id (the new trace's); on the root trace_id (the old trace's),
+ * fork_of_span_id (the marker's, with spaces before it 32 characters long) and a link to the
+ * marker. A fork of what is not sampled, or of nothing, does not record. */
+FTR_API ftr_span ftr_span_fork(ftr_str name, ftr_span_kind kind, const ftr_context *from);
 
 /* Ends it now; the handle is stale afterwards. */
 FTR_INLINE void ftr_span_end(ftr_span span)

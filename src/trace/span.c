@@ -263,12 +263,17 @@ ftr_span ftr_recording_start(ftr_str name, ftr_span_kind kind, const ftr_context
     return start_plain(name, kind, NULL, &frame->context);
 }
 
+ftr_span ftri_root_start(ftr_str name, ftr_span_kind kind, const ftr_context *around)
+{
+    struct ftri_thread *self =
+        ftri_thread_ready(__atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED));
+    return self ? begin_root(self, name, kind, around) : (ftr_span){0, 0};
+}
+
 static ftr_span start_root(const ftr_span_options *options)
 {
     const ftr_context *around = options->parent ? options->parent : &ftri_frame_current->context;
-    struct ftri_thread *self =
-        ftri_thread_ready(__atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED));
-    return self ? begin_root(self, options->name, options->kind, around) : (ftr_span){0, 0};
+    return ftri_root_start(options->name, options->kind, around);
 }
 
 ftr_span ftr_recording_start_with(const ftr_span_options *options)
@@ -281,6 +286,8 @@ ftr_span ftr_recording_start_with(const ftr_span_options *options)
         return span;
     if (options->start_time_ns != 0)
         ftr_span_set_start_time(span, options->start_time_ns);
+    if (options->is_linked)
+        ftri_fork_mark(span, options->name, &ftri_frame_current->context);
     for (size_t i = 0; i < options->n_attributes; i++)
         ftr_recording_set(span, options->attributes[i].key, &options->attributes[i].value);
     for (size_t i = 0; i < options->n_links; i++)
