@@ -4,6 +4,7 @@
  * export forms, and the finish callback. */
 #include "spans.h"
 
+#include "base/mem.h"
 #include "base/time.h"
 
 #include <pthread.h>
@@ -352,6 +353,58 @@ static void test_a_callback_is_not_run_for_spans_that_do_not_record(void **state
     stop();
 }
 
+/* ---- memory ---- */
+
+/* A span with all that a context gives, below an extracted context; what cannot be had is left out.
+ */
+static void record_with_everything(void)
+{
+    ftr_field fields[] = {
+        {FTR_STR("traceparent"),
+         FTR_STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")},
+        {FTR_STR("baggage"), FTR_STR("user=u1")},
+    };
+    ftr_field_list list = {.fields = fields, .n_fields = 2};
+    const ftr_value job = ftr_value_str(FTR_STR("j1"));
+    static int n_finished;
+    ftr_context context = ftr_extract(&ftr_map_carrier, &list);
+    (void)ftr_context_set_field(&context, FTR_STR("job_id"), &job);
+    (void)ftr_context_set_finish_callback(&context, count_call, &n_finished);
+    FTR_ATTACHED(guard, &context);
+    FTR_SPAN(span, "span");
+    (void)ftr_context_remove_field(&context, FTR_STR("job_id"));
+    ftr_span_end(ftr_span_fork(FTR_STR("fork"), FTR_KIND_INTERNAL, &context));
+    ftr_context_release(&context);
+}
+
+static void *record_on_a_new_thread(void *argument)
+{
+    record_with_everything();
+    return argument;
+}
+
+static void test_every_allocation_may_fail(void **state)
+{
+    (void)state;
+    bool has_worked = false;
+    for (uint64_t n = 1; n < 100 && !has_worked; n++) {
+        start_standard();
+        ftri_mem_fail_at(n);
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, record_on_a_new_thread, NULL), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        has_worked = ftri_mem_requests() < n;
+        ftri_mem_fail_at(0);
+        assert_int_equal(ftr_flush(5 * SECOND), FTR_OK);
+        assert_int_equal(counts().ended, counts().started);
+        assert_int_equal(counts().stale, 0);
+        if (has_worked)
+            assert_int_equal(counts().ended, 3);
+        stop();
+    }
+    assert_true(has_worked);
+}
+
 /* ---- times ---- */
 
 static void test_times_may_be_set_while_the_span_is_open(void **state)
@@ -405,6 +458,7 @@ int main(void)
         cmocka_unit_test(test_a_callback_is_inherited_and_removable),
         cmocka_unit_test(test_a_callback_may_end_its_span_and_start_others),
         cmocka_unit_test(test_a_callback_is_not_run_for_spans_that_do_not_record),
+        cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_times_may_be_set_while_the_span_is_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
