@@ -48,7 +48,8 @@ static void set_fork_of(ftr_span root, const ftr_context *marker)
     memset(text, ' ', PADDED_ID - SPAN_ID);
     ftr_span_id_format(&marker->span.span_id, text + PADDED_ID - SPAN_ID);
     ftr_span_set_text(root, FTR_STR("fork_of_span_id"), text);
-    ftr_span_link(root, marker, NULL, 0);
+    const ftr_attribute relation = {FTR_STR("flow.relation"), ftr_value_str(FTR_STR("fork"))};
+    ftr_span_link(root, marker, &relation, 1);
 }
 
 static void mark(ftr_span root, const ftr_context *forked, ftr_str name, const ftr_context *from)

@@ -29,6 +29,9 @@ static void assert_fork(const ftr_span_data *root, const ftr_span_data *marker,
     assert_int_equal(root->n_links, 1);
     assert_memory_equal(&root->links[0].context.trace_id, &origin->context.trace_id, 16);
     assert_memory_equal(&root->links[0].context.span_id, &marker->context.span_id, 8);
+    assert_int_equal(root->links[0].n_attributes, 1);
+    assert_text(root->links[0].attributes[0].key, "flow.relation");
+    assert_text(root->links[0].attributes[0].value.as.str, "fork");
     assert_int_equal(root->context.trace_flags & FTR_TRACE_FLAG_SAMPLED, FTR_TRACE_FLAG_SAMPLED);
 }
 
