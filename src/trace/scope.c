@@ -5,10 +5,19 @@
 #include <flowtrace/scope.h>
 
 #include "trace/current.h"
+#include "trace/thread.h"
 
 extern inline ftr_scope ftr_scope_enter(const ftr_call_site *site, const ftr_context *parent);
 extern inline void ftr_scope_leave(ftr_scope *scope);
 extern inline void ftr_attached_leave(ftr_attachment *attachment);
+
+/* By the names of OpenTelemetry's semantic conventions. */
+static __attribute__((noinline)) void say_where(ftr_span span, const ftr_call_site *site)
+{
+    ftr_span_set_text(span, FTR_STR("code.file.path"), site->file);
+    ftr_span_set_i64(span, FTR_STR("code.line.number"), site->line);
+    ftr_span_set_text(span, FTR_STR("code.function.name"), site->function);
+}
 
 ftr_scope ftr_recording_enter(const ftr_call_site *site, const ftr_context *parent)
 {
@@ -17,6 +26,8 @@ ftr_scope ftr_recording_enter(const ftr_call_site *site, const ftr_context *pare
         return scope;
     ftr_context context = ftr_span_context_of(scope.span);
     scope.attachment = ftri_attach_owned(&context);
+    if (FTRI_UNLIKELY(ftri_thread_settings.records_call_sites))
+        say_where(scope.span, site);
     return scope;
 }
 

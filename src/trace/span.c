@@ -454,8 +454,6 @@ static __attribute__((noinline)) void end_in_slot(ftr_span span)
     struct ftri_thread *self = ftri_thread_self;
     struct ftri_slot *slot = ftri_own_slot(self, span);
     const uint64_t head = atomic_load_explicit(&self->journal_head, memory_order_relaxed);
-    _Static_assert(offsetof(struct ftri_slot, at_end) == offsetof(struct ftri_slot, n_pages) + 6,
-                   "n_pages to at_end are one word");
     if (!slot || load_word(&slot->n_pages) != 0 || slot->record.clock >= FTRI_CLOCK_SYSTEM ||
         head + SHORT_SIZE + slot->record.stream_len > self->journal_limit) {
         end_slow(span, 0, 0);

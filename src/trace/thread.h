@@ -55,6 +55,10 @@ struct ftri_slot {
     uint8_t room[FTRI_SLOT_ROOM];
 };
 
+_Static_assert(offsetof(struct ftri_slot, n_pages) % 8 == 0 &&
+                   offsetof(struct ftri_slot, at_end) == offsetof(struct ftri_slot, n_pages) + 6,
+               "n_pages to at_end are one word");
+
 struct ftri_counters { /* written by the owning thread alone */
     _Atomic uint64_t lost_journal_full;
     _Atomic uint64_t no_slot;
@@ -101,6 +105,7 @@ struct ftri_thread_settings {
     ftr_limits limits;
     size_t journal_bytes; /* a power of two */
     uint32_t open_spans;
+    bool records_call_sites;
 };
 
 extern struct ftri_thread_settings ftri_thread_settings;

@@ -199,6 +199,25 @@ static void test_an_attached_context_lasts_as_long_as_its_block(void **state)
     stop();
 }
 
+static void test_spans_say_where_they_are_started_when_asked(void **state)
+{
+    (void)state;
+    ftr_config config = FTR_CONFIG_INIT;
+    config.records_call_sites = true;
+    start(&config);
+    int line;
+    {
+        line = __LINE__ + 1;
+        FTR_SPAN(located, "located");
+    }
+    const ftr_span_data span = flushed(0);
+    assert_int_equal(span.n_attributes, 3);
+    assert_text_attribute(&span, "code.file.path", __FILE__);
+    assert_i64_attribute(&span, "code.line.number", line);
+    assert_text_attribute(&span, "code.function.name", __func__);
+    stop();
+}
+
 static void test_the_mode_may_change_within_a_scope(void **state)
 {
     (void)state;
@@ -282,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_values_are_evaluated_once_when_the_span_records),
         cmocka_unit_test(test_values_are_not_evaluated_otherwise),
         cmocka_unit_test(test_an_attached_context_lasts_as_long_as_its_block),
+        cmocka_unit_test(test_spans_say_where_they_are_started_when_asked),
         cmocka_unit_test(test_the_mode_may_change_within_a_scope),
         cmocka_unit_test(test_a_token_of_another_thread_detaches_nothing),
     };
