@@ -13,8 +13,9 @@
  *
  * A scope macro declares one static const call site and one variable named by its argument; C
  * leaves it through the cleanup attribute (gcc, clang), C++ through a destructor, so return, break,
- * goto and exceptions end the span too. Scopes nest like blocks and stay on their thread: what has
- * to go on elsewhere is carried as an ftr_context. Nothing here fails. */
+ * goto and exceptions end the span too. Scopes nest like blocks and stay on their thread. What has
+ * to go on elsewhere is carried as an ftr_context; a coroutine that may be suspended keeps an
+ * ftr_span and its context, and attaches that each time it is resumed. Nothing here fails. */
 #ifndef FLOWTRACE_SCOPE_H
 #define FLOWTRACE_SCOPE_H
 

@@ -143,6 +143,10 @@ typedef void (*ftr_finish_callback)(void *state, ftr_span span);
 FTR_API bool ftr_context_set_finish_callback(ftr_context *context, ftr_finish_callback callback,
                                              void *state);
 
+/* A ready callback (state: NULL): the span gets its own traceparent and, if there is one,
+ * tracestate as attributes of these names, as Krishiv has them on every span. */
+FTR_API void ftr_finish_with_traceparent(void *state, ftr_span span);
+
 /* True when what is recorded on it goes somewhere. */
 FTR_API bool ftr_span_is_recording(ftr_span span);
 /* The span as a parent for others, with its trace's tracestate. Valid ids also when the span was

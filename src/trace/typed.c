@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Attributes by the C type of their value, and a span's times. */
+ * Attributes by the C type of their value, a span's times, and its own context as attributes. */
 #include "trace/span.h"
 
 #include <inttypes.h>
@@ -55,4 +55,17 @@ void ftr_span_set_end_time(ftr_span span, uint64_t end_time_ns)
     open.slot->record.end = end_time_ns;
     open.slot->record.size = 0; /* not the quickest way */
     open.slot->at_end |= FTRI_END_IS_SET;
+}
+
+void ftr_finish_with_traceparent(void *state, ftr_span span)
+{
+    (void)state;
+    char text[FTR_TRACEPARENT_LEN + 1];
+    ftr_context context = ftr_span_context_of(span);
+    const ftr_str tracestate = ftr_context_tracestate(&context);
+    if (ftr_traceparent_format(&context.span, text))
+        ftr_span_set_text(span, FTR_STR("traceparent"), text);
+    if (tracestate.len > 0)
+        ftr_span_set_str(span, FTR_STR("tracestate"), tracestate);
+    ftr_context_release(&context);
 }

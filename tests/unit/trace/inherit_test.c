@@ -220,6 +220,62 @@ static void test_contexts_are_carried_across_threads(void **state)
     stop();
 }
 
+/* A coroutine without a stack: what it needs from step to step is in here. */
+struct coroutine {
+    int step;
+    ftr_span span;
+    ftr_context context;
+};
+
+static void *resume(void *argument)
+{
+    struct coroutine *self = argument;
+    FTR_ATTACHED(resumed, &self->context);
+    ftr_span_set_i64(self->span, FTR_STR("steps"), ++self->step);
+    FTR_SPAN(step, "step");
+    return NULL;
+}
+
+static void test_coroutines_go_on_on_other_threads(void **state)
+{
+    (void)state;
+    enum { COROUTINES = 2, STEPS = 5 };
+    start_standard();
+    struct coroutine coroutines[COROUTINES];
+    for (int i = 0; i < COROUTINES; i++) {
+        const ftr_span span = start_span(i == 0 ? "first" : "second", NULL);
+        coroutines[i] = (struct coroutine){0, span, ftr_span_context_of(span)};
+    }
+    for (int i = 0; i < COROUTINES * STEPS; i++) {
+        pthread_t thread;
+        struct coroutine *next = &coroutines[i % COROUTINES];
+        assert_int_equal(pthread_create(&thread, NULL, resume, next), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+    }
+    for (int i = 0; i < COROUTINES; i++) {
+        ftr_span_end(coroutines[i].span);
+        ftr_context_release(&coroutines[i].context);
+    }
+    const ftr_span_data first = span_named("first");
+    const ftr_span_data second = span_named("second");
+    assert_i64_attribute(&first, "steps", STEPS);
+    assert_i64_attribute(&second, "steps", STEPS);
+    size_t n_below_first = 0;
+    ftr_span_data step;
+    for (size_t i = 0; ftr_memory_spans_get(spans, i, &step); i++) {
+        if (!ftr_span_id_is_valid(&step.parent_span_id))
+            continue;
+        const bool is_first =
+            memcmp(&step.context.trace_id, &first.context.trace_id, sizeof(ftr_trace_id)) == 0;
+        assert_is_child(&step, is_first ? &first : &second);
+        n_below_first += is_first;
+    }
+    assert_int_equal(n_below_first, STEPS);
+    assert_int_equal(counts().ended, COROUTINES * (STEPS + 1));
+    assert_int_equal(counts().stale, 0);
+    stop();
+}
+
 static void *end_span(void *argument)
 {
     ftr_span_end(*(const ftr_span *)argument);
@@ -353,6 +409,45 @@ static void test_a_callback_is_not_run_for_spans_that_do_not_record(void **state
     stop();
 }
 
+/* Krishiv, "Distributed tracing": every span is annotated with job_id, task_id, epoch, operator_id,
+ * plus the current traceparent and tracestate. */
+static void test_spans_may_carry_krishivs_standard_fields(void **state)
+{
+    (void)state;
+    start_standard();
+    ftr_field fields[] = {{FTR_STR("traceparent"),
+                           FTR_STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")},
+                          {FTR_STR("tracestate"), FTR_STR("vendor=1")}};
+    ftr_field_list list = {.fields = fields, .n_fields = 2};
+    const ftr_value epoch = ftr_value_i64(12);
+    char current[2][FTR_TRACEPARENT_LEN + 1];
+    ftr_context job = ftr_extract(&ftr_map_carrier, &list);
+    set_text(&job, "job_id", "j1");
+    set_text(&job, "task_id", "t1");
+    assert_true(ftr_context_set_field(&job, FTR_STR("epoch"), &epoch));
+    set_text(&job, "operator_id", "window-3");
+    assert_true(ftr_context_set_finish_callback(&job, ftr_finish_with_traceparent, NULL));
+    {
+        FTR_SPAN_BELOW(task, "run_task", FTR_KIND_SERVER, &job);
+        assert_true(ftr_current_traceparent(current[0]));
+        FTR_SPAN(window, "execute_window");
+        assert_true(ftr_current_traceparent(current[1]));
+        assert_text(ftr_current_tracestate(), "vendor=1");
+    }
+    ftr_context_release(&job);
+    for (size_t i = 0; i < 2; i++) {
+        const ftr_span_data span = span_named(i == 0 ? "run_task" : "execute_window");
+        assert_int_equal(span.n_attributes, 6);
+        assert_text_attribute(&span, "job_id", "j1");
+        assert_text_attribute(&span, "task_id", "t1");
+        assert_i64_attribute(&span, "epoch", 12);
+        assert_text_attribute(&span, "operator_id", "window-3");
+        assert_text_attribute(&span, "traceparent", current[i]);
+        assert_text_attribute(&span, "tracestate", "vendor=1");
+    }
+    stop();
+}
+
 /* ---- memory ---- */
 
 /* A span with all that a context gives, below an extracted context; what cannot be had is left out.
@@ -454,10 +549,12 @@ int main(void)
         cmocka_unit_test(test_fields_do_not_count_against_the_limit),
         cmocka_unit_test(test_fields_are_in_the_bytes_that_are_sent),
         cmocka_unit_test(test_contexts_are_carried_across_threads),
+        cmocka_unit_test(test_coroutines_go_on_on_other_threads),
         cmocka_unit_test(test_a_callback_runs_before_a_span_is_final),
         cmocka_unit_test(test_a_callback_is_inherited_and_removable),
         cmocka_unit_test(test_a_callback_may_end_its_span_and_start_others),
         cmocka_unit_test(test_a_callback_is_not_run_for_spans_that_do_not_record),
+        cmocka_unit_test(test_spans_may_carry_krishivs_standard_fields),
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_times_may_be_set_while_the_span_is_open),
     };
