@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading: a record into ftr_span_data; and its copy into a queue. Records come from this process
- * alone (stream.c writes them), so their lengths are trusted. */
+ * Reading: a record into ftr_span_data; and copies that outlive their context block. Records come
+ * from this process alone (stream.c writes them), so their lengths are trusted. */
 #include "trace/record.h"
 
-#include "base/bytes.h"
 #include "context/fields.h"
 #include "trace/clock.h"
 
@@ -270,48 +269,53 @@ size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_
     return (size_t)(reader.scratch - (uint8_t *)scratch);
 }
 
-/* ---- into a queue ---- */
+/* ---- copies ---- */
+
+static size_t entry_size(ftr_str value)
+{
+    return value.len > 0 ? ftri_pad8(sizeof(struct ftri_entry) + value.len) : 0;
+}
 
 /* An entry that is nothing but a value, or nothing. */
-static struct ftri_entry entry_of(enum ftri_entry_type type, ftr_str value)
+static uint8_t *put_entry(uint8_t *at, enum ftri_entry_type type, ftr_str value)
 {
-    struct ftri_entry entry = {.type = (uint8_t)type, .value_len = (uint32_t)value.len};
-    if (value.len > 0)
-        entry.size = (uint32_t)ftri_pad8(sizeof entry + value.len);
-    return entry;
-}
-
-static uint8_t *put_entry(uint8_t *at, const struct ftri_entry *entry, ftr_str value)
-{
-    if (entry->size == 0)
+    const size_t size = entry_size(value);
+    if (size == 0)
         return at;
-    memcpy(at, entry, sizeof *entry);
-    memcpy(at + sizeof *entry, value.data, value.len);
-    return at + entry->size;
+    const struct ftri_entry entry = {
+        .type = (uint8_t)type, .size = (uint32_t)size, .value_len = (uint32_t)value.len};
+    memcpy(at, &entry, sizeof entry);
+    memcpy(at + sizeof entry, value.data, value.len);
+    return at + size;
 }
 
-int ftri_record_append(struct ftri_bytes *out, const struct ftri_record *record)
+/* The entries that stand for the block. */
+static size_t inside_size(const struct ftr_context_block *block)
 {
-    const struct ftr_context_block *block = record->block;
-    const ftr_str none = {"", 0};
-    const ftr_str tracestate = block ? ftri_context_block_tracestate(block) : none;
-    const ftr_str fields = block ? ftri_context_block_fields(block) : none;
-    const struct ftri_entry tracestate_entry = entry_of(FTRI_ENTRY_TRACESTATE, tracestate);
-    const struct ftri_entry fields_entry = entry_of(FTRI_ENTRY_FIELDS, fields);
-    struct ftri_record head = *record;
+    return block ? entry_size(ftri_context_block_tracestate(block)) +
+                       entry_size(ftri_context_block_fields(block))
+                 : 0;
+}
+
+size_t ftri_record_copy_size(const struct ftri_record *self)
+{
+    return ftri_pad16(sizeof *self + self->stream_len + inside_size(self->block));
+}
+
+void ftri_record_copy(const struct ftri_record *self, void *to)
+{
+    const struct ftr_context_block *block = self->block;
+    struct ftri_record head = *self;
     head.block = NULL;
-    head.n_fields = block ? block->n_fields : 0;
-    head.stream_len += tracestate_entry.size + fields_entry.size;
-    head.size = (uint32_t)((sizeof head + head.stream_len + 15) & ~(size_t)15);
-    const int rc = ftri_bytes_reserve(out, head.size);
-    if (rc < 0)
-        return rc;
-    uint8_t *at = out->data + out->len;
+    head.stream_len += (uint32_t)inside_size(block);
+    head.size = (uint32_t)ftri_record_copy_size(self);
+    head.n_fields = block ? block->n_fields : self->n_fields;
+    uint8_t *at = to;
     memcpy(at, &head, sizeof head);
-    at += sizeof head;
-    memcpy(at, record + 1, record->stream_len);
-    at = put_entry(at + record->stream_len, &tracestate_entry, tracestate);
-    (void)put_entry(at, &fields_entry, fields);
-    out->len += head.size;
-    return 0;
+    memcpy(at + sizeof head, self + 1, self->stream_len);
+    if (!block)
+        return;
+    at += sizeof head + self->stream_len;
+    at = put_entry(at, FTRI_ENTRY_TRACESTATE, ftri_context_block_tracestate(block));
+    (void)put_entry(at, FTRI_ENTRY_FIELDS, ftri_context_block_fields(block));
 }

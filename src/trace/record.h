@@ -105,9 +105,6 @@ static inline size_t ftri_record_scratch(size_t stream_len)
  * to 8 and has room for ftri_record_scratch bytes. Of attributes with the same key the last counts.
  * Returns the bytes of scratch that were used. */
 size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_data *ret_span);
-
-struct ftri_bytes;
-
-/* Appends the record as it is, but with what its block says inside instead of by reference: 0, or
- * -ENOMEM or -EMSGSIZE and out is as it was. */
-int ftri_record_append(struct ftri_bytes *out, const struct ftri_record *record) FTRI_MUST_CHECK;
+/* A copy that outlives the context block: what that says is inside instead of by reference. */
+size_t ftri_record_copy_size(const struct ftri_record *self);
+void ftri_record_copy(const struct ftri_record *self, void *to);

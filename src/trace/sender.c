@@ -10,7 +10,6 @@
 #include "trace/exporter.h"
 #include "trace/os_thread.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -187,6 +186,17 @@ static bool has_room(const struct ftri_sender *self)
            (self->settings.queue_spans == 0 || n_queued < self->settings.queue_spans);
 }
 
+static int append_record(struct ftri_bytes *out, const struct ftri_record *record)
+{
+    const size_t size = ftri_record_copy_size(record);
+    const int rc = ftri_bytes_reserve(out, size);
+    if (rc < 0)
+        return rc;
+    ftri_record_copy(record, out->data + out->len);
+    out->len += size;
+    return 0;
+}
+
 static bool append_span(struct ftri_sender *self, const struct ftri_record *record,
                         const ftr_span_data *span)
 {
@@ -194,7 +204,7 @@ static bool append_span(struct ftri_sender *self, const struct ftri_record *reco
     const size_t len = out->len;
     const int rc = self->exporter->exporter_class->form == FTR_EXPORT_OTLP
                        ? ftri_otlp_encode_span(span, out)
-                       : ftri_record_append(out, record);
+                       : append_record(out, record);
     if (rc == 0 && n_queued_bytes(self) <= self->settings.queue_bytes)
         return true;
     out->len = len;

@@ -164,21 +164,25 @@ static FTRI_ALWAYS_INLINE void new_trace(ftr_context *ret_parent)
     ret_parent->span.trace_flags = FTR_TRACE_FLAG_SAMPLED | FTR_TRACE_FLAG_RANDOM;
 }
 
-/* In a new trace, with all of the context around it but what belongs to its trace. */
+/* The same with all of the context around it but what belongs to its trace. */
+static void new_trace_within(const ftr_context *around, ftr_context *ret_parent)
+{
+    struct ftri_context_parts parts = ftri_context_parts(around);
+    const bool is_shared = around->block && parts.tracestate.len == 0 && !parts.is_debug;
+    parts.tracestate.len = 0;
+    parts.is_debug = false;
+    new_trace(ret_parent);
+    if (is_shared)
+        ret_parent->block = ftri_context_block_ref(around->block);
+    else
+        (void)ftri_context_set_parts(ret_parent, &parts);
+}
+
 static ftr_span begin_root(struct ftri_thread *self, ftr_str name, ftr_span_kind kind,
                            const ftr_context *around)
 {
-    struct ftri_context_parts parts = ftri_context_parts(around);
-    parts.tracestate.len = 0;
-    parts.is_debug = false;
-    const bool is_shared =
-        around->block && around->block->tracestate_len == 0 && !around->block->is_debug;
     ftr_context parent;
-    new_trace(&parent);
-    if (is_shared)
-        parent.block = ftri_context_block_ref(around->block);
-    else
-        (void)ftri_context_set_parts(&parent, &parts);
+    new_trace_within(around, &parent);
     const ftr_span span = begin(self, name, kind, &parent);
     ftr_context_release(&parent);
     return span;

@@ -33,7 +33,8 @@ struct ftri_thread *ftri_thread_ready(uint32_t session);
 /* The slot of an open span and the thread whose it is; NULL: stale. */
 struct ftri_slot *ftri_handle_find(struct ftri_thread *self, ftr_span span,
                                    struct ftri_thread **ret_owner);
-/* A sampled root with all of the context around it but what belongs to its trace. */
+/* A sampled root, whatever a sampler says, with all of the context around it but what belongs to
+ * its trace. */
 ftr_span ftri_root_start(ftr_str name, ftr_span_kind kind, const ftr_context *around);
 /* The new trace's root and a marker below the span of `from` name each other, if that is sampled
  * and of another trace. */
