@@ -91,7 +91,7 @@ static void go_there_and_back(struct ftri_view bytes, size_t n_spans)
         require(strstr(error.reason, "nested deeper") != NULL);
         return;
     }
-    require(counts.n_spans == n_spans);
+    require(counts.n_items == n_spans);
     require(ftri_otlp_traces_to_json(ftri_bytes_view(&back), &again) == 0);
     require(again.len == json.len && memcmp(again.data, json.data, json.len) == 0);
 }

@@ -21,13 +21,6 @@ void dependencies_deinit(struct dependencies *self)
     ftri_map_deinit(&self->counts);
 }
 
-static int compare(ftr_str a, ftr_str b)
-{
-    const size_t n = ftri_size_min(a.len, b.len);
-    const int order = n ? memcmp(a.data, b.data, n) : 0;
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static int write_key(struct ftri_bytes *key, ftr_str parent, ftr_str child)
 {
     ftri_bytes_reset(key);
@@ -49,7 +42,7 @@ static struct dependency read_key(ftr_str key)
 
 static int count(struct dependencies *self, struct ftri_bytes *key, ftr_str parent, ftr_str child)
 {
-    if (compare(parent, child) == 0)
+    if (ftri_str_compare(parent, child) == 0)
         return 0;
     int r = write_key(key, parent, child);
     if (r < 0)
@@ -95,8 +88,8 @@ int dependencies_add_trace(struct dependencies *self, const struct ftri_otlp_spa
 static int by_names(const void *a, const void *b)
 {
     const struct dependency *const left = a, *const right = b;
-    const int order = compare(left->parent, right->parent);
-    return order ? order : compare(left->child, right->child);
+    const int order = ftri_str_compare(left->parent, right->parent);
+    return order ? order : ftri_str_compare(left->child, right->child);
 }
 
 int dependencies_list(const struct dependencies *self, struct dependency **ret_links, size_t *ret_n)

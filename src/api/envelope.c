@@ -100,7 +100,7 @@ void envelope_refuse(struct http_exchange *exchange, int status, const char *for
     envelope_error(&self, status, message, NULL);
     write_rest(&self);
     if (ftri_json_writer_status(&self.json) < 0 || ftri_json_writer_status(&self.errors) < 0)
-        ftri_bytes_reset(&self.out);
+        http_exchange_fail(exchange);
     reply_json(exchange, status, ftri_bytes_view(&self.out));
     envelope_deinit(&self);
 }

@@ -83,10 +83,12 @@ static int read_ids(const struct http_exchange *exchange, struct ftri_bytes *ids
         r = http_target_parameter_next(query, "traceID", &next, &text);
         if (r != HTTP_TARGET_PARAMETER)
             break;
-        if (!parameters_trace_id(ftri_view_str(ftri_bytes_view(&text)), id, ret_problem))
+        if (!parameters_trace_id(ftri_view_str(ftri_bytes_view(&text)), id, ret_problem)) {
             r = -EBADMSG;
-        else if (ftri_bytes_append(ids, id, sizeof id) < 0)
-            r = -EMSGSIZE;
+        } else {
+            const int appended = ftri_bytes_append(ids, id, sizeof id);
+            r = appended < 0 ? appended : r;
+        }
     }
     ftri_bytes_deinit(&text);
     return r;

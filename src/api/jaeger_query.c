@@ -23,7 +23,7 @@ static bool refuse(char *ret_problem, const char *name, const char *expected, ft
 }
 
 /* A number of units; absent or empty leaves *value as it is. */
-static bool read_number(const struct http_exchange *exchange, const char *name, uint64_t max,
+static bool read_number(struct http_exchange *exchange, const char *name, uint64_t max,
                         uint64_t *value, char *ret_problem)
 {
     struct ftri_bytes text;
@@ -40,7 +40,7 @@ static bool read_number(const struct http_exchange *exchange, const char *name, 
     return is_read;
 }
 
-static bool read_duration(const struct http_exchange *exchange, const char *name, uint64_t *ns,
+static bool read_duration(struct http_exchange *exchange, const char *name, uint64_t *ns,
                           char *ret_problem)
 {
     struct ftri_bytes text;
@@ -55,7 +55,7 @@ static bool read_duration(const struct http_exchange *exchange, const char *name
     return is_read;
 }
 
-static bool read_durations(const struct http_exchange *exchange, struct store_query *query,
+static bool read_durations(struct http_exchange *exchange, struct store_query *query,
                            char *ret_problem)
 {
     if (!read_duration(exchange, "minDuration", &query->duration_min_ns, ret_problem) ||
@@ -69,7 +69,7 @@ static bool read_durations(const struct http_exchange *exchange, struct store_qu
 }
 
 /* "1h" before now, for who gives no start; "custom" and the like say nothing. */
-static uint64_t lookback_start(const struct http_exchange *exchange)
+static uint64_t lookback_start(struct http_exchange *exchange)
 {
     struct ftri_bytes text;
     ftri_bytes_init(&text, TEXT_BYTES);
@@ -81,8 +81,7 @@ static uint64_t lookback_start(const struct http_exchange *exchange)
     return has_one && ns < now ? now - ns : 0;
 }
 
-static bool read_times(const struct http_exchange *exchange, struct store_query *query,
-                       char *ret_problem)
+static bool read_times(struct http_exchange *exchange, struct store_query *query, char *ret_problem)
 {
     uint64_t start_us = 0, end_us = 0;
     const uint64_t max = UINT64_MAX / FTRI_NS_PER_US - 1;
@@ -95,15 +94,14 @@ static bool read_times(const struct http_exchange *exchange, struct store_query 
     return true;
 }
 
-bool jaeger_query_check_times(const struct http_exchange *exchange,
+bool jaeger_query_check_times(struct http_exchange *exchange,
                               char ret_problem[JAEGER_PROBLEM_BYTES])
 {
     struct store_query unused = {0};
     return read_times(exchange, &unused, ret_problem);
 }
 
-static bool read_limit(const struct http_exchange *exchange, struct store_query *query,
-                       char *ret_problem)
+static bool read_limit(struct http_exchange *exchange, struct store_query *query, char *ret_problem)
 {
     uint64_t limit = query->limit;
     if (!read_number(exchange, "limit", STORE_SEARCH_LIMIT_MAX, &limit, ret_problem))
@@ -126,7 +124,7 @@ static int add_pair(struct search *search, ftr_str pair, const char **ret_proble
 }
 
 /* Every occurrence of one of the two parameters that name tags. */
-static bool read_tags(const struct http_exchange *exchange, const char *name,
+static bool read_tags(struct http_exchange *exchange, const char *name,
                       int (*add)(struct search *search, ftr_str text, const char **ret_problem),
                       struct search *search, char *ret_problem)
 {
@@ -142,6 +140,8 @@ static bool read_tags(const struct http_exchange *exchange, const char *name,
                               : 0;
         r = added < 0 ? added : r;
     }
+    if (r == -ENOMEM)
+        http_exchange_fail(exchange);
     if (r < 0)
         snprintf(ret_problem, JAEGER_PROBLEM_BYTES, "malformed '%s' parameter: %s: '%.*s'", name,
                  problem ? problem : strerror(-r), (int)ftri_size_min(text.len, 80),
@@ -150,7 +150,7 @@ static bool read_tags(const struct http_exchange *exchange, const char *name,
     return r == 0;
 }
 
-bool jaeger_query_read(const struct http_exchange *exchange, struct search *search,
+bool jaeger_query_read(struct http_exchange *exchange, struct search *search,
                        char ret_problem[JAEGER_PROBLEM_BYTES])
 {
     if (!http_exchange_parameter(exchange, "service", &search->service) ||
@@ -168,8 +168,8 @@ bool jaeger_query_read(const struct http_exchange *exchange, struct search *sear
            read_tags(exchange, "tags", search_add_tags, search, ret_problem);
 }
 
-bool jaeger_query_window(const struct http_exchange *exchange, uint64_t *ret_min_ns,
-                         uint64_t *ret_max_ns, char ret_problem[JAEGER_PROBLEM_BYTES])
+bool jaeger_query_window(struct http_exchange *exchange, uint64_t *ret_min_ns, uint64_t *ret_max_ns,
+                         char ret_problem[JAEGER_PROBLEM_BYTES])
 {
     const uint64_t max = UINT64_MAX / FTRI_NS_PER_MS - 1;
     uint64_t end_ms = ftri_time_wall_ns() / FTRI_NS_PER_MS, lookback_ms = lookback_default_ms;

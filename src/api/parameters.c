@@ -179,12 +179,11 @@ bool parameters_duration(ftr_str text, uint64_t *ret_ns)
 
 static bool read_base64_id(ftr_str text, uint8_t ret_id[16])
 {
-    struct ftri_bytes bytes;
-    ftri_bytes_init(&bytes, 32);
+    uint8_t room[32]; /* enough: a wrong id must not be the same as short memory */
+    struct ftri_bytes bytes = {.data = room, .capacity = sizeof room, .limit = sizeof room};
     const bool is_id = ftri_base64_decode(text, &bytes) == 0 && bytes.len == 16;
     if (is_id)
         memcpy(ret_id, bytes.data, bytes.len);
-    ftri_bytes_deinit(&bytes);
     return is_id;
 }
 

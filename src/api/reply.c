@@ -34,7 +34,7 @@ void reply_error(struct http_exchange *exchange, int status, const char *format,
     ftri_json_end_object(&json);
     ftri_json_end_object(&json);
     if (ftri_json_writer_status(&json) < 0)
-        ftri_bytes_reset(&body);
+        http_exchange_fail(exchange);
     reply_json(exchange, status, ftri_bytes_view(&body));
     ftri_bytes_deinit(&body);
 }

@@ -10,13 +10,13 @@
 #include "api/traces.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "net/http_server.h"
 #include "net/http_target.h"
 #include "net/listener.h"
 #include "net/loop.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 #include <strings.h>
 
@@ -110,19 +110,22 @@ static void on_request(void *argument, struct http_exchange *exchange)
 }
 
 /* A parameter that cannot be decoded would count as absent, and more be answered than was asked. */
-static bool is_query_sound(const struct http_exchange *exchange)
+static int check_query(const struct http_exchange *exchange)
 {
     struct ftri_bytes decoded;
     ftri_bytes_init(&decoded, QUERY_BYTES);
     const int r = http_target_decode(http_exchange_query(exchange), &decoded);
     ftri_bytes_deinit(&decoded);
-    return r == 0;
+    return r;
 }
 
 static void on_body(void *argument, struct http_exchange *exchange)
 {
     const struct api *self = argument;
-    if (!is_query_sound(exchange)) {
+    const int r = check_query(exchange);
+    if (r == -ENOMEM)
+        http_exchange_fail(exchange);
+    if (r < 0) {
         reply_error(exchange, 400, "malformed escape in the query");
         return;
     }
@@ -195,7 +198,7 @@ int api_start(const struct api_options *options, struct api **ret_api, struct ft
     if (r == 0)
         r = open_server(self, options, error);
     if (r == 0) {
-        r = -pthread_create(&self->thread, NULL, run, self);
+        r = ftri_thread_start(run, self, &self->thread);
         if (r < 0)
             ftri_error_errno(error, r, "starting the HTTP API's thread");
     }

@@ -5,13 +5,14 @@
 #include "api/search.h"
 #include "net/http_server.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { TEXT_BYTES = 64 * 1024 };
 
 /* A parameter by either of its names; an empty one counts as absent. */
-static bool parameter(const struct http_exchange *exchange, const char *camel, const char *snake,
+static bool parameter(struct http_exchange *exchange, const char *camel, const char *snake,
                       struct ftri_bytes *out)
 {
     return (http_exchange_parameter(exchange, camel, out) && out->len) ||
@@ -71,8 +72,7 @@ static bool refuse(char *ret_problem, const char *name, const char *expected, ft
     return false;
 }
 
-static bool read_rows(const struct http_exchange *exchange, struct store_query *query,
-                      char *ret_problem)
+static bool read_rows(struct http_exchange *exchange, struct store_query *query, char *ret_problem)
 {
     struct ftri_bytes text;
     ftri_bytes_init(&text, TEXT_BYTES);
@@ -89,7 +89,7 @@ static bool read_rows(const struct http_exchange *exchange, struct store_query *
     return is_read;
 }
 
-static bool read_status(const struct http_exchange *exchange, struct store_query *query,
+static bool read_status(struct http_exchange *exchange, struct store_query *query,
                         char *ret_problem)
 {
     struct ftri_bytes text;
@@ -108,7 +108,7 @@ static bool read_status(const struct http_exchange *exchange, struct store_query
     return is_read;
 }
 
-static bool read_attributes(const struct http_exchange *exchange, struct search *search,
+static bool read_attributes(struct http_exchange *exchange, struct search *search,
                             char *ret_problem)
 {
     struct ftri_bytes text;
@@ -118,6 +118,8 @@ static bool read_attributes(const struct http_exchange *exchange, struct search 
     if (http_exchange_parameter(exchange, "query.attributes", &text) && text.len)
         r = search_add_tags(search, ftri_view_str(ftri_bytes_view(&text)), &problem);
     ftri_bytes_deinit(&text);
+    if (r == -ENOMEM)
+        http_exchange_fail(exchange);
     if (r < 0)
         snprintf(ret_problem, TRACES_PROBLEM_BYTES,
                  "query.attributes: expected a JSON object of texts: %s",
@@ -125,7 +127,7 @@ static bool read_attributes(const struct http_exchange *exchange, struct search 
     return r == 0;
 }
 
-bool traces_query_read(const struct http_exchange *exchange, struct search *search,
+bool traces_query_read(struct http_exchange *exchange, struct search *search,
                        char ret_problem[TRACES_PROBLEM_BYTES])
 {
     if (parameter(exchange, "query.serviceName", "query.service_name", &search->service))
@@ -137,7 +139,7 @@ bool traces_query_read(const struct http_exchange *exchange, struct search *sear
            read_status(exchange, &search->query, ret_problem);
 }
 
-bool traces_query_check_times(const struct http_exchange *exchange,
+bool traces_query_check_times(struct http_exchange *exchange,
                               char ret_problem[TRACES_PROBLEM_BYTES])
 {
     static const char *const names[][2] = {{"startTime", "start_time"}, {"endTime", "end_time"}};

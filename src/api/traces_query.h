@@ -11,8 +11,8 @@ struct search;
 
 enum { TRACES_PROBLEM_BYTES = 256 };
 /* False: *ret_problem says which parameter is wrong and why. */
-bool traces_query_read(const struct http_exchange *exchange, struct search *search,
+bool traces_query_read(struct http_exchange *exchange, struct search *search,
                        char ret_problem[TRACES_PROBLEM_BYTES]) FTRI_MUST_CHECK;
 /* True: absent or a time; for the parameters that a look-up by id takes beside the id. */
-bool traces_query_check_times(const struct http_exchange *exchange,
+bool traces_query_check_times(struct http_exchange *exchange,
                               char ret_problem[TRACES_PROBLEM_BYTES]) FTRI_MUST_CHECK;

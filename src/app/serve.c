@@ -73,10 +73,12 @@ static int open_default(struct pipeline *pipeline, const struct serve_options *o
         r = pipeline_append_quoted(&text, options->otlp_http);
     if (r == 0)
         r = ftri_bytes_append_str(&text, FTR_STR("}}\n"
+                                                 "  memory: {type: processor/memory_limiter}\n"
                                                  "  log: {type: processor/wal}\n"
                                                  "  store: {type: exporter/store}\n"
                                                  "connections:\n"
-                                                 "  - {from: otlp, to: log}\n"
+                                                 "  - {from: otlp, to: memory}\n"
+                                                 "  - {from: memory, to: log}\n"
                                                  "  - {from: log, to: store}\n"));
     if (r == 0)
         r = pipeline_open_text(pipeline, ftri_view_str(ftri_bytes_view(&text)), "the default graph",

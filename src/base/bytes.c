@@ -86,3 +86,10 @@ void ftri_bytes_consume(struct ftri_bytes *self, size_t n)
     if (self->len)
         memmove(self->data, self->data + n, self->len);
 }
+
+int ftri_str_compare(ftr_str a, ftr_str b)
+{
+    const size_t common = ftri_size_min(a.len, b.len);
+    const int order = common ? memcmp(a.data, b.data, common) : 0;
+    return order ? order : a.len < b.len ? -1 : a.len > b.len;
+}

@@ -46,6 +46,9 @@ static inline struct ftri_view ftri_view_of(const void *data, size_t len)
     return (struct ftri_view){(const uint8_t *)data, len};
 }
 
+/* As memcmp; of two that begin alike the shorter comes first. */
+int ftri_str_compare(ftr_str a, ftr_str b);
+
 static inline ftr_str ftri_view_str(struct ftri_view view)
 {
     return (ftr_str){(const char *)view.data, view.len};

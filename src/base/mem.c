@@ -3,20 +3,16 @@
  * malloc behind a counter that tests can set to fail the n-th request. */
 #include "base/mem.h"
 
-#include <stdatomic.h>
+#include "base/nth_call.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-static _Atomic uint64_t fail_at;
-static _Atomic uint64_t n_requests;
+static struct ftri_nth_call requests;
 
-/* True when this very request is the one that has to fail. */
 static bool request_fails(void)
 {
-    if (FTRI_LIKELY(atomic_load_explicit(&fail_at, memory_order_relaxed) == 0))
-        return false;
-    const uint64_t n = atomic_fetch_add(&n_requests, 1) + 1;
-    return n == atomic_load(&fail_at);
+    return ftri_nth_call_fails(&requests);
 }
 
 void *ftri_alloc(size_t size)
@@ -68,11 +64,10 @@ void ftri_free(void *block)
 
 void ftri_mem_fail_at(uint64_t n)
 {
-    atomic_store(&n_requests, 0);
-    atomic_store(&fail_at, n);
+    ftri_nth_call_set(&requests, n);
 }
 
 uint64_t ftri_mem_requests(void)
 {
-    return atomic_load(&n_requests);
+    return atomic_load(&requests.n_calls);
 }

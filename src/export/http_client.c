@@ -7,10 +7,10 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "export/http_transfer.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 
 enum { POLL_MS = 1000 };
@@ -122,12 +122,13 @@ static void *run(void *argument)
     return NULL;
 }
 
-struct ftri_http_client *ftri_http_client_new(size_t max_in_flight, size_t answer_limit_bytes,
-                                              void (*wake)(void *argument), void *argument)
+int ftri_http_client_new(size_t max_in_flight, size_t answer_limit_bytes,
+                         void (*wake)(void *argument), void *argument,
+                         struct ftri_http_client **ret_client)
 {
     struct ftri_http_client *self = ftri_zalloc(sizeof *self);
     if (!self)
-        return NULL;
+        return -ENOMEM;
     self->max_in_flight = max_in_flight;
     self->answer_limit_bytes = answer_limit_bytes;
     self->wake = wake;
@@ -137,13 +138,16 @@ struct ftri_http_client *ftri_http_client_new(size_t max_in_flight, size_t answe
     ftri_list_init(&self->running);
     pthread_mutex_init(&self->mutex, NULL);
     self->multi = ftri_http_start_curl() ? curl_multi_init() : NULL;
-    if (self->multi && pthread_create(&self->thread, NULL, run, self) == 0)
-        return self;
+    const int r = self->multi ? ftri_thread_start(run, self, &self->thread) : -ENOMEM;
+    if (r == 0) {
+        *ret_client = self;
+        return 0;
+    }
     if (self->multi)
         (void)curl_multi_cleanup(self->multi);
     pthread_mutex_destroy(&self->mutex);
     ftri_free(self);
-    return NULL;
+    return r;
 }
 
 void ftri_http_client_free(struct ftri_http_client *self)

@@ -43,10 +43,11 @@ int ftri_http_session_call(struct ftri_http_session *self, const struct ftri_htt
                            struct ftri_bytes *ret_body,
                            struct ftri_http_answer *ret_answer) FTRI_MUST_CHECK;
 
-/* wake is called on the client's thread when answers wait to be collected. */
-struct ftri_http_client *ftri_http_client_new(size_t max_in_flight, size_t answer_limit_bytes,
-                                              void (*wake)(void *argument),
-                                              void *argument) FTRI_MUST_CHECK;
+/* wake is called on the client's thread when answers wait to be collected. 0, -ENOMEM, or why there
+ * is no thread. */
+int ftri_http_client_new(size_t max_in_flight, size_t answer_limit_bytes,
+                         void (*wake)(void *argument), void *argument,
+                         struct ftri_http_client **ret_client) FTRI_MUST_CHECK;
 /* Aborts what is in flight without calling back. NULL is fine. */
 void ftri_http_client_free(struct ftri_http_client *self);
 /* Strings of the request are copied, its body is borrowed until the answer. -EAGAIN: max_in_flight

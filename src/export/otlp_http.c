@@ -140,7 +140,7 @@ static void settle(const struct ftri_http_answer *answer, size_t n_spans,
     struct ftri_otlp_partial_success partial = {0};
     uint64_t n_rejected = 0;
     if (ftri_otlp_response_read(answer->body, &partial) == 0)
-        n_rejected = partial.n_rejected_spans;
+        n_rejected = partial.n_rejected;
     const size_t n = n_rejected < n_spans ? (size_t)n_rejected : n_spans;
     *ret_result = (ftr_export_result){.n_delivered = n_spans - n, .n_rejected = n};
 }

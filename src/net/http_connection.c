@@ -176,6 +176,7 @@ static bool step(struct http_connection *self)
         on_head(self);
         return true;
     case HTTP1_END:
+        (void)evbuffer_drain(input, used); /* the last chunk and the trailers */
         on_end(self);
         return true;
     default:

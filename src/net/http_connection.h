@@ -59,7 +59,7 @@ struct http_exchange {
     struct ftri_bytes body;
     struct ftri_gunzip *gunzip; /* NULL: the body is not compressed */
     struct ftri_bytes fields;   /* of the answer, complete lines */
-    bool has_failed;            /* a field of the answer could not be kept */
+    bool has_failed;            /* the answer is a 500, whatever the handler says */
     bool must_close;            /* the rest of the request is not worth reading */
     bool is_refusal;
     void *data;

@@ -127,10 +127,18 @@ ftr_str http_exchange_header(const struct http_exchange *self, const char *name)
     return field ? field->value : (ftr_str){0};
 }
 
-bool http_exchange_parameter(const struct http_exchange *self, const char *name,
-                             struct ftri_bytes *out)
+bool http_exchange_parameter(struct http_exchange *self, const char *name, struct ftri_bytes *out)
 {
-    return http_target_parameter(self->query, name, out);
+    size_t next = 0;
+    const int r = http_target_parameter_next(self->query, name, &next, out);
+    if (r == -ENOMEM)
+        http_exchange_fail(self);
+    return r == HTTP_TARGET_PARAMETER;
+}
+
+void http_exchange_fail(struct http_exchange *self)
+{
+    self->has_failed = true;
 }
 
 void http_exchange_limit_body(struct http_exchange *self, size_t body_bytes)

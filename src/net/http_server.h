@@ -71,9 +71,9 @@ ftr_str http_exchange_query(const struct http_exchange *self); /* raw, after '?'
 ftr_str http_exchange_authority(const struct http_exchange *self);
 /* Field by name, case-insensitive; .data NULL when absent; first of several. */
 ftr_str http_exchange_header(const struct http_exchange *self, const char *name);
-/* One parameter of the query, decoded into out (reset first): true if present. */
-bool http_exchange_parameter(const struct http_exchange *self, const char *name,
-                             struct ftri_bytes *out);
+/* One parameter of the query, decoded into out (reset first): true if present. When memory is short
+ * the exchange fails: nobody answers as if the parameter were absent. */
+bool http_exchange_parameter(struct http_exchange *self, const char *name, struct ftri_bytes *out);
 /* In on_request: a smaller (or larger) body limit for this request -> 413. */
 void http_exchange_limit_body(struct http_exchange *self, size_t body_bytes);
 struct ftri_view http_exchange_body(const struct http_exchange *self);
@@ -87,6 +87,8 @@ void *http_exchange_data(const struct http_exchange *self);
  * header that is malformed or does not fit turns the answer into a 500. Framing (Content-Length,
  * Connection) is the server's. */
 void http_exchange_set_header(struct http_exchange *self, const char *name, const char *value);
+/* Memory was short: the answer to come is a 500 without a body, whatever it says. */
+void http_exchange_fail(struct http_exchange *self);
 /* content_type may be NULL. The body is copied. */
 void http_exchange_send(struct http_exchange *self, int status, const char *content_type,
                         struct ftri_view body);

@@ -69,11 +69,23 @@ int http_target_decode(ftr_str encoded, struct ftri_bytes *out)
     return decode(encoded, false, out);
 }
 
-static bool decodes_to(ftr_str encoded, const char *name, struct ftri_bytes *out)
+/* Without memory: a name that cannot be looked at must not count as another one. */
+static bool decodes_to(ftr_str encoded, const char *name)
 {
-    const size_t len = strlen(name);
-    ftri_bytes_reset(out);
-    return decode(encoded, true, out) == 0 && out->len == len && memcmp(out->data, name, len) == 0;
+    size_t i = 0;
+    for (; *name && i < encoded.len; name++) {
+        uint8_t byte = (uint8_t)encoded.data[i++];
+        if (byte == '+') {
+            byte = ' ';
+        } else if (byte == '%') {
+            if (encoded.len - i < 2 || !ftri_hex_decode(encoded.data + i, 1, &byte))
+                return false;
+            i += 2;
+        }
+        if (byte != (uint8_t)*name)
+            return false;
+    }
+    return *name == '\0' && i == encoded.len;
 }
 
 int http_target_parameter_next(ftr_str query, const char *name, size_t *next,
@@ -87,9 +99,7 @@ int http_target_parameter_next(ftr_str query, const char *name, size_t *next,
         const char *const stop = separator ? separator : end;
         const char *const equals = memchr(start, '=', (size_t)(stop - start));
         *next = (size_t)(stop - query.data) + 1;
-        const bool is_it = decodes_to(part(start, equals ? equals : stop), name, out);
-        ftri_bytes_reset(out);
-        if (is_it) {
+        if (decodes_to(part(start, equals ? equals : stop), name)) {
             const int r = equals ? decode(part(equals + 1, stop), true, out) : 0;
             return r < 0 ? r : HTTP_TARGET_PARAMETER;
         }

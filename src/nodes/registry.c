@@ -10,7 +10,17 @@
 #include <stddef.h>
 
 const struct node_class *const nodes_registry[] = {
-    &receiver_files,  &receiver_otlp,   &processor_batch, &processor_filter,
-    &processor_parse, &processor_retry, &processor_route, &processor_wal,
-    &exporter_file,   &exporter_http,   &exporter_store,  NULL,
+    &receiver_files,
+    &receiver_otlp,
+    &processor_batch,
+    &processor_filter,
+    &processor_memory_limiter,
+    &processor_parse,
+    &processor_retry,
+    &processor_route,
+    &processor_wal,
+    &exporter_file,
+    &exporter_http,
+    &exporter_store,
+    NULL,
 };

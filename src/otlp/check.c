@@ -6,142 +6,10 @@
  * walking down to that place (path.c), so that the good case pays nothing for it. */
 #include "otlp/check.h"
 
-#include "codec/utf8.h"
-#include "codec/wire.h"
-#include "otlp/encode.h"
+#include "otlp/schema.h"
 #include "otlp/view.h"
 
 #include <errno.h>
-#include <stdio.h>
-
-#define TAG(number, type) ((uint32_t)(number) << 3 | (uint32_t)(type))
-
-enum { TRACE_ID_BYTES = 16, SPAN_ID_BYTES = 8 };
-
-struct check {
-    struct ftri_otlp_failure failure;
-    size_t n_spans;
-};
-
-/* A message that is being walked. */
-struct walk {
-    struct check *check;
-    const uint8_t *begin;
-    const uint8_t *next;
-    const uint8_t *end;
-    const uint8_t *field; /* where the last tag stands */
-};
-
-static struct walk walk_of(struct check *check, struct ftri_view message)
-{
-    return (struct walk){check, message.data, message.data, message.data + message.len,
-                         message.data};
-}
-
-/* Notes a failure in field `number` of the message (0: the message itself). Returns false. */
-static bool refuse(const struct walk *self, uint32_t number, const char *problem)
-{
-    struct ftri_otlp_failure *failure = &self->check->failure;
-    if (!failure->problem) {
-        failure->message = self->begin;
-        failure->at = self->field;
-        failure->number = number;
-        failure->problem = problem;
-    }
-    return false;
-}
-
-static bool refuse_size(const struct walk *self, uint32_t number, size_t expected, size_t found)
-{
-    self->check->failure.expected = expected;
-    self->check->failure.found = found;
-    return refuse(self, number, "size");
-}
-
-/* The tag at next, of whatever value. */
-static inline bool next_tag(struct walk *self, uint32_t *ret_tag)
-{
-    uint64_t tag;
-    self->field = self->next;
-    if (FTRI_UNLIKELY(!ftri_wire_varint(&self->next, self->end, &tag) || tag > UINT32_MAX))
-        return refuse(self, 0, "malformed field tag");
-    *ret_tag = (uint32_t)tag;
-    return true;
-}
-
-static inline bool take_bytes(struct walk *self, uint32_t number, struct ftri_view *ret_bytes)
-{
-    uint64_t len;
-    if (FTRI_UNLIKELY(!ftri_wire_varint(&self->next, self->end, &len) ||
-                      len > (uint64_t)(self->end - self->next)))
-        return refuse(self, number, "length goes beyond the end of the message");
-    *ret_bytes = ftri_view_of(self->next, (size_t)len);
-    self->next += len;
-    return true;
-}
-
-static inline bool take_text(struct walk *self, uint32_t number)
-{
-    struct ftri_view text;
-    if (!take_bytes(self, number, &text))
-        return false;
-    if (FTRI_UNLIKELY(!ftri_utf8_is_valid(ftri_view_str(text))))
-        return refuse(self, number, "invalid UTF-8");
-    return true;
-}
-
-static inline bool take_fixed(struct walk *self, uint32_t number, size_t size)
-{
-    if (FTRI_UNLIKELY((size_t)(self->end - self->next) < size))
-        return refuse(self, number, "cut off");
-    self->next += size;
-    return true;
-}
-
-static inline bool take_varint(struct walk *self, uint32_t number)
-{
-    uint64_t value;
-    if (FTRI_UNLIKELY(!ftri_wire_varint(&self->next, self->end, &value)))
-        return refuse(self, number, "malformed varint");
-    return true;
-}
-
-/* An id of `size` bytes, or where empty is allowed of none. */
-static inline bool take_id(struct walk *self, uint32_t number, size_t size, bool may_be_empty,
-                           const uint8_t **ret_id)
-{
-    struct ftri_view id;
-    if (!take_bytes(self, number, &id))
-        return false;
-    if (FTRI_UNLIKELY(id.len != size && !(may_be_empty && id.len == 0)))
-        return refuse_size(self, number, size, id.len);
-    *ret_id = id.len ? id.data : NULL;
-    return true;
-}
-
-/* Any field outside the message's cases: `n_known` is its highest known field number and `missing`
- * has the bits of the lower ones that it does not know. */
-static bool take_other(struct walk *self, uint32_t tag, uint32_t n_known, uint32_t missing)
-{
-    const uint32_t number = tag >> 3;
-    struct ftri_view skipped;
-    if (number == 0)
-        return refuse(self, 0, "field number 0");
-    if (number <= n_known && !(missing >> number & 1))
-        return refuse(self, number, "wrong wire type");
-    switch (tag & 7) {
-    case FTRI_WIRE_VARINT:
-        return take_varint(self, 0);
-    case FTRI_WIRE_FIXED64:
-        return take_fixed(self, 0, 8);
-    case FTRI_WIRE_FIXED32:
-        return take_fixed(self, 0, 4);
-    case FTRI_WIRE_BYTES:
-        return take_bytes(self, 0, &skipped);
-    default:
-        return refuse(self, 0, "group or unknown wire type");
-    }
-}
 
 static bool check_value(struct check *check, struct ftri_view message, int depth);
 
@@ -385,7 +253,7 @@ static bool check_span(struct check *check, struct ftri_view message)
         if (!next_tag(&walk, &tag) || !take_span_field(&walk, tag, &ids))
             return false;
     walk.field = walk.begin;
-    check->n_spans++;
+    check->n_items++;
     return check_ids(&walk, &ids);
 }
 
@@ -485,9 +353,9 @@ int ftri_otlp_traces_check(struct ftri_view bytes, struct ftri_otlp_counts *ret_
 {
     struct check check = {0};
     if (bytes.len && !check_request(&check, bytes)) {
-        ftri_otlp_failure_describe(&check.failure, bytes, ret_error);
+        ftri_otlp_failure_describe(&check.failure, &ftri_otlp_request, bytes, ret_error);
         return -EBADMSG;
     }
-    *ret_counts = (struct ftri_otlp_counts){.n_spans = check.n_spans};
+    *ret_counts = (struct ftri_otlp_counts){.n_spans = check.n_items};
     return 0;
 }

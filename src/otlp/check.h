@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the check of received bytes noted when it stopped, and the words for it. Internal to otlp.
- */
+ * The steps that check.c and check_table.c are made of, walking over messages that nobody has
+ * checked yet; what they noted when one failed, and the words for it. Internal to otlp. */
 #pragma once
 
-#include "otlp/view.h"
+#include "codec/utf8.h"
+#include "codec/wire.h"
 
 struct ftri_otlp_failure {
     const uint8_t *message; /* first byte of the innermost message that is wrong */
@@ -15,6 +16,140 @@ struct ftri_otlp_failure {
     size_t found;
 };
 
-/* Walks down from the request to the message and names the way. */
-void ftri_otlp_failure_describe(const struct ftri_otlp_failure *failure, struct ftri_view request,
+struct ftri_otlp_error;
+struct ftri_otlp_message;
+
+/* Walks down from the request, of type `root`, to the message and names the way. */
+void ftri_otlp_failure_describe(const struct ftri_otlp_failure *failure,
+                                const struct ftri_otlp_message *root, struct ftri_view request,
                                 struct ftri_otlp_error *ret_error);
+
+#define TAG(number, type) ((uint32_t)(number) << 3 | (uint32_t)(type))
+
+enum { TRACE_ID_BYTES = 16, SPAN_ID_BYTES = 8 };
+
+struct check {
+    struct ftri_otlp_failure failure;
+    size_t n_items; /* spans, log records, data points */
+};
+
+/* A message that is being walked. */
+struct walk {
+    struct check *check;
+    const uint8_t *begin;
+    const uint8_t *next;
+    const uint8_t *end;
+    const uint8_t *field; /* where the last tag stands */
+};
+
+static inline struct walk walk_of(struct check *check, struct ftri_view message)
+{
+    return (struct walk){check, message.data, message.data, message.data + message.len,
+                         message.data};
+}
+
+/* Notes a failure in field `number` of the message (0: the message itself). Returns false. */
+static inline bool refuse(const struct walk *self, uint32_t number, const char *problem)
+{
+    struct ftri_otlp_failure *failure = &self->check->failure;
+    if (!failure->problem) {
+        failure->message = self->begin;
+        failure->at = self->field;
+        failure->number = number;
+        failure->problem = problem;
+    }
+    return false;
+}
+
+static inline bool refuse_size(const struct walk *self, uint32_t number, size_t expected,
+                               size_t found)
+{
+    self->check->failure.expected = expected;
+    self->check->failure.found = found;
+    return refuse(self, number, "size");
+}
+
+/* The tag at next, of whatever value. */
+static inline bool next_tag(struct walk *self, uint32_t *ret_tag)
+{
+    uint64_t tag;
+    self->field = self->next;
+    if (FTRI_UNLIKELY(!ftri_wire_varint(&self->next, self->end, &tag) || tag > UINT32_MAX))
+        return refuse(self, 0, "malformed field tag");
+    *ret_tag = (uint32_t)tag;
+    return true;
+}
+
+static inline bool take_bytes(struct walk *self, uint32_t number, struct ftri_view *ret_bytes)
+{
+    uint64_t len;
+    if (FTRI_UNLIKELY(!ftri_wire_varint(&self->next, self->end, &len) ||
+                      len > (uint64_t)(self->end - self->next)))
+        return refuse(self, number, "length goes beyond the end of the message");
+    *ret_bytes = ftri_view_of(self->next, (size_t)len);
+    self->next += len;
+    return true;
+}
+
+static inline bool take_text(struct walk *self, uint32_t number)
+{
+    struct ftri_view text;
+    if (!take_bytes(self, number, &text))
+        return false;
+    if (FTRI_UNLIKELY(!ftri_utf8_is_valid(ftri_view_str(text))))
+        return refuse(self, number, "invalid UTF-8");
+    return true;
+}
+
+static inline bool take_fixed(struct walk *self, uint32_t number, size_t size)
+{
+    if (FTRI_UNLIKELY((size_t)(self->end - self->next) < size))
+        return refuse(self, number, "cut off");
+    self->next += size;
+    return true;
+}
+
+static inline bool take_varint(struct walk *self, uint32_t number)
+{
+    uint64_t value;
+    if (FTRI_UNLIKELY(!ftri_wire_varint(&self->next, self->end, &value)))
+        return refuse(self, number, "malformed varint");
+    return true;
+}
+
+/* An id of `size` bytes, or where empty is allowed of none. */
+static inline bool take_id(struct walk *self, uint32_t number, size_t size, bool may_be_empty,
+                           const uint8_t **ret_id)
+{
+    struct ftri_view id;
+    if (!take_bytes(self, number, &id))
+        return false;
+    if (FTRI_UNLIKELY(id.len != size && !(may_be_empty && id.len == 0)))
+        return refuse_size(self, number, size, id.len);
+    *ret_id = id.len ? id.data : NULL;
+    return true;
+}
+
+/* Any field outside the message's cases: `n_known` is its highest known field number and `missing`
+ * has the bits of the lower ones that it does not know. */
+static inline bool take_other(struct walk *self, uint32_t tag, uint32_t n_known, uint32_t missing)
+{
+    const uint32_t number = tag >> 3;
+    struct ftri_view skipped;
+    if (number == 0)
+        return refuse(self, 0, "field number 0");
+    if (number <= n_known && !(missing >> number & 1))
+        return refuse(self, number, "wrong wire type");
+    switch (tag & 7) {
+    case FTRI_WIRE_VARINT:
+        return take_varint(self, 0);
+    case FTRI_WIRE_FIXED64:
+        return take_fixed(self, 0, 8);
+    case FTRI_WIRE_FIXED32:
+        return take_fixed(self, 0, 4);
+    case FTRI_WIRE_BYTES:
+        return take_bytes(self, 0, &skipped);
+    default:
+        return refuse(self, 0, "group or unknown wire type");
+    }
+}

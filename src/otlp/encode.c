@@ -11,6 +11,7 @@
 
 #include "codec/utf8.h"
 #include "codec/wire.h"
+#include "otlp/schema.h"
 
 #include <errno.h>
 #include <flowtrace/exporter.h>

@@ -14,9 +14,6 @@
 
 struct ftr_span_data;
 
-/* Levels of AnyValue inside AnyValue that are written and accepted. */
-enum { FTRI_OTLP_NESTING_MAX = 100 };
-
 /* Appends one KeyValue list as the attributes of a Resource message: the whole Resource body. */
 int ftri_otlp_encode_resource(const ftr_attribute *attributes, size_t n_attributes,
                               struct ftri_bytes *out) FTRI_MUST_CHECK;

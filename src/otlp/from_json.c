@@ -114,6 +114,8 @@ static int put_id(struct parse *self, const struct ftri_otlp_field *field, int t
         return refuse_type(self, "a string of hex digits", token);
     const ftr_str text = self->reader.text;
     uint8_t id[16];
+    if (text.len != 2 * n && (field->flags & FTRI_OTLP_LOOSE))
+        return 0;
     if (text.len == 0 && !(field->flags & FTRI_OTLP_REQUIRED))
         return ftri_wire_put_bytes(self->out, field->number, ftri_view_of(NULL, 0));
     if (text.len != 2 * n)
@@ -131,6 +133,7 @@ static int put_id(struct parse *self, const struct ftri_otlp_field *field, int t
     return ftri_wire_put_bytes(self->out, field->number, ftri_view_of(id, n));
 }
 
+/* Signed integers of 64 bits, of both wire types. */
 static int put_i64(struct parse *self, const struct ftri_otlp_field *field, int token)
 {
     if (token != FTRI_JSON_STRING && token != FTRI_JSON_NUMBER)
@@ -139,7 +142,17 @@ static int put_i64(struct parse *self, const struct ftri_otlp_field *field, int 
     const int r = ftri_json_to_i64(self->reader.text, &value);
     if (r < 0)
         return refuse_number(self, r, "64 bits");
+    if (field->kind == FTRI_OTLP_KIND_SFIXED64)
+        return ftri_wire_put_fixed64(self->out, field->number, (uint64_t)value);
     return ftri_wire_put_varint(self->out, field->number, (uint64_t)value);
+}
+
+static int read_i32(struct parse *self, int64_t *ret_value)
+{
+    const int r = ftri_json_to_i64(self->reader.text, ret_value);
+    if (r < 0 || *ret_value < INT32_MIN || *ret_value > INT32_MAX)
+        return refuse_number(self, r < 0 ? r : -ERANGE, "32 bits");
+    return 0;
 }
 
 static int put_enum(struct parse *self, const struct ftri_otlp_field *field, int token)
@@ -150,10 +163,20 @@ static int put_enum(struct parse *self, const struct ftri_otlp_field *field, int
     if (token != FTRI_JSON_NUMBER)
         return refuse_type(self, "an integer", token);
     int64_t value;
-    const int r = ftri_json_to_i64(self->reader.text, &value);
-    if (r < 0 || value < INT32_MIN || value > INT32_MAX)
-        return refuse_number(self, r < 0 ? r : -ERANGE, "32 bits");
-    return ftri_wire_put_varint(self->out, field->number, (uint64_t)value);
+    const int r = read_i32(self, &value);
+    return r < 0 ? r : ftri_wire_put_varint(self->out, field->number, (uint64_t)value);
+}
+
+static int put_sint32(struct parse *self, const struct ftri_otlp_field *field, int token)
+{
+    if (token != FTRI_JSON_STRING && token != FTRI_JSON_NUMBER)
+        return refuse_type(self, "an integer", token);
+    int64_t value;
+    const int r = read_i32(self, &value);
+    if (r < 0)
+        return r;
+    const uint64_t doubled = (uint64_t)value << 1;
+    return ftri_wire_put_varint(self->out, field->number, value < 0 ? ~doubled : doubled);
 }
 
 /* Unsigned integers of all three wire types. */
@@ -162,14 +185,14 @@ static int put_unsigned(struct parse *self, const struct ftri_otlp_field *field,
     if (token != FTRI_JSON_STRING && token != FTRI_JSON_NUMBER)
         return refuse_type(self, "an unsigned integer", token);
     uint64_t value;
-    const bool is_64 = field->kind == FTRI_OTLP_KIND_FIXED64;
+    const bool is_64 = field->kind == FTRI_OTLP_KIND_FIXED64 || field->kind == FTRI_OTLP_KIND_U64;
     int r = ftri_json_to_u64(self->reader.text, &value);
     if (r == 0 && !is_64 && value > UINT32_MAX)
         r = -ERANGE;
     if (r < 0)
         return refuse_number(self, r,
                              is_64 ? "an unsigned 64-bit integer" : "an unsigned 32-bit integer");
-    if (is_64)
+    if (field->kind == FTRI_OTLP_KIND_FIXED64)
         return ftri_wire_put_fixed64(self->out, field->number, value);
     if (field->kind == FTRI_OTLP_KIND_FIXED32)
         return ftri_wire_put_fixed32(self->out, field->number, (uint32_t)value);
@@ -257,10 +280,14 @@ static int put_value(struct parse *self, const struct ftri_otlp_field *field, in
     case FTRI_OTLP_KIND_BOOL:
         return put_bool(self, field, token);
     case FTRI_OTLP_KIND_I64:
+    case FTRI_OTLP_KIND_SFIXED64:
         return put_i64(self, field, token);
+    case FTRI_OTLP_KIND_SINT32:
+        return put_sint32(self, field, token);
     case FTRI_OTLP_KIND_ENUM:
         return put_enum(self, field, token);
     case FTRI_OTLP_KIND_U32:
+    case FTRI_OTLP_KIND_U64:
     case FTRI_OTLP_KIND_FIXED32:
     case FTRI_OTLP_KIND_FIXED64:
         return put_unsigned(self, field, token);
@@ -357,32 +384,32 @@ static int put_message(struct parse *self, const struct ftri_otlp_field *field, 
         r = put_members(self, field->message);
     if (r < 0)
         return r;
-    self->counts.n_spans += field->message == &ftri_otlp_span_message;
+    self->counts.n_items += (field->flags & FTRI_OTLP_COUNTED) != 0;
     return ftri_wire_end(self->out, mark);
 }
 
-static int put_request(struct parse *self)
+static int put_request(struct parse *self, const struct ftri_otlp_message *request)
 {
     const int token = next_token(self);
     if (token < 0)
         return token;
     if (token != FTRI_JSON_OBJECT)
         return refuse_type(self, "an object", token);
-    const int r = put_members(self, &ftri_otlp_request);
+    const int r = put_members(self, request);
     if (r < 0)
         return r;
     const int end = next_token(self);
     return end < 0 ? end : 0;
 }
 
-int ftri_otlp_traces_from_json(struct ftri_view json, struct ftri_bytes *ret_bytes,
-                               struct ftri_otlp_json_counts *ret_counts,
-                               struct ftri_otlp_error *ret_error)
+static int convert(const struct ftri_otlp_message *request, struct ftri_view json,
+                   struct ftri_bytes *ret_bytes, struct ftri_otlp_json_counts *ret_counts,
+                   struct ftri_otlp_error *ret_error)
 {
     struct parse parse = {.out = ret_bytes, .error = ret_error};
     const size_t before = ret_bytes->len;
     ftri_json_reader_init(&parse.reader, json);
-    const int r = put_request(&parse);
+    const int r = put_request(&parse, request);
     ftri_json_reader_deinit(&parse.reader);
     if (r < 0) {
         ret_bytes->len = before;
@@ -390,4 +417,25 @@ int ftri_otlp_traces_from_json(struct ftri_view json, struct ftri_bytes *ret_byt
     }
     *ret_counts = parse.counts;
     return 0;
+}
+
+int ftri_otlp_traces_from_json(struct ftri_view json, struct ftri_bytes *ret_bytes,
+                               struct ftri_otlp_json_counts *ret_counts,
+                               struct ftri_otlp_error *ret_error)
+{
+    return convert(&ftri_otlp_request, json, ret_bytes, ret_counts, ret_error);
+}
+
+int ftri_otlp_logs_from_json(struct ftri_view json, struct ftri_bytes *ret_bytes,
+                             struct ftri_otlp_json_counts *ret_counts,
+                             struct ftri_otlp_error *ret_error)
+{
+    return convert(&ftri_otlp_logs_request, json, ret_bytes, ret_counts, ret_error);
+}
+
+int ftri_otlp_metrics_from_json(struct ftri_view json, struct ftri_bytes *ret_bytes,
+                                struct ftri_otlp_json_counts *ret_counts,
+                                struct ftri_otlp_error *ret_error)
+{
+    return convert(&ftri_otlp_metrics_request, json, ret_bytes, ret_counts, ret_error);
 }

@@ -8,7 +8,7 @@
 #include "otlp/view.h"
 
 struct ftri_otlp_json_counts {
-    size_t n_spans;
+    size_t n_items;        /* spans, log records, data points */
     size_t n_null_numbers; /* doubles sent as null: stored as empty values */
 };
 
@@ -24,6 +24,14 @@ struct ftri_otlp_json_counts {
 int ftri_otlp_traces_from_json(struct ftri_view json, struct ftri_bytes *ret_bytes,
                                struct ftri_otlp_json_counts *ret_counts,
                                struct ftri_otlp_error *ret_error) FTRI_MUST_CHECK;
+/* The same for an ExportLogsServiceRequest and an ExportMetricsServiceRequest; the results satisfy
+ * the checks of signals.h. A log record's id of another length is left out. */
+int ftri_otlp_logs_from_json(struct ftri_view json, struct ftri_bytes *ret_bytes,
+                             struct ftri_otlp_json_counts *ret_counts,
+                             struct ftri_otlp_error *ret_error) FTRI_MUST_CHECK;
+int ftri_otlp_metrics_from_json(struct ftri_view json, struct ftri_bytes *ret_bytes,
+                                struct ftri_otlp_json_counts *ret_counts,
+                                struct ftri_otlp_error *ret_error) FTRI_MUST_CHECK;
 
 /* The reverse. Writes {"resourceSpans":[...]} for checked protobuf bytes: ids in lower-case
  * hexadecimal, 64-bit integers as strings, fields with their default value left out except

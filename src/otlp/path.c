@@ -6,6 +6,7 @@
 
 #include "codec/wire.h"
 #include "otlp/schema.h"
+#include "otlp/view.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -53,9 +54,10 @@ static const struct ftri_otlp_field *find_child(const struct ftri_otlp_message *
 }
 
 static const struct ftri_otlp_message *walk_down(const struct ftri_otlp_failure *failure,
+                                                 const struct ftri_otlp_message *root,
                                                  struct ftri_view request, struct path *path)
 {
-    const struct ftri_otlp_message *type = &ftri_otlp_request;
+    const struct ftri_otlp_message *type = root;
     struct ftri_view message = request;
     while (message.data != failure->message) {
         struct ftri_view child;
@@ -73,12 +75,13 @@ static const struct ftri_otlp_message *walk_down(const struct ftri_otlp_failure 
     return type;
 }
 
-void ftri_otlp_failure_describe(const struct ftri_otlp_failure *failure, struct ftri_view request,
+void ftri_otlp_failure_describe(const struct ftri_otlp_failure *failure,
+                                const struct ftri_otlp_message *root, struct ftri_view request,
                                 struct ftri_otlp_error *ret_error)
 {
     *ret_error = (struct ftri_otlp_error){.offset = (size_t)(failure->at - request.data)};
     struct path path = {ret_error->path, 0, sizeof ret_error->path};
-    const struct ftri_otlp_message *const type = walk_down(failure, request, &path);
+    const struct ftri_otlp_message *const type = walk_down(failure, root, request, &path);
     const struct ftri_otlp_field *const field = ftri_otlp_field_numbered(type, failure->number);
     if (field)
         append_name(&path, field->name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- *   ExportTraceServiceResponse: partial_success 1 { rejected_spans 1, error_message 2 }
+ *   Export{Trace,Logs,Metrics}ServiceResponse: partial_success 1 { rejected_{spans,log_records,
+ *   data_points} 1, error_message 2 }
  *   google.rpc.Status: code 1, message 2 */
 #include "otlp/response.h"
 
@@ -28,7 +29,7 @@ static int put_text(struct ftri_bytes *out, uint32_t number, ftr_str text)
 
 static bool is_empty(const struct ftri_otlp_partial_success *partial)
 {
-    return partial->n_rejected_spans == 0 && partial->message.len == 0;
+    return partial->n_rejected == 0 && partial->message.len == 0;
 }
 
 int ftri_otlp_response_to_bytes(const struct ftri_otlp_partial_success *partial,
@@ -38,15 +39,15 @@ int ftri_otlp_response_to_bytes(const struct ftri_otlp_partial_success *partial,
         return 0;
     size_t mark;
     int r = ftri_wire_begin(out, 1, &mark);
-    if (r == 0 && partial->n_rejected_spans)
-        r = ftri_wire_put_varint(out, 1, partial->n_rejected_spans);
+    if (r == 0 && partial->n_rejected)
+        r = ftri_wire_put_varint(out, 1, partial->n_rejected);
     if (r == 0)
         r = put_text(out, 2, partial->message);
     return r < 0 ? r : ftri_wire_end(out, mark);
 }
 
 int ftri_otlp_response_to_json(const struct ftri_otlp_partial_success *partial,
-                               struct ftri_bytes *out)
+                               ftr_str rejected_name, struct ftri_bytes *out)
 {
     struct ftri_json_writer json;
     ftri_json_writer_init(&json, out);
@@ -54,9 +55,9 @@ int ftri_otlp_response_to_json(const struct ftri_otlp_partial_success *partial,
     if (!is_empty(partial)) {
         ftri_json_name(&json, FTR_STR("partialSuccess"));
         ftri_json_begin_object(&json);
-        if (partial->n_rejected_spans) {
-            ftri_json_name(&json, FTR_STR("rejectedSpans"));
-            ftri_json_u64_text(&json, partial->n_rejected_spans);
+        if (partial->n_rejected) {
+            ftri_json_name(&json, rejected_name);
+            ftri_json_u64_text(&json, partial->n_rejected);
         }
         if (partial->message.len) {
             ftri_json_name(&json, FTR_STR("errorMessage"));
@@ -94,7 +95,7 @@ static int read_partial(struct ftri_view bytes, struct ftri_otlp_partial_success
     int r = ftri_wire_next(bytes, &next, &field);
     for (; r == FTRI_WIRE_FIELD; r = ftri_wire_next(bytes, &next, &field)) {
         if (field.number == 1 && field.type == FTRI_WIRE_VARINT)
-            partial->n_rejected_spans = (int64_t)field.value < 0 ? 0 : field.value;
+            partial->n_rejected = (int64_t)field.value < 0 ? 0 : field.value;
         else if (field.number == 2 && field.type == FTRI_WIRE_BYTES)
             partial->message = ftri_view_str(field.bytes);
     }

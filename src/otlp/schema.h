@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The messages of OTLP traces as tables: what the JSON codec and the naming of wrong fields walk
- * along. The fast check in check.c has the same knowledge as code; tests compare the two.
- * Constant data. opentelemetry-proto 1.x: trace.proto, common.proto, resource.proto. */
+ * The messages of OTLP as tables: what the JSON codec, the naming of wrong fields and the check of
+ * logs and metrics (check_table.c) walk along. The fast check of traces in check.c has the same
+ * knowledge as code; tests compare the two. Constant data. opentelemetry-proto 1.x: trace.proto,
+ * logs.proto, metrics.proto, common.proto, resource.proto. */
 #pragma once
 
 #include "base/check.h"
@@ -18,8 +19,11 @@ enum ftri_otlp_kind {
     FTRI_OTLP_KIND_I64,     /* varint */
     FTRI_OTLP_KIND_ENUM,    /* varint; in JSON integers only */
     FTRI_OTLP_KIND_U32,     /* varint */
+    FTRI_OTLP_KIND_U64,     /* varint */
+    FTRI_OTLP_KIND_SINT32,  /* zigzag varint */
     FTRI_OTLP_KIND_FIXED32, /* unsigned */
     FTRI_OTLP_KIND_FIXED64, /* unsigned */
+    FTRI_OTLP_KIND_SFIXED64,
     FTRI_OTLP_KIND_F64,
     FTRI_OTLP_KIND_MESSAGE
 };
@@ -27,7 +31,9 @@ enum ftri_otlp_kind {
 enum {
     FTRI_OTLP_REPEATED = 1,
     FTRI_OTLP_REQUIRED = 2, /* an id that must be there and not all zero */
-    FTRI_OTLP_SHOWN = 4     /* written to JSON also when it has its default value */
+    FTRI_OTLP_SHOWN = 4,    /* written to JSON also when it has its default value */
+    FTRI_OTLP_LOOSE = 8,    /* an id of which a wrong length says only that there is none */
+    FTRI_OTLP_COUNTED = 16  /* a message that is an item of its signal */
 };
 
 struct ftri_otlp_message;
@@ -46,10 +52,15 @@ struct ftri_otlp_message {
     bool is_oneof; /* AnyValue: the last of its fields is the value, defaults included */
 };
 
+/* Levels of AnyValue inside AnyValue that are written and accepted. */
+enum { FTRI_OTLP_NESTING_MAX = 100 };
+
 /* Numbers of all fields are below this. */
 enum { FTRI_OTLP_NUMBER_END = 17 };
 
 extern const struct ftri_otlp_message ftri_otlp_request;
+extern const struct ftri_otlp_message ftri_otlp_logs_request;
+extern const struct ftri_otlp_message ftri_otlp_metrics_request;
 extern const struct ftri_otlp_message ftri_otlp_resource_message;
 extern const struct ftri_otlp_message ftri_otlp_scope_message;
 extern const struct ftri_otlp_message ftri_otlp_span_message;

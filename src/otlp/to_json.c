@@ -39,6 +39,7 @@ static void write_value(struct ftri_json_writer *out, const struct ftri_otlp_fie
         ftri_json_bool(out, found->value != 0);
         break;
     case FTRI_OTLP_KIND_I64:
+    case FTRI_OTLP_KIND_SFIXED64:
         ftri_json_i64_text(out, (int64_t)found->value);
         break;
     case FTRI_OTLP_KIND_ENUM:
@@ -48,11 +49,14 @@ static void write_value(struct ftri_json_writer *out, const struct ftri_otlp_fie
     case FTRI_OTLP_KIND_FIXED32:
         ftri_json_u64(out, (uint32_t)found->value);
         break;
+    case FTRI_OTLP_KIND_U64:
     case FTRI_OTLP_KIND_FIXED64:
         ftri_json_u64_text(out, found->value);
         break;
     case FTRI_OTLP_KIND_F64:
         ftri_json_f64(out, f64_of(found->value), FTRI_JSON_NONFINITE_TEXT);
+        break;
+    case FTRI_OTLP_KIND_SINT32: /* in metrics only, which are read and never written */
         break;
     case FTRI_OTLP_KIND_MESSAGE:
         write_message(out, field->message, found->bytes);

@@ -181,16 +181,26 @@ static void read_key_value(struct ftri_view message, struct ftri_otlp_attribute 
 bool ftri_otlp_attribute_next(enum ftri_otlp_owner owner, struct ftri_view message, size_t *next,
                               struct ftri_otlp_attribute *ret_attribute)
 {
-    static const uint8_t numbers[] = {[FTRI_OTLP_SPAN] = 9,
-                                      [FTRI_OTLP_RESOURCE] = 1,
-                                      [FTRI_OTLP_SCOPE] = 3,
-                                      [FTRI_OTLP_EVENT] = 3,
-                                      [FTRI_OTLP_LINK] = 4};
+    static const uint8_t numbers[] = {
+        [FTRI_OTLP_SPAN] = 9,  [FTRI_OTLP_RESOURCE] = 1, [FTRI_OTLP_SCOPE] = 3,
+        [FTRI_OTLP_EVENT] = 3, [FTRI_OTLP_LINK] = 4,     [FTRI_OTLP_LOG_RECORD] = 6};
     struct ftri_view bytes;
     if (!next_bytes(message, numbers[owner], next, &bytes))
         return false;
     read_key_value(bytes, ret_attribute);
     return true;
+}
+
+static bool is_equal(ftr_str a, ftr_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+bool ftri_otlp_key_is(struct ftri_view key_value, ftr_str key)
+{
+    struct ftri_otlp_attribute attribute;
+    read_key_value(key_value, &attribute);
+    return is_equal(attribute.key, key);
 }
 
 bool ftri_otlp_attribute_find(enum ftri_otlp_owner owner, struct ftri_view message, ftr_str key,
@@ -199,8 +209,7 @@ bool ftri_otlp_attribute_find(enum ftri_otlp_owner owner, struct ftri_view messa
     struct ftri_otlp_attribute attribute;
     size_t next = 0;
     while (ftri_otlp_attribute_next(owner, message, &next, &attribute)) {
-        if (attribute.key.len != key.len ||
-            (key.len && memcmp(attribute.key.data, key.data, key.len) != 0))
+        if (!is_equal(attribute.key, key))
             continue;
         *ret_value = attribute.value;
         return true;

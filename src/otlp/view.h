@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 
 #include <flowtrace/types.h>
+#include <string.h>
 
 /* Why bytes were refused. `path` names the field in the words of the protocol, e.g.
  * "resourceSpans[0].scopeSpans[2].spans[17].traceId". */
@@ -60,6 +61,16 @@ struct ftri_otlp_span {
     uint32_t n_dropped_links;
 };
 
+/* A fragment: what came of a span apart from the span itself. A Span message of this name and
+ * without an end; of what it says, only the ids and the events count beside a span of the same
+ * ids. Made of log records (log_events.h). */
+#define FTRI_OTLP_FRAGMENT_NAME "(span not received)"
+static inline bool ftri_otlp_is_fragment(ftr_str name, uint64_t end_time_ns)
+{
+    return end_time_ns == 0 && name.len == sizeof FTRI_OTLP_FRAGMENT_NAME - 1 &&
+           memcmp(name.data, FTRI_OTLP_FRAGMENT_NAME, name.len) == 0;
+}
+
 /* Iterates over all spans in order. */
 struct ftri_otlp_cursor {
     struct ftri_view request; /* checked */
@@ -83,19 +94,23 @@ struct ftri_otlp_attribute {
     ftr_str key;
     struct ftri_view value; /* of the AnyValue message */
 };
-/* Attributes (KeyValue) of a Span (field 9), Resource (1), Scope (3), Event (3), Link (4). */
+/* Attributes (KeyValue) of a Span (field 9), Resource (1), Scope (3), Event (3), Link (4),
+ * LogRecord (6). */
 enum ftri_otlp_owner {
     FTRI_OTLP_SPAN,
     FTRI_OTLP_RESOURCE,
     FTRI_OTLP_SCOPE,
     FTRI_OTLP_EVENT,
-    FTRI_OTLP_LINK
+    FTRI_OTLP_LINK,
+    FTRI_OTLP_LOG_RECORD
 };
 bool ftri_otlp_attribute_next(enum ftri_otlp_owner owner, struct ftri_view message, size_t *next,
                               struct ftri_otlp_attribute *ret_attribute);
 /* Finds one by key. */
 bool ftri_otlp_attribute_find(enum ftri_otlp_owner owner, struct ftri_view message, ftr_str key,
                               struct ftri_view *ret_value);
+/* Whether a KeyValue message has this key. */
+bool ftri_otlp_key_is(struct ftri_view key_value, ftr_str key);
 /* Scalars out of an AnyValue: arrays and maps give their type with as.array/map empty. */
 ftr_value ftri_otlp_value_read(struct ftri_view any_value);
 /* The body of the array or map in an AnyValue; empty if it holds neither. */

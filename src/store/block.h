@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A block: some thousand spans, each once, those of a trace adjacent and by start, in four pieces
- * of bytes. Sans-I/O. Each piece is kept as a zstd frame with a checksum; unpacked it is
+ * A block: some thousand spans, each once (its fragments beside it), those of a trace adjacent and
+ * by start, in four pieces of bytes. Sans-I/O. Each piece is kept as a zstd frame with a checksum;
+ * unpacked it is
  *
  *   hashes   block_hash of every trace id in the block, sorted, 8 bytes little-endian: is a trace
  *            here?

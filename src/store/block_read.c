@@ -282,7 +282,9 @@ static int add_span(const struct block_row *row, const struct origins *origins,
     if (row->origin >= origins->n_rows)
         return -EBADMSG;
     const struct origin *origin = &origins->rows[row->origin];
-    struct found_span found = {.received_ns = row->received_ns, .order = row->order};
+    struct found_span found = {.received_ns = row->received_ns,
+                               .order = row->order,
+                               .is_fragment = match_is_fragment(&row->fields)};
     struct ftri_otlp_span *span = &found.span;
     ftri_otlp_span_read(message, span);
     if (!span->trace_id || !span->span_id)
@@ -347,6 +349,7 @@ int block_judge_trace(const struct block_rows *rows, struct ftri_bytes *columns,
                      .end_time_ns = row->fields.end_ns},
             .received_ns = row->received_ns,
             .order = row->order,
+            .is_fragment = match_is_fragment(&row->fields),
             .is_match = match_span(builder->query, &row->fields),
         };
         r = result_add(builder, &found);

@@ -101,6 +101,7 @@ static void read_spans(struct gathered *entry, struct ftri_view otlp)
             service = ftri_otlp_service_name(span->resource);
         resource = span->resource.data;
         entry->spans[i] = (struct gathered_span){.span = *span, .service = service, .entry = entry};
+        entry->n_fragments += ftri_otlp_is_fragment(span->name, span->end_time_ns);
     }
 }
 
@@ -151,6 +152,7 @@ static int insert(struct gather *self, struct gathered *entry)
     self->n_unsettled++;
     self->n_spans += entry->n_spans;
     self->n_appended_spans += entry->n_spans;
+    self->n_appended_fragments += entry->n_fragments;
     self->n_bytes += entry->n_bytes;
     return 0;
 }
@@ -261,7 +263,9 @@ struct found_span gathered_found(const struct gathered_span *span)
     return (struct found_span){.span = span->span,
                                .received_ns = entry->received_ns,
                                .order = entry->order,
-                               .row = (uint32_t)(span - entry->spans)};
+                               .row = (uint32_t)(span - entry->spans),
+                               .is_fragment =
+                                   ftri_otlp_is_fragment(span->span.name, span->span.end_time_ns)};
 }
 
 static struct match_fields fields_of(const struct gathered_span *gathered)
@@ -318,7 +322,7 @@ static int add_matching(const struct gathered *entry, const struct store_query *
         const struct ftri_otlp_span *span = &entry->spans[i].span;
         const struct match_fields fields = fields_of(&entry->spans[i]);
         if (match_span(query, &fields))
-            r = candidates_add(candidates, span->trace_id, span->start_time_ns);
+            r = candidates_add(candidates, span->trace_id, span->start_time_ns, false);
     }
     return r;
 }

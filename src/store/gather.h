@@ -29,9 +29,9 @@ struct gathered {
     struct ftri_payload *payload;
     uint64_t token;
     uint64_t received_ns;
-    uint64_t order; /* of appending */
-    size_t n_bytes; /* of memory, with the index */
-    size_t n_spans;
+    uint64_t order;              /* of appending */
+    size_t n_bytes;              /* of memory, with the index */
+    size_t n_spans, n_fragments; /* the latter among the former */
     struct gathered_span spans[];
 };
 
@@ -46,7 +46,7 @@ struct gather {
     size_t n_unsettled; /* entries whose token has to come back */
     uint64_t next_order;
     uint64_t seed;
-    uint64_t n_appended_spans;
+    uint64_t n_appended_spans, n_appended_fragments;
     struct store_settled *settled; /* not yet collected */
     size_t n_settled, settled_capacity;
 };

@@ -2,6 +2,7 @@
 #include "store/match.h"
 
 #include "base/mem.h"
+#include "otlp/view.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +23,11 @@ static bool match_duration(const struct store_query *query, const struct match_f
         fields->end_ns > fields->start_ns ? fields->end_ns - fields->start_ns : 0;
     return duration_ns >= query->duration_min_ns &&
            (!query->duration_max_ns || duration_ns <= query->duration_max_ns);
+}
+
+bool match_is_fragment(const struct match_fields *fields)
+{
+    return ftri_otlp_is_fragment(fields->name, fields->end_ns);
 }
 
 bool match_span(const struct store_query *query, const struct match_fields *fields)
@@ -45,33 +51,36 @@ void candidates_deinit(struct candidates *self)
     *self = (struct candidates){0};
 }
 
-static int make_room(struct store_match **items, size_t n, size_t *capacity)
+/* The array with room for one more; NULL: memory is short, and it is as it was. */
+static void *make_room(void *items, size_t item_size, size_t n, size_t *capacity)
 {
     if (n < *capacity)
-        return 0;
+        return items;
     const size_t wanted = *capacity ? *capacity * 2 : 32;
-    struct store_match *grown = ftri_realloc(*items, wanted * sizeof *grown);
-    if (!grown)
-        return -ENOMEM;
-    *items = grown;
-    *capacity = wanted;
-    return 0;
+    void *grown = ftri_realloc(items, wanted * item_size);
+    if (grown)
+        *capacity = wanted;
+    return grown;
 }
 
-int candidates_add(struct candidates *self, const uint8_t trace_id[16], uint64_t start_ns)
+int candidates_add(struct candidates *self, const uint8_t trace_id[16], uint64_t start_ns,
+                   bool is_sure)
 {
-    struct store_match *last = self->n_items ? &self->items[self->n_items - 1] : NULL;
-    if (last && memcmp(last->trace_id, trace_id, 16) == 0) {
-        if (start_ns > last->start_ns)
-            last->start_ns = start_ns;
+    struct candidate *last = self->n_items ? &self->items[self->n_items - 1] : NULL;
+    if (last && memcmp(last->match.trace_id, trace_id, 16) == 0) {
+        if (start_ns > last->match.start_ns)
+            last->match.start_ns = start_ns;
+        last->is_sure = last->is_sure && is_sure;
         return 0;
     }
-    const int r = make_room(&self->items, self->n_items, &self->capacity);
-    if (r < 0)
-        return r;
-    struct store_match *item = &self->items[self->n_items++];
-    memcpy(item->trace_id, trace_id, 16);
-    item->start_ns = start_ns;
+    struct candidate *items = make_room(self->items, sizeof *items, self->n_items, &self->capacity);
+    if (!items)
+        return -ENOMEM;
+    self->items = items;
+    struct candidate *item = &self->items[self->n_items++];
+    memcpy(item->match.trace_id, trace_id, 16);
+    item->match.start_ns = start_ns;
+    item->is_sure = is_sure;
     return 0;
 }
 
@@ -94,6 +103,12 @@ static int compare_matches(const void *left, const void *right)
     if (a->start_ns != b->start_ns)
         return a->start_ns > b->start_ns ? -1 : 1;
     return memcmp(a->trace_id, b->trace_id, 16);
+}
+
+static int compare_candidates(const void *left, const void *right)
+{
+    const struct candidate *a = left, *b = right;
+    return compare_matches(&a->match, &b->match);
 }
 
 static bool is_full(const struct match_set *self)
@@ -137,22 +152,23 @@ static int push(struct match_set *self, const struct store_match *match)
         }
         return 0;
     }
-    const int r = make_room(&self->heap, self->n_heap, &self->capacity);
-    if (r < 0)
-        return r;
+    struct store_match *heap = make_room(self->heap, sizeof *heap, self->n_heap, &self->capacity);
+    if (!heap)
+        return -ENOMEM;
+    self->heap = heap;
     self->heap[self->n_heap++] = *match;
     sift_up(self->heap, self->n_heap - 1);
     return 0;
 }
 
-static int take(struct match_set *self, const struct store_match *candidate, bool is_block)
+static int take(struct match_set *self, const struct candidate *candidate)
 {
-    const ftr_str key = {(const char *)candidate->trace_id, 16};
+    const ftr_str key = {(const char *)candidate->match.trace_id, 16};
     if (ftri_map_get(&self->seen, key))
         return 0;
-    struct store_match match = *candidate;
+    struct store_match match = candidate->match;
     int r = 0;
-    if (!is_block || !self->is_in_one_block(self->argument, match.trace_id))
+    if (!candidate->is_sure || !self->is_in_one_block(self->argument, match.trace_id))
         r = self->verify(self->argument, match.trace_id, &match.start_ns);
     if (r < 0)
         return r;
@@ -161,16 +177,17 @@ static int take(struct match_set *self, const struct store_match *candidate, boo
     return r < 0 ? r : ftri_map_set(&self->seen, key, self);
 }
 
-int match_take(struct match_set *self, struct candidates *candidates, bool is_block)
+int match_take(struct match_set *self, struct candidates *candidates)
 {
     if (candidates->n_items)
-        qsort(candidates->items, candidates->n_items, sizeof *candidates->items, compare_matches);
+        qsort(candidates->items, candidates->n_items, sizeof *candidates->items,
+              compare_candidates);
     int r = 0;
     for (size_t i = 0; i < candidates->n_items && r == 0; i++) {
         /* A newer matching span of the same trace would be a candidate of its own. */
-        if (is_full(self) && compare_matches(&candidates->items[i], &self->heap[0]) >= 0)
+        if (is_full(self) && compare_matches(&candidates->items[i].match, &self->heap[0]) >= 0)
             break;
-        r = take(self, &candidates->items[i], is_block);
+        r = take(self, &candidates->items[i]);
     }
     return r;
 }
@@ -193,6 +210,8 @@ void match_finish(struct match_set *self, struct store_match **ret_matches, size
 int name_add(struct name_set *self, ftr_str service, ftr_str name)
 {
     if (self->service.len && !is_equal(self->service, service))
+        return 0;
+    if (self->service.len && ftri_otlp_is_fragment(name, 0))
         return 0;
     const ftr_str wanted = self->service.len ? name : service;
     return ftri_map_set(&self->names, wanted.len ? wanted : FTR_STR(""), self);

@@ -21,17 +21,24 @@ struct match_fields {
     bool is_error;
 };
 
+/* A span of the same ids, when there is one, matches in its place. */
+bool match_is_fragment(const struct match_fields *fields);
 bool match_span(const struct store_query *query, const struct match_fields *fields);
 
+struct candidate {
+    struct store_match match;
+    bool is_sure; /* its place has no version that beats the matching ones */
+};
+
 struct candidates {
-    struct store_match *items;
+    struct candidate *items;
     size_t n_items, capacity;
 };
 
 void candidates_deinit(struct candidates *self);
 /* Repeats of a trace in a row are joined. */
-int candidates_add(struct candidates *self, const uint8_t trace_id[16],
-                   uint64_t start_ns) FTRI_MUST_CHECK;
+int candidates_add(struct candidates *self, const uint8_t trace_id[16], uint64_t start_ns,
+                   bool is_sure) FTRI_MUST_CHECK;
 
 /* Positive outcome of verifying. */
 enum { MATCH_NONE = 1 };
@@ -50,10 +57,8 @@ struct match_set {
 
 void match_set_init(struct match_set *self, const struct store_query *query);
 void match_set_deinit(struct match_set *self);
-/* Takes what can be among the answer; sorts the candidates. is_block: they come from a block, whose
- * versions are winners among themselves. */
-int match_take(struct match_set *self, struct candidates *candidates,
-               bool is_block) FTRI_MUST_CHECK;
+/* Takes what can be among the answer; sorts the candidates. */
+int match_take(struct match_set *self, struct candidates *candidates) FTRI_MUST_CHECK;
 /* True when no trace whose spans all start at newest_ns or before can be among the answer. */
 bool match_is_complete(const struct match_set *self, uint64_t newest_ns);
 /* The answer: newest first. */

@@ -3,6 +3,8 @@
 
 #include "base/mem.h"
 #include "base/payload.h"
+#include "store/merge.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -95,15 +97,31 @@ int result_keep_bytes(struct result_builder *self, struct ftri_bytes *bytes)
     return 0;
 }
 
-/* By identity; within one, the version that wins comes first. */
+static int compare_ids(const struct found_span *a, const struct found_span *b)
+{
+    const int order = memcmp(a->span.trace_id, b->span.trace_id, 16);
+    return order ? order : memcmp(a->span.span_id, b->span.span_id, 8);
+}
+
+/* By time; equal ones stand together. */
+static int compare_fragments(const struct found_span *a, const struct found_span *b)
+{
+    if (a->span.start_time_ns != b->span.start_time_ns)
+        return a->span.start_time_ns < b->span.start_time_ns ? -1 : 1;
+    return ftri_str_compare(ftri_view_str(a->span.bytes), ftri_view_str(b->span.bytes));
+}
+
+/* By identity; within one, the version that wins comes first, fragments last. */
 static int compare_versions(const void *left, const void *right)
 {
     const struct found_span *a = left, *b = right;
-    int order = memcmp(a->span.trace_id, b->span.trace_id, 16);
-    if (order == 0)
-        order = memcmp(a->span.span_id, b->span.span_id, 8);
+    const int order = compare_ids(a, b);
     if (order != 0)
         return order;
+    if (a->is_fragment != b->is_fragment)
+        return a->is_fragment ? 1 : -1;
+    if (a->is_fragment)
+        return compare_fragments(a, b);
     const bool is_a_finished = a->span.end_time_ns != 0;
     const bool is_b_finished = b->span.end_time_ns != 0;
     if (is_a_finished != is_b_finished)
@@ -115,6 +133,13 @@ static int compare_versions(const void *left, const void *right)
     return a->row == b->row ? 0 : a->row > b->row ? -1 : 1;
 }
 
+/* `last` and it are of the same span. Where bytes were not asked for, each is new. */
+static bool is_new_fragment(const struct found_span *last, const struct found_span *item)
+{
+    return item->is_fragment &&
+           (!last->is_fragment || item->span.bytes.len == 0 || compare_fragments(last, item) != 0);
+}
+
 size_t result_deduplicate(struct found_span *items, size_t n)
 {
     if (n == 0)
@@ -122,12 +147,59 @@ size_t result_deduplicate(struct found_span *items, size_t n)
     qsort(items, n, sizeof *items, compare_versions);
     size_t n_left = 1;
     for (size_t i = 1; i < n; i++) {
-        const struct ftri_otlp_span *last = &items[n_left - 1].span;
-        if (memcmp(items[i].span.span_id, last->span_id, 8) != 0 ||
-            memcmp(items[i].span.trace_id, last->trace_id, 16) != 0)
+        struct found_span *last = &items[n_left - 1];
+        const bool is_new = compare_ids(last, &items[i]) != 0;
+        if (is_new || is_new_fragment(last, &items[i]))
             items[n_left++] = items[i];
+        else if (items[i].is_fragment)
+            last->is_match |= items[i].is_match;
     }
     return n_left;
+}
+
+/* Behind the last item of the span that begins at first. */
+static size_t span_end(const struct result_builder *self, size_t first)
+{
+    size_t end = first + 1;
+    while (end < self->n_items && compare_ids(&self->items[first], &self->items[end]) == 0)
+        end++;
+    return end;
+}
+
+/* Makes the first of n items hold the events of all. */
+static int merge_items(struct result_builder *self, struct found_span *items, size_t n)
+{
+    struct ftri_bytes bytes FTRI_CLEANUP(ftri_bytes_deinit);
+    int r = merge_events(items, n, &bytes);
+    const struct ftri_view merged = ftri_bytes_view(&bytes);
+    if (r == 0)
+        r = result_keep_bytes(self, &bytes);
+    if (r < 0)
+        return r;
+    const struct ftri_otlp_span place = items[0].span;
+    struct ftri_otlp_span *span = &items[0].span;
+    ftri_otlp_span_read(merged, span);
+    span->resource = place.resource;
+    span->scope = place.scope;
+    span->resource_schema_url = place.resource_schema_url;
+    span->scope_schema_url = place.scope_schema_url;
+    return 0;
+}
+
+/* Leaves each span once, with the events of its fragments. */
+static int merge_fragments(struct result_builder *self)
+{
+    size_t n_left = 0;
+    int r = 0;
+    self->n_items = result_deduplicate(self->items, self->n_items);
+    for (size_t first = 0, end; first < self->n_items && r == 0; first = end) {
+        end = span_end(self, first);
+        if (end - first > 1)
+            r = merge_items(self, &self->items[first], end - first);
+        self->items[n_left++] = self->items[first];
+    }
+    self->n_items = n_left;
+    return r;
 }
 
 static int compare_starts(const void *left, const void *right)
@@ -140,12 +212,12 @@ static int compare_starts(const void *left, const void *right)
 
 int result_finish(struct result_builder *self, size_t limit, struct store_result *ret_result)
 {
-    size_t n = result_deduplicate(self->items, self->n_items);
-    if (n)
-        qsort(self->items, n, sizeof *self->items, compare_starts);
-    const bool is_truncated = n > limit;
-    n = ftri_size_min(n, limit);
-    struct ftri_otlp_span *spans = ftri_alloc_array(n, sizeof *spans);
+    const int r = merge_fragments(self);
+    if (self->n_items)
+        qsort(self->items, self->n_items, sizeof *self->items, compare_starts);
+    const bool is_truncated = self->n_items > limit;
+    const size_t n = ftri_size_min(self->n_items, limit);
+    struct ftri_otlp_span *spans = r == 0 ? ftri_alloc_array(n, sizeof *spans) : NULL;
     if (!spans) {
         result_builder_deinit(self);
         return -ENOMEM;
@@ -160,11 +232,15 @@ int result_finish(struct result_builder *self, size_t limit, struct store_result
 
 bool result_find_match(struct result_builder *self, uint64_t *ret_start_ns)
 {
-    bool is_found = false;
+    bool is_found = false, has_span = false;
     self->n_items = result_deduplicate(self->items, self->n_items);
     for (size_t i = 0; i < self->n_items; i++) {
         const struct found_span *found = &self->items[i];
-        if (!found->is_match || (is_found && found->span.start_time_ns <= *ret_start_ns))
+        if (i == 0 || compare_ids(found, found - 1) != 0)
+            has_span = !found->is_fragment;
+        const bool is_beaten = found->is_fragment && has_span;
+        if (!found->is_match || is_beaten ||
+            (is_found && found->span.start_time_ns <= *ret_start_ns))
             continue;
         *ret_start_ns = found->span.start_time_ns;
         is_found = true;

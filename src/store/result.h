@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Building a store_result: spans from several places, the bytes that they point to kept alive, and
- * each (trace id, span id) left once. One thread. */
+ * Building a store_result: spans from several places, the bytes that they point to kept alive,
+ * each (trace id, span id) left once, and fragments merged into it. One thread. */
 #pragma once
 
 #include "otlp/view.h"
-#include "store/store.h"
 
+struct ftri_payload;
 struct result_owner;
+struct store_query;
+struct store_result;
 
-/* One version of a span. Of two that are both finished, or both not, the one with the higher
- * received_ns wins, then order (of the append), then row (in its payload). */
+/* One version of a span, or a fragment. Of two versions that are both finished, or both not, the
+ * one with the higher received_ns wins, then order (of the append), then row (in its payload). */
 struct found_span {
     struct ftri_otlp_span span;
     uint64_t received_ns;
     uint64_t order;
     uint32_t row;
+    bool is_fragment;
     bool is_match; /* of the builder's query */
 };
 
@@ -40,5 +43,6 @@ int result_finish(struct result_builder *self, size_t limit,
                   struct store_result *ret_result) FTRI_MUST_CHECK;
 /* The newest start of the matching spans, each counted once; false: none matches. */
 bool result_find_match(struct result_builder *self, uint64_t *ret_start_ns);
-/* Leaves each span once, in place; returns how many are left. Order: trace id, span id. */
+/* Leaves the winner of each span's versions and behind it each different fragment of it, in place;
+ * returns how many are left. Order: trace id, span id. */
 size_t result_deduplicate(struct found_span *items, size_t n);

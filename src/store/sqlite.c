@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "codec/zstd.h"
 
 #include <errno.h>
@@ -102,7 +103,7 @@ static int sqlite_open(struct store *self, struct ftri_error *error)
     directory_init(&sqlite->directory);
     int r = open_directory(self, error);
     if (r == 0) {
-        r = -pthread_create(&sqlite->thread, NULL, sqlite_write_run, self);
+        r = ftri_thread_start(sqlite_write_run, self, &sqlite->thread);
         sqlite->is_running = r == 0;
         if (r < 0)
             ftri_error_errno(error, r, "starting the store's writer");

@@ -103,10 +103,11 @@ static int match_rows(const struct block_rows *rows, struct match_set *matches)
     for (size_t i = 0; i < rows->n_rows && r == 0; i++) {
         const struct block_row *row = &rows->rows[i];
         if (match_span(matches->query, &row->fields))
-            r = candidates_add(&candidates, row->trace_id, row->fields.start_ns);
+            r = candidates_add(&candidates, row->trace_id, row->fields.start_ns,
+                               !match_is_fragment(&row->fields));
     }
     if (r == 0)
-        r = match_take(matches, &candidates, true);
+        r = match_take(matches, &candidates);
     candidates_deinit(&candidates);
     return r;
 }

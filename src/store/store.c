@@ -146,7 +146,7 @@ static int find_matches(struct store *self, struct match_set *matches)
     struct candidates candidates = {0};
     int r = gather_find_matches(&self->gather, matches->query, &candidates);
     if (r == 0)
-        r = match_take(matches, &candidates, false);
+        r = match_take(matches, &candidates);
     candidates_deinit(&candidates);
     if (r == 0 && self->store_class->find_matches)
         r = self->store_class->find_matches(self, matches);
@@ -174,9 +174,7 @@ int store_search(struct store *self, const struct store_query *query,
 static int compare_names(const void *left, const void *right)
 {
     const ftr_str *a = left, *b = right;
-    const size_t common = ftri_size_min(a->len, b->len);
-    const int order = common ? memcmp(a->data, b->data, common) : 0;
-    return order ? order : a->len < b->len ? -1 : a->len > b->len;
+    return ftri_str_compare(*a, *b);
 }
 
 static int report_names(const struct name_set *set, void (*each)(void *argument, ftr_str name),
@@ -216,6 +214,7 @@ void store_get_statistics(struct store *self, struct store_statistics *ret_stati
     *ret_statistics = (struct store_statistics){0};
     pthread_mutex_lock(&self->gather.mutex);
     ret_statistics->n_appended_spans = self->gather.n_appended_spans;
+    ret_statistics->n_appended_fragments = self->gather.n_appended_fragments;
     ret_statistics->n_gathered_spans = self->gather.n_spans;
     ret_statistics->n_bytes = self->gather.n_bytes;
     pthread_mutex_unlock(&self->gather.mutex);

@@ -7,6 +7,11 @@
  * - Each (trace id, span id) is returned once by every read path: a finished span beats an
  *   unfinished one (end time 0), then the later received (the later appended among equals).
  *   Names may be those of a version that was beaten.
+ * - A fragment (otlp/view.h: events that came apart from their span) is beaten by any span of its
+ *   ids, but its events stay: reading a trace gives each span with its own events and those of all
+ *   its fragments, by time, each of the latter once however often it was appended. Until there is
+ *   a span, its fragments are read and found as one, an unfinished span of the fragments' name,
+ *   which starts with the first of them. store_names leaves that name out.
  * - An append is *settled* when it is durable (or, in a memory store, kept). The owner learns of it
  *   by on_settled and store_collect, and only then lets go of the write-ahead log's record: what
  *   was not settled at a crash is appended again, so appending twice is harmless.
@@ -109,7 +114,8 @@ int store_names(struct store *self, ftr_str service, void (*each)(void *argument
                 void *argument) FTRI_MUST_CHECK;
 
 struct store_statistics {
-    uint64_t n_appended_spans; /* since open, duplicates included */
+    uint64_t n_appended_spans; /* since open, duplicates and fragments included */
+    uint64_t n_appended_fragments;
     uint64_t n_gathered_spans; /* in the log, not yet in a block */
     uint64_t n_blocks;
     uint64_t n_block_spans;

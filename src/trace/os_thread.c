@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,24 +12,6 @@
 static struct timespec timespec_of(uint64_t ns)
 {
     return (struct timespec){(time_t)(ns / FTRI_NS_PER_S), (long)(ns % FTRI_NS_PER_S)};
-}
-
-int ftri_os_thread_start(void *(*run)(void *argument), void *argument)
-{
-    pthread_attr_t attributes;
-    int rc = pthread_attr_init(&attributes);
-    if (rc != 0)
-        return -rc;
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_t thread;
-    rc = pthread_create(&thread, &attributes, run, argument);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    return -rc;
 }
 
 void ftri_os_cond_init(pthread_cond_t *cond)

@@ -5,6 +5,7 @@
 #include "trace/sender.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "otlp/encode.h"
 #include "trace/clock.h"
 #include "trace/exporter.h"
@@ -385,7 +386,7 @@ int ftri_sender_start(struct ftri_sender *self)
     if (self->is_started)
         return 0;
     ftri_sender_ref(self);
-    const int rc = ftri_os_thread_start(run, self);
+    const int rc = ftri_thread_start(run, self, NULL);
     if (rc < 0)
         ftri_sender_unref(self);
     self->is_started = rc == 0;

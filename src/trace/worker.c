@@ -2,6 +2,7 @@
 #include "trace/worker.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "base/time.h"
 #include "trace/clock.h"
 #include "trace/journal.h"
@@ -225,7 +226,7 @@ int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders)
     worker.is_stopping = false;
     worker.is_running = true;
     pthread_mutex_unlock(&worker.lock);
-    const int rc = ftri_os_thread_start(run, NULL);
+    const int rc = ftri_thread_start(run, NULL, NULL);
     if (rc < 0)
         worker.is_running = false;
     return rc;

@@ -11,12 +11,12 @@
 
 #include "base/fault.h"
 #include "base/file.h"
+#include "base/thread.h"
 #include "base/time.h"
 #include "wal/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 
 int wal_commit_init(struct wal *self)
 {
@@ -302,16 +302,11 @@ static void *run(void *argument)
     return NULL;
 }
 
-/* The owner's signals are not for this thread. */
 int wal_commit_start(struct wal *self)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int r = pthread_create(&self->thread, NULL, run, self);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r != 0)
-        return -r;
+    const int r = ftri_thread_start(run, self, &self->thread);
+    if (r < 0)
+        return r;
     (void)pthread_setname_np(self->thread, "wal");
     self->has_thread = true;
     return 0;

@@ -95,7 +95,7 @@ CASES = [
     ("banned-calls: each", {"src/base/a.c": "".join(
         f"int v{i} = {name}(x);\n" for i, name in enumerate(
             "malloc calloc realloc free strdup asprintf sprintf vsprintf strcpy strcat strncpy strtok atoi atol "
-            "gets alloca system popen abort exit".split()))}, [f"src/base/a.c:{n}" for n in range(1, 21)]),
+            "gets alloca system popen abort exit pthread_create".split()))}, [f"src/base/a.c:{n}" for n in range(1, 22)]),
     ("printing", {"src/otlp/a.c": "void f(void) { printf(1); }\nint b = snprintf(2);\n",
                   "src/export/stdio.c": "void f(void) { fputs(1); }\n", "src/api/b.c": "void f(void) { puts(1); }\n"},
      ["src/otlp/a.c:1"]),

@@ -2,13 +2,19 @@
  *
  * The OTLP codec as a program, for comparison with Google's protobuf by differential.py.
  *   otlp-tool sample: one fixed request made by our encoder; the script holds the same as literals.
- *   otlp-tool to-json | from-json: frames on stdin, frames on stdout, until the end of stdin.
+ *   otlp-tool MODE: frames on stdin, frames on stdout, until the end of stdin. Modes:
+ *     to-json, from-json               requests of traces
+ *     logs, metrics                    protobuf; the result is the number of items, as text
+ *     logs-from-json, metrics-from-json
+ *     log-events                       protobuf of logs to protobuf of traces; received at 9 ns
  *     in:  length (4 bytes, little-endian), payload
  *     out: 0 or 1 (refused), length, the result or "path: reason" */
 #include "base/bytes.h"
 #include "codec/wire.h"
 #include "otlp/encode.h"
 #include "otlp/json.h"
+#include "otlp/log_events.h"
+#include "otlp/signals.h"
 #include "otlp/view.h"
 
 #include <flowtrace/exporter.h>
@@ -159,7 +165,67 @@ static int from_json(struct ftri_view frame, struct ftri_bytes *out, struct ftri
     return r < 0 ? r : ftri_otlp_traces_check(ftri_bytes_view(out), &checked, error);
 }
 
-static int convert_frames(bool is_to_json)
+static int count_logs(struct ftri_view frame, struct ftri_bytes *out, struct ftri_otlp_error *error)
+{
+    size_t n;
+    const int r = ftri_otlp_logs_check(frame, &n, error);
+    return r < 0 ? r : ftri_bytes_printf(out, "%zu", n);
+}
+
+static int count_points(struct ftri_view frame, struct ftri_bytes *out,
+                        struct ftri_otlp_error *error)
+{
+    size_t n;
+    const int r = ftri_otlp_metrics_check(frame, &n, error);
+    return r < 0 ? r : ftri_bytes_printf(out, "%zu", n);
+}
+
+static int logs_from_json(struct ftri_view frame, struct ftri_bytes *out,
+                          struct ftri_otlp_error *error)
+{
+    struct ftri_otlp_json_counts counts;
+    size_t n;
+    const int r = ftri_otlp_logs_from_json(frame, out, &counts, error);
+    return r < 0 ? r : ftri_otlp_logs_check(ftri_bytes_view(out), &n, error);
+}
+
+static int metrics_from_json(struct ftri_view frame, struct ftri_bytes *out,
+                             struct ftri_otlp_error *error)
+{
+    struct ftri_otlp_json_counts counts;
+    size_t n;
+    const int r = ftri_otlp_metrics_from_json(frame, out, &counts, error);
+    return r < 0 ? r : ftri_otlp_metrics_check(ftri_bytes_view(out), &n, error);
+}
+
+static int log_events(struct ftri_view frame, struct ftri_bytes *out, struct ftri_otlp_error *error)
+{
+    struct ftri_otlp_log_counts counts;
+    struct ftri_otlp_counts checked;
+    size_t n;
+    int r = ftri_otlp_logs_check(frame, &n, error);
+    if (r == 0)
+        r = ftri_otlp_log_events(frame, 9, out, &counts);
+    return r < 0 ? r : ftri_otlp_traces_check(ftri_bytes_view(out), &checked, error);
+}
+
+typedef int convert_frame(struct ftri_view frame, struct ftri_bytes *out,
+                          struct ftri_otlp_error *error);
+
+static const struct {
+    const char *name;
+    convert_frame *convert;
+} modes[] = {
+    {"to-json", to_json},
+    {"from-json", from_json},
+    {"logs", count_logs},
+    {"metrics", count_points},
+    {"logs-from-json", logs_from_json},
+    {"metrics-from-json", metrics_from_json},
+    {"log-events", log_events},
+};
+
+static int convert_frames(convert_frame *convert)
 {
     struct ftri_bytes frame, out;
     ftri_bytes_init(&frame, FRAME_MAX);
@@ -169,7 +235,7 @@ static int convert_frames(bool is_to_json)
         char text[sizeof error.path + sizeof error.reason + 2];
         ftri_bytes_reset(&out);
         const struct ftri_view view = ftri_bytes_view(&frame);
-        const int r = is_to_json ? to_json(view, &out, &error) : from_json(view, &out, &error);
+        const int r = convert(view, &out, &error);
         const int len = snprintf(text, sizeof text, "%s: %s", error.path, error.reason);
         write_frame(r < 0, r < 0 ? ftri_view_of(text, (size_t)len) : ftri_bytes_view(&out));
     }
@@ -181,10 +247,9 @@ static int convert_frames(bool is_to_json)
 int main(int argc, char **argv)
 {
     const char *const mode = argc == 2 ? argv[1] : "";
-    int r = -1;
-    if (strcmp(mode, "sample") == 0)
-        r = write_sample();
-    else if (strcmp(mode, "to-json") == 0 || strcmp(mode, "from-json") == 0)
-        r = convert_frames(mode[0] == 't');
+    int r = strcmp(mode, "sample") == 0 ? write_sample() : -1;
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
+        if (strcmp(mode, modes[i].name) == 0)
+            r = convert_frames(modes[i].convert);
     return r == 0 ? 0 : 1;
 }

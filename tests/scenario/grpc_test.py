@@ -95,21 +95,6 @@ class Calls(GrpcScenario):
         for path in (PACKAGE + "trace.v1.TraceService/Import", "/x", "/", "//", "/" + "y" * 5000):
             self.assert_code(client.fail(b"", path), "UNIMPLEMENTED")
 
-    def test_metrics_and_logs_are_rejected_and_counted(self):
-        client = self.connect()
-        point = field(1, b"")
-        metrics = field(2, field(5, point + point)) + field(2, field(9, point)) + field(2, field(1, b"n"))
-        request = field(1, field(2, metrics))
-        answer = client.call(request, PACKAGE + "metrics.v1.MetricsService/Export")
-        self.assertTrue(answer.startswith(b"\x0a"), answer)
-        self.assertEqual(answer[2:4], b"\x08\x03", answer)
-        self.assertIn(b"metrics are not kept", answer)
-        logs = field(1, field(2, field(1, b"") + field(2, b"") + field(2, b"")))
-        answer = client.call(logs, PACKAGE + "logs.v1.LogsService/Export")
-        self.assertEqual(answer[2:4], b"\x08\x02", answer)
-        self.assertEqual(client.call(b"", PACKAGE + "logs.v1.LogsService/Export"), b"")
-        self.assert_code(client.fail(b"\x0a\xff", PACKAGE + "logs.v1.LogsService/Export"), "INVALID_ARGUMENT")
-
     def test_big_metadata(self):
         client = self.connect(**{"grpc.max_metadata_size": 1 << 20})
         error = client.fail(b"", metadata=[("x-big", "v" * 20000)])

@@ -133,6 +133,27 @@ class Serve(Scenario):
         for span in spans:
             self.assertEqual(len(get_trace(collector.api, span["traceId"])), 1)
 
+    def test_a_log_smaller_than_a_block_makes_room_by_itself(self):
+        graph = os.path.join(self.folder.name, "graph.yaml")
+        with open(graph, "w", encoding="utf-8") as file:
+            file.write("nodes:\n"
+                       "  otlp: {type: receiver/otlp, config: {grpc: 'off', http: '127.0.0.1:0'}}\n"
+                       "  log: {type: processor/wal, config: {limit: 1MiB}}\n"
+                       "  store: {type: exporter/store}\n"
+                       "connections: [{from: otlp, to: log}, {from: log, to: store}]\n")
+        collector = self.start(["--config", graph])
+        spans = [new_span("x" * (100 << 10)) for _ in range(20)]
+        deadline = time.monotonic() + 60
+        n_refused = 0
+        for span in spans:
+            while send_json(collector.otlp, span_document([span]))[0] != 200:
+                n_refused += 1
+                self.assertLess(time.monotonic(), deadline, "the log stays full")
+                time.sleep(0.05)
+        self.assertGreater(n_refused, 0)
+        for span in spans:
+            self.assertEqual(len(get_trace(collector.api, span["traceId"])), 1)
+
     def test_a_second_process_on_the_same_data_is_refused(self):
         self.start()
         with self.assertRaisesRegex(AssertionError, "did not start.*1"):

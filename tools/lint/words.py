@@ -13,6 +13,7 @@ Ban = namedtuple("Ban", "names folders allowed hint")
 BANS = [
     Ban("malloc calloc realloc reallocarray free strdup strndup aligned_alloc posix_memalign memalign",
         ("src", "include"), ("src/base/mem.c",), "ask base/mem.h, or the arena of the owner"),
+    Ban("pthread_create thrd_create", ("src",), ("src/base/thread.c",), "ask base/thread.h"),
     Ban("asprintf vasprintf alloca", ("src", "include", "tests", "bench", "fuzz"), (),
         "snprintf into a bounded buffer, or base/bytes.h"),
     Ban("sprintf vsprintf strcpy strcat strncpy strncat stpcpy gets strtok", ("src", "include", "tests", "bench",

@@ -70,9 +70,9 @@ static int http_start(struct node *node, struct ftri_error *error)
     const struct http_options *options = node_options(node);
     state->node = node;
     ftri_list_init(&state->transfers);
-    state->client =
-        ftri_http_client_new((size_t)options->max_in_flight, ANSWER_LIMIT_BYTES, on_answers, node);
-    return state->client ? 0 : ftri_error_errno(error, -ENOMEM, "starting the HTTP client");
+    const int r = ftri_http_client_new((size_t)options->max_in_flight, ANSWER_LIMIT_BYTES,
+                                       on_answers, node, &state->client);
+    return r < 0 ? ftri_error_errno(error, r, "starting the HTTP client") : 0;
 }
 
 static void transfer_free(struct transfer *self)

@@ -70,7 +70,8 @@ static int64_t count_word(struct ftri_view text, const char *word)
     return n;
 }
 
-static void parse_gzip(struct ftri_view content, uint64_t limit, struct parsed *parsed)
+/* 0 or -ENOMEM: what is wrong with the content is part of the result. */
+static int parse_gzip(struct ftri_view content, uint64_t limit, struct parsed *parsed)
 {
     struct ftri_bytes plain;
     ftri_bytes_init(&plain, (size_t)limit);
@@ -81,14 +82,14 @@ static void parse_gzip(struct ftri_view content, uint64_t limit, struct parsed *
     if (r == 0) {
         add(parsed, FTR_STR("lines"), ftr_value_i64(count_lines(ftri_bytes_view(&plain))));
         add(parsed, FTR_STR("unpacked_size"), ftr_value_i64((int64_t)plain.len));
-    } else {
-        const char *reason = r == -EMSGSIZE ? "the unpacked content is too large"
-                             : r == -ENOMEM ? "memory is short"
-                                            : "not a gzip file";
+    } else if (r != -ENOMEM) {
+        const char *reason =
+            r == -EMSGSIZE ? "the unpacked content is too large" : "not a gzip file";
         add(parsed, FTR_STR("error"), ftr_value_str(ftr_str_from(reason)));
     }
     ftri_gunzip_free(gunzip);
     ftri_bytes_deinit(&plain);
+    return r == -ENOMEM ? r : 0;
 }
 
 static void parse_package_log(struct ftri_view content, struct parsed *parsed)
@@ -104,7 +105,7 @@ static int parse_record(const struct parse_options *options, const struct record
     const struct ftri_view content = ftri_view_of(record->value.data, record->value.len);
     struct parsed parsed = {.n_attributes = 0};
     uint8_t digest[FTRI_SHA256_BYTES];
-    const int r = ftri_sha256(content, digest);
+    int r = ftri_sha256(content, digest);
     if (r < 0)
         return r;
     ftri_hex_encode(digest, sizeof digest, parsed.digest);
@@ -114,9 +115,11 @@ static int parse_record(const struct parse_options *options, const struct record
     if (options->kind == KIND_TEXT)
         add(&parsed, FTR_STR("lines"), ftr_value_i64(count_lines(content)));
     else if (options->kind == KIND_GZIP)
-        parse_gzip(content, options->max_unpacked_bytes, &parsed);
+        r = parse_gzip(content, options->max_unpacked_bytes, &parsed);
     else if (options->kind == KIND_PACKAGE_LOG)
         parse_package_log(content, &parsed);
+    if (r < 0)
+        return r;
     const struct record result = {
         .key = record->key,
         .event_time_ns = record->event_time_ns,

@@ -5,6 +5,7 @@ struct node_class;
 
 extern const struct node_class processor_batch;
 extern const struct node_class processor_filter;
+extern const struct node_class processor_memory_limiter;
 extern const struct node_class processor_parse;
 extern const struct node_class processor_retry;
 extern const struct node_class processor_route;

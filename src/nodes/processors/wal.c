@@ -5,7 +5,9 @@
  * releases the log's record. What was not released at the last stop is sent on first.
  *
  * Inputs wait for the group commit in the order of their positions. While the log replays, inputs
- * are refused retryably, so that memory stays bounded by the channel below. */
+ * are refused retryably, so that memory stays bounded by the channel below. They are, too, while
+ * the log is full: then the store writes what it gathered, however little it is, as nothing else
+ * makes room. */
 #include "nodes/processors/processors.h"
 
 #include "base/log.h"
@@ -57,8 +59,16 @@ struct wal_state {
     struct wal *wal;
     struct ftri_list waiting; /* struct pending, by position: appended, not yet durable */
     bool is_replaying;
-    bool is_settling; /* replayed, but the store has not taken all of it yet */
-    uint64_t n_replayed_spans;
+    bool is_settling;          /* replayed, but the store has not taken all of it yet */
+    struct ftri_list replayed; /* until then: what has no outcome */
+    uint64_t n_replayed_spans; /* but for those that were refused below */
+    uint64_t flushed_ns;       /* when the store was last told to write, monotonic */
+};
+
+struct replayed {
+    struct ftri_list link;
+    uint64_t position;
+    uint64_t n_spans;
 };
 
 struct pending {
@@ -83,6 +93,7 @@ static int wal_start(struct node *node, struct ftri_error *error)
         return r;
     state->node = node;
     ftri_list_init(&state->waiting);
+    ftri_list_init(&state->replayed);
     const struct wal_options wal = {
         .directory = path,
         .sync = (enum wal_sync)options->sync,
@@ -122,6 +133,18 @@ static void refuse_errno(struct node *node, struct pdata *pdata, int r)
     refuse(node, pdata, reason, r == -EMSGSIZE); /* no later append of it will succeed */
 }
 
+/* Once a second at most, so that a store that fails keeps its pauses. */
+static void refuse_full(struct wal_state *state, struct pdata *pdata)
+{
+    struct nodes_environment *environment = node_environment(state->node);
+    const uint64_t now = ftri_time_monotonic_ns();
+    if (environment && environment->store && now - state->flushed_ns >= FTRI_NS_PER_S) {
+        state->flushed_ns = now;
+        store_flush(environment->store);
+    }
+    refuse(state->node, pdata, "the write-ahead log is full", false);
+}
+
 static void wal_consume(struct node *node, struct pdata *pdata)
 {
     struct wal_state *state = node_state(node);
@@ -142,7 +165,7 @@ static void wal_consume(struct node *node, struct pdata *pdata)
     if (r != 0) {
         ftri_free(pending);
         if (r == WAL_FULL)
-            refuse(node, pdata, "the write-ahead log is full", false);
+            refuse_full(state, pdata);
         else
             refuse_errno(node, pdata, r);
         return;
@@ -196,21 +219,47 @@ static void collect(struct wal_state *state)
 
 static bool send_replayed(struct wal_state *state, const struct wal_record *record)
 {
+    struct replayed *entry = ftri_alloc(sizeof *entry);
     struct ftri_payload *payload = ftri_payload_copy(record->body);
     struct pdata *pdata = NULL;
     struct ftri_otlp_counts counts = {0};
     struct ftri_otlp_error error;
-    if (payload && ftri_otlp_traces_check(record->body, &counts, &error) == 0)
+    if (entry && payload && ftri_otlp_traces_check(record->body, &counts, &error) == 0)
         pdata = node_ingest(state->node, (ftr_signal)record->kind, NULL, true, record->position);
     if (!pdata) {
         ftri_payload_unref(payload);
+        ftri_free(entry);
         return false;
     }
+    *entry = (struct replayed){.position = record->position, .n_spans = counts.n_spans};
+    ftri_list_append(&state->replayed, &entry->link);
     state->n_replayed_spans += counts.n_spans;
     pdata_set_otlp(pdata, payload, counts.n_spans);
     pdata->received_ns = record->received_ns;
     node_send(state->node, 0, pdata);
     return true;
+}
+
+/* The store will not have it before the next start: nobody waits for it. Outcomes come about in the
+ * order of the positions. */
+static void forget_replayed(struct wal_state *state, uint64_t position, bool is_refused)
+{
+    for (struct ftri_list *i = state->replayed.next; i != &state->replayed; i = i->next) {
+        struct replayed *entry = FTRI_CONTAINER(i, struct replayed, link);
+        if (entry->position != position)
+            continue;
+        state->n_replayed_spans -= is_refused ? entry->n_spans : 0;
+        ftri_list_unlink(i);
+        ftri_free(entry);
+        return;
+    }
+}
+
+static void forget_all_replayed(struct wal_state *state)
+{
+    struct ftri_list *link;
+    while ((link = ftri_list_pop(&state->replayed)))
+        ftri_free(FTRI_CONTAINER(link, struct replayed, link));
 }
 
 /* A reader that comes after the start finds all that was acknowledged before it. */
@@ -226,6 +275,7 @@ static void settle_replay(struct wal_state *state)
         return;
     }
     state->is_settling = false;
+    forget_all_replayed(state);
     if (environment && --environment->n_starting == 0 && environment->on_started)
         environment->on_started(environment->argument);
 }
@@ -269,9 +319,11 @@ static void wal_control(struct node *node, const struct control *message)
     struct wal_state *state = node_state(node);
     switch (message->kind) {
     case CONTROL_ACK:
+        forget_replayed(state, message->calldata, false);
         wal_release(state->wal, message->calldata);
         break;
     case CONTROL_NACK:
+        forget_replayed(state, message->calldata, true);
         settle_refused(state, message);
         break;
     case CONTROL_TIMER_TICK:
@@ -296,6 +348,7 @@ static void wal_stop(struct node *node)
     struct pending *pending;
     while ((pending = first_waiting(state)))
         pending_free(pending);
+    forget_all_replayed(state);
     if (environment)
         environment->wal = NULL;
     wal_close(state->wal);

@@ -3,7 +3,8 @@
  * receiver/otlp: a request becomes one pdata of checked OTLP bytes and is answered when its outcome
  * is known: accepted when every node below accepted it (in `flowtrace serve`: when it is in the
  * write-ahead log), refused retryably when it may be sent again, refused with the field's name when
- * it never can be. */
+ * it never can be. Metrics, and log records that are no events of a span, are accepted with partial
+ * success that says how many were rejected, and why; they are dropped in the node's account. */
 #include "nodes/receivers/otlp.h"
 
 #include "base/error.h"
@@ -15,8 +16,10 @@
 #include "net/http_server.h"
 #include "net/listener.h"
 #include "nodes/environment.h"
+#include "nodes/receivers/otlp_signal.h"
 #include "nodes/receivers/receivers.h"
-#include "otlp/json.h"
+#include "otlp/response.h"
+#include "otlp/view.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -38,15 +41,14 @@ static const struct option rows[] = {
 struct otlp_request {
     struct ftri_list link;
     struct otlp_state *state;
-    const struct otlp_protocol *protocol;
-    void *peer; /* NULL: it went away */
-    bool is_json;
+    struct otlp_arrival arrival; /* peer NULL: it went away */
+    uint64_t n_rejected;
 };
 
 void otlp_request_abandon(struct otlp_request *request)
 {
     if (request)
-        request->peer = NULL;
+        request->arrival.peer = NULL;
 }
 
 static void request_free(struct otlp_request *self)
@@ -55,76 +57,78 @@ static void request_free(struct otlp_request *self)
     ftri_free(self);
 }
 
-/* The checked bytes of a request. */
-struct content {
-    struct ftri_payload *payload;
-    uint64_t n_spans;
-};
-
-/* JSON becomes protobuf; *bytes is replaced. */
-static int convert_json(struct otlp_state *state, struct ftri_bytes *bytes, uint64_t *ret_n_spans,
-                        struct ftri_otlp_error *error)
+static void accept_request(const struct otlp_arrival *arrival, uint64_t n_rejected)
 {
-    struct ftri_otlp_json_counts counts = {0};
-    struct ftri_bytes converted;
-    ftri_bytes_init(&converted, UINT32_MAX);
-    const int r = ftri_otlp_traces_from_json(ftri_bytes_view(bytes), &converted, &counts, error);
-    ftri_bytes_deinit(bytes);
-    *bytes = converted;
-    *ret_n_spans = counts.n_spans;
-    state->n_null_numbers += counts.n_null_numbers;
-    return r;
+    const struct ftri_otlp_partial_success partial = {
+        .n_rejected = n_rejected,
+        .message = ftr_str_from(n_rejected ? arrival->signal->refusal : "")};
+    arrival->protocol->accept(arrival->peer, arrival->is_json, &partial);
 }
 
-/* 0; -EBADMSG with the error filled; -ENOMEM. */
-static int read_content(struct otlp_state *state, bool is_json, struct ftri_bytes *bytes,
-                        struct content *ret_content, struct ftri_otlp_error *error)
+static void refuse_retryably(const struct otlp_arrival *arrival, const char *reason)
 {
-    struct ftri_otlp_counts counts = {0};
-    uint64_t n_spans = 0;
-    int r;
-    if (is_json) {
-        r = convert_json(state, bytes, &n_spans, error);
-    } else {
-        r = ftri_otlp_traces_check(ftri_bytes_view(bytes), &counts, error);
-        n_spans = counts.n_spans;
-    }
-    if (r < 0)
-        return r;
-    *ret_content = (struct content){ftri_payload_new(bytes), n_spans};
-    return ret_content->payload ? 0 : -ENOMEM;
+    arrival->protocol->refuse_retryably(arrival->peer, arrival->is_json, reason);
 }
 
-/* Takes over the payload. */
-static void ingest(struct otlp_request *request, const struct content *content)
-{
-    struct node *node = request->state->node;
-    struct pdata *pdata =
-        node_ingest(node, FTR_SIGNAL_TRACES, NULL, true, (uint64_t)(uintptr_t)request);
-    if (!pdata) {
-        ftri_payload_unref(content->payload);
-        request->protocol->refuse_retryably(request->peer, request->is_json, "memory is short");
-        ftri_free(request);
-        return;
-    }
-    ftri_list_append(&request->state->requests, &request->link);
-    request->protocol->hold(request->peer, request);
-    pdata_set_otlp(pdata, content->payload, content->n_spans);
-    pdata->received_ns = ftri_time_wall_ns();
-    node_send(node, 0, pdata);
-}
-
-static void refuse_content(const struct otlp_request *request, int status,
+static void refuse_content(const struct otlp_arrival *arrival, int status,
                            const struct ftri_otlp_error *error)
 {
     char message[384];
     if (status != -EBADMSG) {
-        request->protocol->refuse_retryably(request->peer, request->is_json, "memory is short");
+        refuse_retryably(arrival, "memory is short");
         return;
     }
     snprintf(message, sizeof message, "%s%s%s (at byte %zu)", error->path,
              error->path[0] ? ": " : "", error->reason, error->offset);
-    request->protocol->refuse(request->peer, request->is_json, message);
+    arrival->protocol->refuse(arrival->peer, arrival->is_json, message);
+}
+
+/* What the receiver takes in and does not send on counts in its account, with a reason. */
+static void reject_all(struct otlp_state *state, const struct otlp_arrival *arrival,
+                       uint64_t n_rejected)
+{
+    struct pdata *pdata = node_ingest(state->node, arrival->signal->signal, NULL, false, 0);
+    if (!pdata) {
+        refuse_retryably(arrival, "memory is short");
+        return;
+    }
+    pdata->n_items = n_rejected;
+    node_drop(state->node, pdata, FTR_DROP_NO_ROUTE);
+    accept_request(arrival, n_rejected);
+}
+
+/* Takes over the payload; on failure nothing was taken. */
+static int send_on(struct otlp_request *request, const struct otlp_content *content,
+                   uint64_t received_ns)
+{
+    struct otlp_state *state = request->state;
+    struct pdata *pdata =
+        node_ingest(state->node, FTR_SIGNAL_TRACES, NULL, true, (uint64_t)(uintptr_t)request);
+    if (!pdata)
+        return -ENOMEM;
+    ftri_list_append(&state->requests, &request->link);
+    request->arrival.protocol->hold(request->arrival.peer, request);
+    pdata_set_otlp(pdata, content->payload, content->n_items + content->n_rejected);
+    pdata->received_ns = received_ns;
+    node_drop_items(state->node, pdata, FTR_DROP_NO_ROUTE, content->n_rejected);
+    pdata->n_items = content->n_items;
+    node_send(state->node, 0, pdata);
+    return 0;
+}
+
+/* Takes over the payload. */
+static void ingest(struct otlp_state *state, const struct otlp_arrival *arrival,
+                   const struct otlp_content *content, uint64_t received_ns)
+{
+    struct otlp_request *request = ftri_alloc(sizeof *request);
+    if (request)
+        *request = (struct otlp_request){
+            .state = state, .arrival = *arrival, .n_rejected = content->n_rejected};
+    if (request && send_on(request, content, received_ns) == 0)
+        return;
+    ftri_free(request);
+    ftri_payload_unref(content->payload);
+    refuse_retryably(arrival, "memory is short");
 }
 
 /* NULL: it may be taken in. */
@@ -135,41 +139,33 @@ static const char *reason_to_wait(const struct otlp_state *state)
     return node_can_send(state->node) ? NULL : "too many requests are in progress";
 }
 
-static void take(const struct otlp_request *request, struct ftri_bytes *bytes)
+static void take(struct otlp_state *state, const struct otlp_arrival *arrival,
+                 struct ftri_bytes *bytes)
 {
-    struct otlp_state *state = request->state;
     struct ftri_otlp_error error = {0};
-    struct content content = {0};
-    const int r = read_content(state, request->is_json, bytes, &content, &error);
-    if (r < 0) {
-        refuse_content(request, r, &error);
-        return;
-    }
-    if (content.n_spans == 0) {
-        ftri_payload_unref(content.payload);
-        request->protocol->accept(request->peer, request->is_json);
-        return;
-    }
-    struct otlp_request *kept = ftri_alloc(sizeof *kept);
-    if (!kept) {
-        ftri_payload_unref(content.payload);
-        request->protocol->refuse_retryably(request->peer, request->is_json, "memory is short");
-        return;
-    }
-    *kept = *request;
-    ingest(kept, &content);
+    struct otlp_content content = {0};
+    const uint64_t received_ns = ftri_time_wall_ns();
+    const int r =
+        otlp_content_read(arrival->signal, arrival->is_json, bytes, received_ns, &content, &error);
+    state->n_null_numbers += content.n_null_numbers;
+    if (r < 0)
+        refuse_content(arrival, r, &error);
+    else if (content.payload)
+        ingest(state, arrival, &content, received_ns);
+    else if (content.n_rejected)
+        reject_all(state, arrival, content.n_rejected);
+    else
+        accept_request(arrival, 0);
 }
 
-void otlp_take(struct otlp_state *state, const struct otlp_protocol *protocol, void *peer,
-               bool is_json, struct ftri_bytes *bytes)
+void otlp_take(struct otlp_state *state, const struct otlp_arrival *arrival,
+               struct ftri_bytes *bytes)
 {
-    const struct otlp_request request = {
-        .state = state, .protocol = protocol, .peer = peer, .is_json = is_json};
     const char *reason = reason_to_wait(state);
     if (reason)
-        protocol->refuse_retryably(peer, is_json, reason);
+        refuse_retryably(arrival, reason);
     else
-        take(&request, bytes);
+        take(state, arrival, bytes);
     ftri_bytes_deinit(bytes);
 }
 
@@ -214,14 +210,15 @@ static int otlp_start(struct node *node, struct ftri_error *error)
 
 static void answer(const struct otlp_request *request, const struct result *result)
 {
-    if (!request->peer)
+    const struct otlp_arrival *arrival = &request->arrival;
+    if (!arrival->peer)
         return;
     if (!result || result->is_ack)
-        request->protocol->accept(request->peer, request->is_json);
+        accept_request(arrival, request->n_rejected);
     else if (result->is_permanent)
-        request->protocol->refuse(request->peer, request->is_json, result->reason);
+        arrival->protocol->refuse(arrival->peer, arrival->is_json, result->reason);
     else
-        request->protocol->refuse_retryably(request->peer, request->is_json, result->reason);
+        refuse_retryably(arrival, result->reason);
 }
 
 static void drain(struct otlp_state *state)
@@ -266,7 +263,8 @@ static void otlp_stop(struct node *node)
 const struct node_class receiver_otlp = {
     .type = "receiver/otlp",
     .kind = FTR_NODE_RECEIVER,
-    .sentence = "Takes in OTLP traces: gRPC, and HTTP as protobuf or JSON; plain or packed.",
+    .sentence =
+        "Takes in OTLP: spans, and log records that are events of spans; over gRPC and HTTP.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct otlp_options)},
     .state_size = sizeof(struct otlp_state),
     .start = otlp_start,

@@ -10,10 +10,12 @@
 
 struct ftri_bytes;
 struct ftri_error;
+struct ftri_otlp_partial_success;
 struct grpc_server;
 struct http_server;
 struct node;
 struct otlp_request;
+struct otlp_signal;
 
 struct otlp_options {
     const char *grpc;
@@ -33,17 +35,25 @@ struct otlp_state {
 
 /* How a protocol answers. peer: its exchange or call, gone afterwards. */
 struct otlp_protocol {
-    void (*accept)(void *peer, bool is_json);
+    void (*accept)(void *peer, bool is_json, const struct ftri_otlp_partial_success *partial);
     void (*refuse)(void *peer, bool is_json, const char *message); /* for good */
     void (*refuse_retryably)(void *peer, bool is_json, const char *message);
     /* The answer comes later; the peer's going away calls otlp_request_abandon. */
     void (*hold)(void *peer, struct otlp_request *request);
 };
 
-/* Takes one ExportTraceServiceRequest in, or refuses it; it is answered, now or later. Takes over
- * the bytes. */
-void otlp_take(struct otlp_state *state, const struct otlp_protocol *protocol, void *peer,
-               bool is_json, struct ftri_bytes *bytes);
+/* How a request came. */
+struct otlp_arrival {
+    const struct otlp_protocol *protocol;
+    const struct otlp_signal *signal;
+    void *peer;
+    bool is_json;
+};
+
+/* Takes one Export...ServiceRequest in, or refuses it; it is answered, now or later. Takes over the
+ * bytes. */
+void otlp_take(struct otlp_state *state, const struct otlp_arrival *arrival,
+               struct ftri_bytes *bytes);
 /* The peer is gone; its data stays. */
 void otlp_request_abandon(struct otlp_request *request);
 

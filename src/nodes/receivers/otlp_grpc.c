@@ -2,64 +2,41 @@
  *
  * receiver/otlp over gRPC (opentelemetry-proto, docs/specification.md "OTLP/gRPC"): OK when the
  * request was accepted, UNAVAILABLE with RetryInfo when it may be sent again, INVALID_ARGUMENT with
- * the field's name when it never can be. Metrics and logs have nowhere to go here: they are
- * answered with partial success, all rejected, and the number of what was rejected. */
+ * the field's name when it never can be. */
 #include "nodes/receivers/otlp.h"
 
 #include "base/fault.h"
 #include "base/time.h"
-#include "codec/wire.h"
 #include "engine/node.h"
 #include "net/grpc_server.h"
+#include "nodes/receivers/otlp_signal.h"
 #include "otlp/response.h"
 
-#include <string.h>
-
 #define RETRY_NS FTRI_NS_PER_S
-
-enum { LEVELS_MOST = 5 };
-
-/* One Export method; levels: the field numbers, as bits, on the way from the request to what is
- * counted; 0 ends them. None: traces. */
-struct method {
-    const char *path;
-    const char *refusal;
-    uint32_t levels[LEVELS_MOST + 1];
-};
-
-#define SERVICE(signal) "opentelemetry.proto.collector." signal
-
-static const struct method methods[] = {
-    {"/" SERVICE("trace.v1.TraceService/Export"), NULL, {0}},
-    /* resource_metrics 1, scope_metrics 2, metrics 2, gauge 5 | sum 7 | histogram 9 |
-     * exponential_histogram 10 | summary 11, data_points 1 */
-    {"/" SERVICE("metrics.v1.MetricsService/Export"),
-     "this collector takes traces; metrics are not kept",
-     {1U << 1, 1U << 2, 1U << 2, 1U << 5 | 1U << 7 | 1U << 9 | 1U << 10 | 1U << 11, 1U << 1, 0}},
-    /* resource_logs 1, scope_logs 2, log_records 2 */
-    {"/" SERVICE("logs.v1.LogsService/Export"),
-     "this collector takes traces; logs are not kept",
-     {1U << 1, 1U << 2, 1U << 2, 0}},
-};
 
 /* Generated from otlp/schema. */
 extern const struct ftri_view otlp_descriptors;
 
-static const struct method *method_of(const struct grpc_call *call)
+static const struct otlp_signal *signal_of(const struct grpc_call *call)
 {
     const ftr_str path = grpc_call_path(call);
-    for (size_t i = 0; i < FTRI_COUNT(methods); i++)
-        if (path.len == strlen(methods[i].path) &&
-            memcmp(path.data, methods[i].path, path.len) == 0)
-            return &methods[i];
+    for (size_t i = 0; i < OTLP_SIGNALS; i++)
+        if (ftri_str_compare(path, ftr_str_from(otlp_signals[i].grpc_path)) == 0)
+            return &otlp_signals[i];
     return NULL;
 }
 
-static void accept_peer(void *peer, bool is_json)
+static void accept_peer(void *peer, bool is_json, const struct ftri_otlp_partial_success *partial)
 {
+    struct ftri_bytes response FTRI_CLEANUP(ftri_bytes_deinit);
     (void)is_json;
+    ftri_bytes_init(&response, 1024);
+    if (ftri_otlp_response_to_bytes(partial, &response) < 0) {
+        grpc_call_refuse_retryably(peer, "memory is short", RETRY_NS);
+        return;
+    }
     FTRI_FAULT_POINT("receiver.before_answer");
-    grpc_call_finish(peer, ftri_view_of("", 0));
+    grpc_call_finish(peer, ftri_bytes_view(&response));
     FTRI_FAULT_POINT("receiver.after_answer");
 }
 
@@ -83,55 +60,17 @@ static void hold_peer(void *peer, struct otlp_request *request)
 static const struct otlp_protocol protocol = {accept_peer, refuse_peer, refuse_peer_retryably,
                                               hold_peer};
 
-/* Adds to *n the messages at the end of levels. 0 or -EBADMSG. */
-static int count_items(struct ftri_view message, const uint32_t *levels, uint64_t *n)
-{
-    struct ftri_wire_field field;
-    size_t next = 0;
-    int r;
-    while ((r = ftri_wire_next(message, &next, &field)) == FTRI_WIRE_FIELD) {
-        const bool is_wanted = field.type == FTRI_WIRE_BYTES && field.number < 32 &&
-                               (levels[0] & UINT32_C(1) << field.number);
-        if (is_wanted && levels[1] == 0)
-            ++*n;
-        r = is_wanted && levels[1] ? count_items(field.bytes, levels + 1, n) : 0;
-        if (r < 0)
-            return r;
-    }
-    return r;
-}
-
-static void reject_items(struct grpc_call *call, const struct method *method)
-{
-    struct ftri_otlp_partial_success partial = {.message = ftr_str_from(method->refusal)};
-    struct ftri_bytes response;
-    ftri_bytes_init(&response, 1024);
-    if (count_items(grpc_call_message(call), method->levels, &partial.n_rejected_spans) < 0)
-        grpc_call_refuse(call, GRPC_INVALID_ARGUMENT, "the request is not protobuf");
-    else if (partial.n_rejected_spans == 0)
-        grpc_call_finish(call, ftri_view_of("", 0));
-    else if (ftri_otlp_response_to_bytes(&partial, &response) < 0)
-        grpc_call_refuse_retryably(call, "memory is short", RETRY_NS);
-    else
-        grpc_call_finish(call, ftri_bytes_view(&response));
-    ftri_bytes_deinit(&response);
-}
-
 static bool on_call(void *argument, struct grpc_call *call)
 {
     (void)argument;
-    return method_of(call) != NULL;
+    return signal_of(call) != NULL;
 }
 
 static void on_message(void *argument, struct grpc_call *call)
 {
-    const struct method *method = method_of(call);
-    if (method->refusal) {
-        reject_items(call, method);
-        return;
-    }
+    const struct otlp_arrival arrival = {&protocol, signal_of(call), call, false};
     struct ftri_bytes bytes = grpc_call_take_message(call);
-    otlp_take(argument, &protocol, call, false, &bytes);
+    otlp_take(argument, &arrival, &bytes);
 }
 
 static void on_abandoned(void *argument, struct grpc_call *call)

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "engine/node.h"
 #include "net/http_server.h"
+#include "nodes/receivers/otlp_signal.h"
 #include "otlp/response.h"
 
 #include <string.h>
@@ -75,23 +76,24 @@ static void refuse_retryably(struct http_exchange *exchange, bool is_json, const
     refuse(exchange, is_json, 503, message);
 }
 
-static void accept_request(struct http_exchange *exchange, bool is_json)
+/* NULL: nothing is at this path. */
+static const struct otlp_signal *signal_of(const struct http_exchange *exchange)
 {
-    FTRI_FAULT_POINT("receiver.before_answer");
-    http_exchange_send(exchange, 200, content_type(is_json),
-                       is_json ? ftri_view_of("{}", 2) : ftri_view_of("", 0));
-    FTRI_FAULT_POINT("receiver.after_answer");
+    const ftr_str path = http_exchange_path(exchange);
+    for (size_t i = 0; i < OTLP_SIGNALS; i++)
+        if (ftri_str_compare(path, ftr_str_from(otlp_signals[i].http_path)) == 0)
+            return &otlp_signals[i];
+    return NULL;
 }
 
 static void on_request(void *argument, struct http_exchange *exchange)
 {
     struct otlp_state *state = argument;
-    const ftr_str path = http_exchange_path(exchange);
     const ftr_str method = http_exchange_method(exchange);
     const ftr_str type = http_exchange_header(exchange, "content-type");
-    const char traces[] = "/v1/traces";
-    if (path.len != strlen(traces) || memcmp(path.data, traces, path.len) != 0) {
-        refuse_plain(exchange, 404, "nothing here; OTLP traces go to /v1/traces\n");
+    if (!signal_of(exchange)) {
+        refuse_plain(exchange, 404,
+                     "nothing here; OTLP goes to /v1/traces, /v1/logs, /v1/metrics\n");
     } else if (method.len != 4 || memcmp(method.data, "POST", 4) != 0) {
         http_exchange_set_header(exchange, "Allow", "POST");
         refuse_plain(exchange, 405, "only POST is accepted here\n");
@@ -109,9 +111,20 @@ static void on_abandoned(void *argument, struct http_exchange *exchange)
     otlp_request_abandon(http_exchange_data(exchange));
 }
 
-static void accept_peer(void *peer, bool is_json)
+static void accept_peer(void *peer, bool is_json, const struct ftri_otlp_partial_success *partial)
 {
-    accept_request(peer, is_json);
+    struct ftri_bytes body FTRI_CLEANUP(ftri_bytes_deinit);
+    const ftr_str rejected_name = ftr_str_from(signal_of(peer)->rejected_name);
+    ftri_bytes_init(&body, 4096);
+    const int r = is_json ? ftri_otlp_response_to_json(partial, rejected_name, &body)
+                          : ftri_otlp_response_to_bytes(partial, &body);
+    if (r < 0) {
+        refuse_retryably(peer, is_json, "memory is short");
+        return;
+    }
+    FTRI_FAULT_POINT("receiver.before_answer");
+    http_exchange_send(peer, 200, content_type(is_json), ftri_bytes_view(&body));
+    FTRI_FAULT_POINT("receiver.after_answer");
 }
 
 static void refuse_peer(void *peer, bool is_json, const char *message)
@@ -135,8 +148,10 @@ static const struct otlp_protocol protocol = {accept_peer, refuse_peer, refuse_p
 
 static void on_body(void *argument, struct http_exchange *exchange)
 {
+    const struct otlp_arrival arrival = {&protocol, signal_of(exchange), exchange,
+                                         is_json_request(exchange)};
     struct ftri_bytes bytes = http_exchange_take_body(exchange);
-    otlp_take(argument, &protocol, exchange, is_json_request(exchange), &bytes);
+    otlp_take(argument, &arrival, &bytes);
 }
 
 static void on_refusal(void *argument, struct http_exchange *exchange, int status,

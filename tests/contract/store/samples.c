@@ -74,21 +74,20 @@ void sample_encode(const struct sample *sample, struct ftri_bytes *out)
     ftri_bytes_deinit(&field);
 }
 
-static void put_text(struct ftri_bytes *out, uint32_t number, const char *text)
+void sample_put_text(struct ftri_bytes *out, uint32_t number, const char *text)
 {
     if (text)
         assert_int_equal(ftri_wire_put_bytes(out, number, ftri_view_of(text, strlen(text))), 0);
 }
 
-/* resource 1 { attributes 1 { key 1, value 2 { string 1 } } } */
-static void put_resource(struct ftri_bytes *out, const char *service)
+void sample_put_resource(struct ftri_bytes *out, const char *service)
 {
     size_t resource, attribute, value;
     assert_int_equal(ftri_wire_begin(out, 1, &resource), 0);
     assert_int_equal(ftri_wire_begin(out, 1, &attribute), 0);
-    put_text(out, 1, "service.name");
+    sample_put_text(out, 1, "service.name");
     assert_int_equal(ftri_wire_begin(out, 2, &value), 0);
-    put_text(out, 1, service);
+    sample_put_text(out, 1, service);
     assert_int_equal(ftri_wire_end(out, value), 0);
     assert_int_equal(ftri_wire_end(out, attribute), 0);
     assert_int_equal(ftri_wire_end(out, resource), 0);
@@ -100,18 +99,18 @@ void sample_wrap(const struct sample_place *place, const struct ftri_view *spans
     size_t resource_spans, scope_spans, scope;
     assert_int_equal(ftri_wire_begin(out, 1, &resource_spans), 0);
     if (place->service)
-        put_resource(out, place->service);
+        sample_put_resource(out, place->service);
     assert_int_equal(ftri_wire_begin(out, 2, &scope_spans), 0);
     if (place->scope) {
         assert_int_equal(ftri_wire_begin(out, 1, &scope), 0);
-        put_text(out, 1, place->scope);
+        sample_put_text(out, 1, place->scope);
         assert_int_equal(ftri_wire_end(out, scope), 0);
     }
     for (size_t i = 0; i < n; i++)
         assert_int_equal(ftri_wire_put_bytes(out, 2, spans[i]), 0);
-    put_text(out, 3, place->scope_url);
+    sample_put_text(out, 3, place->scope_url);
     assert_int_equal(ftri_wire_end(out, scope_spans), 0);
-    put_text(out, 3, place->resource_url);
+    sample_put_text(out, 3, place->resource_url);
     assert_int_equal(ftri_wire_end(out, resource_spans), 0);
 }
 
@@ -131,7 +130,7 @@ static size_t wrap_run(const struct sample *samples, size_t n, struct ftri_bytes
 {
     size_t n_run = 0, resource_spans, scope_spans;
     assert_int_equal(ftri_wire_begin(out, 1, &resource_spans), 0);
-    put_resource(out, samples[0].service);
+    sample_put_resource(out, samples[0].service);
     assert_int_equal(ftri_wire_begin(out, 2, &scope_spans), 0);
     struct ftri_bytes body;
     ftri_bytes_init(&body, PAYLOAD_LIMIT_BYTES);

@@ -35,5 +35,10 @@ void sample_wrap(const struct sample_place *place, const struct ftri_view *spans
 /* Takes the bytes over; fails the test when they are not valid OTLP. */
 struct ftri_payload *sample_seal(struct ftri_bytes *bytes);
 
+/* One field; text NULL: none. */
+void sample_put_text(struct ftri_bytes *out, uint32_t number, const char *text);
+/* resource 1 { attributes 1 { key 1, value 2 { string 1 } } } */
+void sample_put_resource(struct ftri_bytes *out, const char *service);
+
 /* A small generator of numbers, so that failures repeat. */
 uint64_t sample_random(uint64_t *state);

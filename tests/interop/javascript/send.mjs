@@ -2,13 +2,14 @@
 //
 // Sends spans with the OpenTelemetry SDK for JavaScript and writes what it sent, one span a line:
 //
-//     node send.mjs BASE_URL proto|json none|gzip SEED OUTPUT
+//     node send.mjs grpc|http/protobuf|http/json URL none|gzip SEED OUTPUT
 //
-// The lines come from the SDK's own span objects, in the form of values.mjs. The same seed gives the
+// The lines come from the SDK's own span objects, in the form of compare.py. The same seed gives the
 // same ids and values.
 
 import {createWriteStream} from 'node:fs';
 import {ROOT_CONTEXT, SpanKind, SpanStatusCode, createTraceState, diag, trace} from '@opentelemetry/api';
+import {OTLPTraceExporter as GrpcExporter} from '@opentelemetry/exporter-trace-otlp-grpc';
 import {OTLPTraceExporter as JsonExporter} from '@opentelemetry/exporter-trace-otlp-http';
 import {OTLPTraceExporter as ProtoExporter} from '@opentelemetry/exporter-trace-otlp-proto';
 import {resourceFromAttributes} from '@opentelemetry/resources';
@@ -19,6 +20,7 @@ const N_SPANS = 2000;
 const SPANS_OF_A_TRACE = 20;
 const BATCH = 150;
 const LONG_TEXT = 10 * 1024;
+const TIMEOUT_MS = 90000;
 const FLAG_HAS_IS_REMOTE = 0x100;
 const FLAG_IS_REMOTE = 0x200;
 
@@ -121,7 +123,7 @@ function everyValue(dice, encoding) {
         'array.bool': [true, false],
         'array.hole': ['a', null, 'b'],
     };
-    if (encoding === 'proto')
+    if (encoding === 'protobuf')
         Object.assign(values, {'int.smallest': -(2 ** 63), 'double.beyond.int': 2 ** 63, 'double.huge': Number.MAX_VALUE});
     return values;
 }
@@ -221,16 +223,23 @@ function expected(span, encoding) {
         resource: {attributes: sentAttributes(span.resource.attributes, encoding), schemaUrl: span.resource.schemaUrl ?? ''},
         scope: {
             name: span.instrumentationScope.name, version: span.instrumentationScope.version ?? '',
-            schemaUrl: span.instrumentationScope.schemaUrl ?? '',
+            attributes: [], schemaUrl: span.instrumentationScope.schemaUrl ?? '',
         },
     };
 }
 
-async function main([base, encoding, compression, seed, output]) {
+function makeExporter(protocol, url, compression) {
+    const Exporter = {'grpc': GrpcExporter, 'http/protobuf': ProtoExporter, 'http/json': JsonExporter}[protocol];
+    return new Exporter({
+        url: protocol === 'grpc' ? url : `${url}/v1/traces`, timeoutMillis: TIMEOUT_MS, compression,
+    });
+}
+
+async function main([protocol, url, compression, seed, output]) {
     diag.setLogger({error: console.error, warn: console.error, info() {}, debug() {}, verbose() {}});
     const dice = new Dice(Number(seed));
-    const Exporter = {proto: ProtoExporter, json: JsonExporter}[encoding];
-    const exporter = new Watching(new Exporter({url: `${base}/v1/traces`, compression}));
+    const encoding = protocol === 'http/json' ? 'json' : 'protobuf';
+    const exporter = new Watching(makeExporter(protocol, url, compression));
     const providers = ['first', 'second'].map((name) => new BasicTracerProvider({
         resource: resourceFromAttributes(
             {'service.name': `interop-js-${name}`, 'seed': Number(seed), 'ratio': 0.25, 'list': ['x', 'y'], 'host.name': '主机'},
@@ -260,7 +269,7 @@ async function main([base, encoding, compression, seed, output]) {
 }
 
 if (process.argv.length !== 7) {
-    console.error('usage: node send.mjs BASE_URL proto|json none|gzip SEED OUTPUT');
+    console.error('usage: node send.mjs grpc|http/protobuf|http/json URL none|gzip SEED OUTPUT');
     process.exit(2);
 }
 await main(process.argv.slice(2));

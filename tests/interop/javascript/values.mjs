@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The neutral form in which what was sent and what came back are compared: every attribute value is
-// a pair [type, text or list], so that 1, "1" and 1.5 stay apart and integers keep all their digits.
+// Values as compare.py wants them, from those of JavaScript.
 
 /* What the SDK puts on the wire for a value of an attribute. Its types are JavaScript's: every
  * integral number is sent as an integer, -0 among them (as 0). In protobuf a number beyond int64 is a
@@ -28,42 +27,9 @@ export function sentValue(value, encoding) {
 function double(value) {
     const view = new DataView(new ArrayBuffer(8));
     view.setFloat64(0, value);
-    return Number.isNaN(value) ? 'NaN' : view.getBigUint64(0).toString(16);
+    return Number.isNaN(value) ? 'NaN' : view.getBigUint64(0).toString(16).padStart(16, '0');
 }
 
 export function sentAttributes(attributes, encoding) {
     return Object.entries(attributes ?? {}).map(([key, value]) => [key, sentValue(value, encoding)]);
-}
-
-/* An AnyValue of OTLP JSON, as the protobuf JSON mapping writes it: int64 are strings. */
-export function receivedValue(value) {
-    const kinds = Object.keys(value ?? {});
-    if (kinds.length === 0)
-        return ['empty'];
-    if (kinds.length > 1)
-        return ['several', kinds.join(' ')];
-    switch (kinds[0]) {
-    case 'stringValue':
-        return ['string', value.stringValue];
-    case 'boolValue':
-        return ['bool', value.boolValue];
-    case 'intValue':
-        return [typeof value.intValue === 'string' ? 'int' : 'int written as a number', String(value.intValue)];
-    case 'doubleValue':
-        return ['double', double(receivedDouble(value.doubleValue))];
-    case 'arrayValue':
-        return ['array', (value.arrayValue.values ?? []).map(receivedValue)];
-    default:
-        return [kinds[0], value[kinds[0]]];
-    }
-}
-
-function receivedDouble(value) {
-    if (typeof value === 'number')
-        return value;
-    return {NaN, Infinity, '-Infinity': -Infinity}[value] ?? Number(`not a double: ${value}`);
-}
-
-export function receivedAttributes(attributes) {
-    return (attributes ?? []).map(({key, value}) => [key, receivedValue(value)]);
 }

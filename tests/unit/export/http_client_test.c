@@ -110,8 +110,7 @@ static int set_up(void **state)
     served_start(&self->served, &limits, &handler, "127.0.0.1:0");
     snprintf(self->url, sizeof self->url, "http://%s", http_server_address(self->served.server));
     self->test_thread = pthread_self();
-    self->client = ftri_http_client_new(N_PLACES, ANSWER_BYTES, on_wake, self);
-    assert_non_null(self->client);
+    assert_int_equal(ftri_http_client_new(N_PLACES, ANSWER_BYTES, on_wake, self, &self->client), 0);
     *state = self;
     return 0;
 }

@@ -283,6 +283,29 @@ static void test_answers_are_framed(void **state)
                 "Connection: close\r\nContent-Length: 3\r\n\r\n1+1");
 }
 
+/* The last chunk, the trailers and the empty line behind them belong to the request they end. */
+static void test_a_connection_goes_on_after_a_chunked_request(void **state)
+{
+    struct fixture *self = *state;
+    begin(self);
+    const char *const requests[] = {
+        "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
+        "1\r\nh\r\n1;x\r\ni\r\n000\r\nT: a\r\nU: b\r\n\r\n",
+        "POST / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi",
+    };
+    const int fd = dial(self);
+    char heard[512];
+    for (size_t i = 0; i < FTRI_COUNT(requests); i++)
+        say(fd, requests[i]);
+    for (size_t i = 0; i < FTRI_COUNT(requests); i++) {
+        hear_answer(fd, heard, sizeof heard);
+        assert_string_equal(heard, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+                                   "Content-Length: 2\r\n\r\nhi");
+    }
+    close(fd);
+}
+
 static void test_a_half_closed_client_gets_its_answers(void **state)
 {
     struct fixture *self = *state;
@@ -693,6 +716,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_gzip_bomb_is_refused_in_bounded_memory), /* first: peaks are for ever */
         TEST(test_answers_are_framed),
+        TEST(test_a_connection_goes_on_after_a_chunked_request),
         TEST(test_a_half_closed_client_gets_its_answers),
         TEST(test_refusals),
         TEST(test_expect_continue_is_answered),

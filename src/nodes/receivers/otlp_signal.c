@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "nodes/receivers/otlp_signal.h"
+
+#include "base/payload.h"
+#include "otlp/json.h"
+#include "otlp/log_events.h"
+#include "otlp/signals.h"
+
+#include <errno.h>
+
+struct otlp_reading {
+    int (*check)(struct ftri_view bytes, size_t *ret_n_items, struct ftri_otlp_error *ret_error);
+    int (*from_json)(struct ftri_view json, struct ftri_bytes *ret_bytes,
+                     struct ftri_otlp_json_counts *ret_counts, struct ftri_otlp_error *ret_error);
+    /* content->n_items is what the request has; leaves what goes on. */
+    int (*select)(struct ftri_bytes *bytes, uint64_t received_ns, struct otlp_content *content);
+};
+
+static int check_traces(struct ftri_view bytes, size_t *ret_n_items,
+                        struct ftri_otlp_error *ret_error)
+{
+    struct ftri_otlp_counts counts;
+    const int r = ftri_otlp_traces_check(bytes, &counts, ret_error);
+    if (r == 0)
+        *ret_n_items = counts.n_spans;
+    return r;
+}
+
+static int select_all(struct ftri_bytes *bytes, uint64_t received_ns, struct otlp_content *content)
+{
+    (void)received_ns;
+    if (content->n_items)
+        content->payload = ftri_payload_new(bytes);
+    return content->n_items && !content->payload ? -ENOMEM : 0;
+}
+
+static int select_none(struct ftri_bytes *bytes, uint64_t received_ns, struct otlp_content *content)
+{
+    (void)bytes;
+    (void)received_ns;
+    content->n_rejected = content->n_items;
+    content->n_items = 0;
+    return 0;
+}
+
+static int select_events(struct ftri_bytes *bytes, uint64_t received_ns,
+                         struct otlp_content *content)
+{
+    struct ftri_otlp_log_counts counts;
+    struct ftri_bytes traces FTRI_CLEANUP(ftri_bytes_deinit);
+    ftri_bytes_init(&traces, UINT32_MAX);
+    const int r = ftri_otlp_log_events(ftri_bytes_view(bytes), received_ns, &traces, &counts);
+    if (r < 0)
+        return r;
+    content->n_items = counts.n_events;
+    content->n_rejected = counts.n_others;
+    return select_all(&traces, received_ns, content);
+}
+
+static const struct otlp_reading traces = {check_traces, ftri_otlp_traces_from_json, select_all};
+static const struct otlp_reading metrics = {ftri_otlp_metrics_check, ftri_otlp_metrics_from_json,
+                                            select_none};
+static const struct otlp_reading logs = {ftri_otlp_logs_check, ftri_otlp_logs_from_json,
+                                         select_events};
+
+#define SERVICE(name) "opentelemetry.proto.collector." name
+
+const struct otlp_signal otlp_signals[OTLP_SIGNALS] = {
+    {FTR_SIGNAL_TRACES, "/v1/traces", "/" SERVICE("trace.v1.TraceService/Export"), "rejectedSpans",
+     "", &traces},
+    {FTR_SIGNAL_METRICS, "/v1/metrics", "/" SERVICE("metrics.v1.MetricsService/Export"),
+     "rejectedDataPoints",
+     "metrics are not kept: this collector keeps traces; send metrics to another endpoint, or turn "
+     "their exporter off (OTEL_METRICS_EXPORTER=none)",
+     &metrics},
+    {FTR_SIGNAL_LOGS, "/v1/logs", "/" SERVICE("logs.v1.LogsService/Export"), "rejectedLogRecords",
+     "log records are kept as events of spans only: these have no event name, or no valid trace id "
+     "and span id; give them these, send them to another endpoint, or turn their exporter off "
+     "(OTEL_LOGS_EXPORTER=none)",
+     &logs},
+};
+
+/* JSON becomes protobuf; *bytes is replaced. */
+static int convert_json(const struct otlp_reading *reading, struct ftri_bytes *bytes,
+                        struct otlp_content *content, struct ftri_otlp_error *error)
+{
+    struct ftri_otlp_json_counts counts = {0};
+    struct ftri_bytes converted;
+    ftri_bytes_init(&converted, UINT32_MAX);
+    const int r = reading->from_json(ftri_bytes_view(bytes), &converted, &counts, error);
+    ftri_bytes_deinit(bytes);
+    *bytes = converted;
+    content->n_items = counts.n_items;
+    content->n_null_numbers = counts.n_null_numbers;
+    return r;
+}
+
+int otlp_content_read(const struct otlp_signal *signal, bool is_json, struct ftri_bytes *bytes,
+                      uint64_t received_ns, struct otlp_content *ret_content,
+                      struct ftri_otlp_error *error)
+{
+    const struct otlp_reading *reading = signal->reading;
+    struct otlp_content content = {0};
+    size_t n_items = 0;
+    int r;
+    if (is_json) {
+        r = convert_json(reading, bytes, &content, error);
+    } else {
+        r = reading->check(ftri_bytes_view(bytes), &n_items, error);
+        content.n_items = n_items;
+    }
+    if (r == 0)
+        r = reading->select(bytes, received_ns, &content);
+    if (r == 0)
+        *ret_content = content;
+    return r;
+}

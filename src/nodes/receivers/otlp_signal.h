@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The signals of receiver/otlp: where their requests come in, how these are read, and what of them
+ * goes on. Everything that goes on is a checked TracesData: spans as they came, events out of log
+ * records as fragments (otlp/log_events.h). What has nowhere to go is counted and rejected. */
+#pragma once
+
+#include "base/check.h"
+
+#include <flowtrace/flow.h>
+
+struct ftri_bytes;
+struct ftri_otlp_error;
+struct ftri_payload;
+
+struct otlp_signal {
+    ftr_signal signal;
+    const char *http_path;
+    const char *grpc_path;
+    const char *rejected_name; /* of the number in an answer's JSON */
+    const char *refusal;       /* what the sender is told of the rejected ones */
+    const struct otlp_reading *reading;
+};
+
+enum { OTLP_SIGNALS = 3 };
+extern const struct otlp_signal otlp_signals[OTLP_SIGNALS];
+
+/* What a request holds. */
+struct otlp_content {
+    struct ftri_payload *payload; /* the caller's reference; NULL when n_items is 0 */
+    uint64_t n_items;             /* in the payload */
+    uint64_t n_rejected;
+    uint64_t n_null_numbers; /* doubles sent as null in JSON */
+};
+
+/* Checks and converts; the bytes are replaced or taken over, and the caller's to deinit. 0;
+ * -EBADMSG with the error filled; -ENOMEM; -EMSGSIZE. */
+int otlp_content_read(const struct otlp_signal *signal, bool is_json, struct ftri_bytes *bytes,
+                      uint64_t received_ns, struct otlp_content *ret_content,
+                      struct ftri_otlp_error *error) FTRI_MUST_CHECK;
