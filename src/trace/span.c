@@ -274,16 +274,11 @@ ftr_span ftri_root_start(ftr_str name, ftr_span_kind kind, const ftr_context *ar
     return self ? begin_root(self, name, kind, around) : (ftr_span){0, 0};
 }
 
-static ftr_span start_root(const ftr_span_options *options)
-{
-    const ftr_context *around = options->parent ? options->parent : &ftri_frame_current->context;
-    return ftri_root_start(options->name, options->kind, around);
-}
-
 ftr_span ftr_recording_start_with(const ftr_span_options *options)
 {
+    const ftr_context *around = options->parent ? options->parent : &ftri_frame_current->context;
     const ftr_span span = options->is_root
-                              ? start_root(options)
+                              ? ftri_root_start(options->name, options->kind, around)
                               : ftr_recording_start(options->name, options->kind, options->parent);
     struct ftri_open open;
     if (span.generation == 0 || !ftri_span_open(span, &open))
