@@ -143,6 +143,9 @@ typedef void (*ftr_finish_callback)(void *state, ftr_span span);
 FTR_API bool ftr_context_set_finish_callback(ftr_context *context, ftr_finish_callback callback,
                                              void *state);
 
+/* This open span ends without it; those below still have it. */
+FTR_API void ftr_span_skip_finish_callback(ftr_span span);
+
 /* A ready callback (state: NULL): the span gets its own traceparent and, if there is one,
  * tracestate as attributes of these names, as Krishiv has them on every span. */
 FTR_API void ftr_finish_with_traceparent(void *state, ftr_span span);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Attributes by the C type of their value, a span's times, and its own context as attributes. */
+ * Attributes by the C type of their value, and what a span has besides: times, its callback. */
 #include "trace/span.h"
 
 #include <inttypes.h>
@@ -55,6 +55,13 @@ void ftr_span_set_end_time(ftr_span span, uint64_t end_time_ns)
     open.slot->record.end = end_time_ns;
     open.slot->record.size = 0; /* not the quickest way */
     open.slot->at_end |= FTRI_END_IS_SET;
+}
+
+void ftr_span_skip_finish_callback(ftr_span span)
+{
+    struct ftri_open open;
+    if (span.generation != 0 && ftri_span_open(span, &open))
+        open.slot->at_end &= (uint16_t)~FTRI_END_CALLS_BACK;
 }
 
 void ftr_finish_with_traceparent(void *state, ftr_span span)
