@@ -41,7 +41,7 @@ def main():
     for shape, n in counted.items():
         is_off = abs(n - recorded[shape]) > recorded[shape] * TOLERANCE
         n_off += is_off
-        print(f"{shape:<14} {n:>8.1f}  recorded {recorded[shape]:>8.1f}" +
+        print(f"{shape:<18} {n:>8.1f}  recorded {recorded[shape]:>8.1f}" +
               ("  DIFFERS" if is_off else ""))
     if arguments.write:
         RECORDED.write_text(json.dumps(counted, indent=2) + "\n")

@@ -145,6 +145,29 @@ static void record_children(int n)
         ftr_span_end(start_child());
 }
 
+/* The same by the other door: each is current while it lasts. */
+static void record_scopes(int n)
+{
+    for (int i = 0; i < n; i++) {
+        FTR_SPAN(child, "child span");
+    }
+}
+
+static void record_scopes_with_4(int n)
+{
+    char value[TEXT_LEN];
+    memset(value, 'v', sizeof value);
+    for (int i = 0; i < n; i++) {
+        FTR_SPAN(child, "child span");
+        memcpy(value + TEXT_LEN - sizeof i, &i, sizeof i);
+        const ftr_str text = {value, TEXT_LEN};
+        FTR_SPAN_SET(child, "attribute.key.numbr0", text);
+        FTR_SPAN_SET(child, "attribute.key.numbr1", text);
+        FTR_SPAN_SET(child, "attribute.key.numbr2", text);
+        FTR_SPAN_SET(child, "attribute.key.numbr3", text);
+    }
+}
+
 static void record_with_event(int n)
 {
     for (int i = 0; i < n; i++) {
@@ -312,10 +335,12 @@ void counted(void (*record)(int n))
     record(COUNTED);
 }
 
+enum { NONE = -1, OFF = -2, INHERITED = -3 };
+
 static const struct {
     const char *name;
     void (*record)(int n);
-    int flags; /* of the current context */
+    int flags; /* of the current context; NONE is current; the mode is OFF; fields are INHERITED */
 } shapes[] = {
     {"child", record_children, FTR_TRACE_FLAG_SAMPLED},
     {"attributes-4", record_with_4, FTR_TRACE_FLAG_SAMPLED},
@@ -323,7 +348,13 @@ static const struct {
     {"event", record_with_event, FTR_TRACE_FLAG_SAMPLED},
     {"link", record_with_link, FTR_TRACE_FLAG_SAMPLED},
     {"unsampled", record_children, 0},
-    {"root", record_roots, -1}, /* none is current */
+    {"root", record_roots, NONE},
+    {"inherited", record_children, INHERITED},
+    {"off", record_children, OFF},
+    {"scope", record_scopes, FTR_TRACE_FLAG_SAMPLED},
+    {"scope-attributes-4", record_scopes_with_4, FTR_TRACE_FLAG_SAMPLED},
+    {"scope-unsampled", record_scopes, 0},
+    {"scope-off", record_scopes_with_4, OFF},
 };
 
 static void count(const char *name)
@@ -335,9 +366,15 @@ static void count(const char *name)
         if (strcmp(shapes[i].name, name) != 0)
             continue;
         ftr_attachment attachment = {0};
-        parent.span.trace_flags = (uint8_t)shapes[i].flags;
-        if (shapes[i].flags >= 0)
+        parent.span.trace_flags = (uint8_t)(shapes[i].flags < 0 ? 1 : shapes[i].flags);
+        const ftr_value job = ftr_value_str(FTR_STR("j-1"));
+        if (shapes[i].flags == INHERITED &&
+            !ftr_context_set_field(&parent, FTR_STR("job_id"), &job))
+            fail("no field");
+        if (shapes[i].flags >= 0 || shapes[i].flags == INHERITED)
             attachment = ftr_attach(&parent);
+        if (shapes[i].flags == OFF)
+            ftr_set_mode(FTR_MODE_OFF);
         shapes[i].record(COUNTED); /* the thread is set up, slots were used */
         counted(shapes[i].record);
         if (attachment.id)

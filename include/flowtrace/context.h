@@ -52,6 +52,19 @@ FTR_API void ftr_context_release(ftr_context *context);
 /* The W3C tracestate header of a context, empty if it has none; borrowed from the context. */
 FTR_API ftr_str ftr_context_tracestate(const ftr_context *context);
 
+/* Inherited fields: what is set on a context becomes an attribute of every span that is started
+ * below it in this process, on whatever thread, in new traces too. A span's own attribute of the
+ * same key wins. They do not count against the span's limits and do not leave the process (baggage
+ * does). The values are texts, bools and numbers. */
+enum { FTR_CONTEXT_FIELDS = 32, FTR_CONTEXT_FIELD_BYTES = 4096 };
+
+/* Gives the context one more field, or a new value of one. False (nothing changed): no key, another
+ * type of value, FTR_CONTEXT_FIELDS fields or FTR_CONTEXT_FIELD_BYTES bytes (8 a field, keys and
+ * values) are exceeded, or memory is short. */
+FTR_API bool ftr_context_set_field(ftr_context *context, ftr_str key, const ftr_value *value);
+/* True also when there was none; false (nothing changed): memory is short. */
+FTR_API bool ftr_context_remove_field(ftr_context *context, ftr_str key);
+
 /* Makes a context current on this thread until ftr_detach of the returned token. Attach and detach
  * nest like brackets; a token that does not match is a counted no-op. Never fails. */
 typedef struct ftr_attachment {

@@ -84,6 +84,22 @@ FTR_API void ftr_inject_as(ftr_propagator propagator, const ftr_context *context
 FTR_API void ftr_extract_as(ftr_propagator propagator, const ftr_carrier *carrier, void *fields,
                             ftr_context *context);
 
+/* ---- state text ---- */
+
+/* A span in one line of text, for places that hold neither headers nor W3C's form: what Jaeger's
+ * clients and foundations write, "{trace id}:{span id}:0:{flags}". Hexadecimal without leading
+ * zeros; flags: 1 sampled, 2 debug. */
+enum { FTR_STATE_TEXT_LEN = 53 };
+
+/* A NUL-terminated text, for ftr_state_text_parse somewhere else; false (empty text) when the ids
+ * are not valid. */
+FTR_API bool ftr_state_text_format(const ftr_context *context,
+                                   char ret_text[FTR_STATE_TEXT_LEN + 1]);
+/* A context to start spans below, in the trace and as the child that the text says. Ids may have
+ * leading zeros, the third part is passed over. False (*ret_context is FTR_CONTEXT_NONE): not such
+ * a text. Release it. */
+FTR_API bool ftr_state_text_parse(ftr_str text, ftr_context *ret_context);
+
 /* ---- baggage ---- */
 
 /* In header form, values percent-encoded; empty if there is none. Borrowed from the context. */

@@ -53,6 +53,7 @@ typedef struct ftr_span_options {
     ftr_str name;
     ftr_span_kind kind;
     bool is_root;              /* ignore parent and the current context: a new trace */
+    bool is_linked;            /* when a sampled span is current, both say so: see ftr_span_fork */
     const ftr_context *parent; /* NULL: the thread's current context */
     uint64_t start_time_ns;    /* Unix epoch; 0: now */
     const ftr_attribute *attributes;
@@ -106,6 +107,13 @@ FTR_INLINE ftr_span ftr_span_start_with(const ftr_span_options *options)
     return none;
 }
 
+/* The root of a new trace that forks off the sampled span of `from` (NULL: the thread's current
+ * context), sampled like it. Both traces say so: below that span a marker "[<name> ref]" with the
+ * attributes note and trace_id (the new trace's); on the root trace_id (the old trace's),
+ * fork_of_span_id (the marker's, with spaces before it 32 characters long) and a link to the
+ * marker. A fork of what is not sampled, or of nothing, does not record. */
+FTR_API ftr_span ftr_span_fork(ftr_str name, ftr_span_kind kind, const ftr_context *from);
+
 /* Ends it now; the handle is stale afterwards. */
 FTR_INLINE void ftr_span_end(ftr_span span)
 {
@@ -119,6 +127,28 @@ FTR_INLINE void ftr_span_end_at(ftr_span span, uint64_t end_time_ns)
     if (span.generation != 0 || (int64_t)span.handle > 0)
         ftr_recording_end_at(span, end_time_ns);
 }
+
+/* Other times than those of the calls (Unix epoch ns). An end that is earlier than the start counts
+ * as the start; what ftr_span_end_at says beats an end set here. */
+FTR_API void ftr_span_set_start_time(ftr_span span, uint64_t start_time_ns);
+FTR_API void ftr_span_set_end_time(ftr_span span, uint64_t end_time_ns);
+
+/* Called with a span that is about to end, by the thread that ends it, after its end time was
+ * taken; it may still say anything about the span, or end it itself. */
+typedef void (*ftr_finish_callback)(void *state, ftr_span span);
+
+/* The callback of all sampled spans that are started below the context in this process, until
+ * another one is set on a context in between; NULL: none. `state` is borrowed and outlives those
+ * spans. False (nothing changed): memory is short. */
+FTR_API bool ftr_context_set_finish_callback(ftr_context *context, ftr_finish_callback callback,
+                                             void *state);
+
+/* This open span ends without it; those below still have it. */
+FTR_API void ftr_span_skip_finish_callback(ftr_span span);
+
+/* A ready callback (state: NULL): the span gets its own traceparent and, if there is one,
+ * tracestate as attributes of these names, as Krishiv has them on every span. */
+FTR_API void ftr_finish_with_traceparent(void *state, ftr_span span);
 
 /* True when what is recorded on it goes somewhere. */
 FTR_API bool ftr_span_is_recording(ftr_span span);
@@ -147,6 +177,21 @@ FTR_INLINE void ftr_span_set(ftr_span span, ftr_str key, const ftr_value *value)
         ftr_recording_set(span, key, value);
 }
 
+/* By value, for macros. */
+FTR_INLINE void ftr_span_set_value(ftr_span span, ftr_str key, ftr_value value)
+{
+    ftr_span_set(span, key, &value);
+}
+
+/* NUL-terminated; NULL is the empty text. */
+FTR_INLINE void ftr_span_set_text(ftr_span span, ftr_str key, const char *text)
+{
+    if (span.generation != 0)
+        ftr_recording_set_str(span, key, ftr_str_from(text));
+}
+
+/* What int64_t cannot hold becomes decimal text (OpenTelemetry, "Mapping to AnyValue"). */
+FTR_API void ftr_span_set_u64(ftr_span span, ftr_str key, uint64_t value);
 FTR_API void ftr_span_set_f64(ftr_span span, ftr_str key, double value);
 FTR_API void ftr_span_set_bool(ftr_span span, ftr_str key, bool value);
 FTR_API void ftr_span_set_bytes(ftr_span span, ftr_str key, const void *data, size_t len);

@@ -47,6 +47,8 @@ typedef struct ftr_config {
     uint32_t export_timeout_ms; /* 10000 */
     size_t journal_bytes;       /* per thread that ends spans: 8 MiB, rounded up to 2^n */
     uint32_t open_spans;        /* per thread that starts spans: 65536 */
+    bool records_call_sites;    /* spans of scope macros get code.file.path, code.line.number and
+                                   code.function.name */
 } ftr_config;
 
 #ifdef __cplusplus

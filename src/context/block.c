@@ -2,7 +2,9 @@
 #include "context/block.h"
 
 #include "base/mem.h"
+#include "context/fields.h"
 
+#include <flowtrace/span.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -16,15 +18,21 @@ static char *put_text(char *at, ftr_str text)
 
 static struct ftr_context_block *new_block(const struct ftri_context_parts *parts)
 {
-    struct ftr_context_block *self =
-        ftri_alloc(sizeof *self + parts->tracestate.len + parts->baggage.len + 2);
+    struct ftr_context_block *self = ftri_alloc(sizeof *self + parts->tracestate.len +
+                                                parts->baggage.len + 2 + parts->fields.len);
     if (!self)
         return NULL;
     atomic_init(&self->n_refs, 1);
     self->tracestate_len = (uint32_t)parts->tracestate.len;
     self->baggage_len = (uint32_t)parts->baggage.len;
+    self->fields_len = (uint32_t)parts->fields.len;
+    self->n_fields = (uint32_t)ftri_fields_count(parts->fields);
     self->is_debug = parts->is_debug;
-    (void)put_text(put_text(self->text, parts->tracestate), parts->baggage);
+    self->finish = parts->finish;
+    self->finish_state = parts->finish_state;
+    char *fields = put_text(put_text(self->text, parts->tracestate), parts->baggage);
+    if (parts->fields.len)
+        memcpy(fields, parts->fields.data, parts->fields.len);
     return self;
 }
 
@@ -32,17 +40,22 @@ struct ftri_context_parts ftri_context_parts(const ftr_context *context)
 {
     const struct ftr_context_block *block = context->block;
     if (!block)
-        return (struct ftri_context_parts){{"", 0}, {"", 0}, false};
+        return (struct ftri_context_parts){
+            .tracestate = {"", 0}, .baggage = {"", 0}, .fields = {"", 0}};
     return (struct ftri_context_parts){
         .tracestate = ftri_context_block_tracestate(block),
         .baggage = {block->text + block->tracestate_len + 1, block->baggage_len},
+        .fields = ftri_context_block_fields(block),
         .is_debug = block->is_debug,
+        .finish = block->finish,
+        .finish_state = block->finish_state,
     };
 }
 
 bool ftri_context_set_parts(ftr_context *context, const struct ftri_context_parts *parts)
 {
-    const bool is_empty = !parts->tracestate.len && !parts->baggage.len && !parts->is_debug;
+    const bool is_empty = !parts->tracestate.len && !parts->baggage.len && !parts->fields.len &&
+                          !parts->is_debug && !parts->finish;
     struct ftr_context_block *block = is_empty ? NULL : new_block(parts);
     if (!block && !is_empty)
         return false;
@@ -80,4 +93,13 @@ void ftr_context_release(ftr_context *context)
 ftr_str ftr_context_tracestate(const ftr_context *context)
 {
     return ftri_context_parts(context).tracestate;
+}
+
+bool ftr_context_set_finish_callback(ftr_context *context, ftr_finish_callback callback,
+                                     void *state)
+{
+    struct ftri_context_parts parts = ftri_context_parts(context);
+    parts.finish = callback;
+    parts.finish_state = callback ? state : NULL;
+    return ftri_context_set_parts(context, &parts);
 }

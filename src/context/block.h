@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The immutable part of a context, shared by reference: tracestate, baggage, the debug flag of B3
- * and Jaeger. A context that has none of them has no block. Atomic reference count; any thread. */
+ * The immutable part of a context, shared by reference: tracestate, baggage, inherited fields, the
+ * finish callback, the debug flag of B3 and Jaeger. A context that has none of them has no block.
+ * Atomic reference count; any thread. */
 #pragma once
 
 #include "base/check.h"
@@ -9,19 +10,30 @@
 #include <flowtrace/context.h>
 #include <string.h>
 
+struct ftr_span;
+
+typedef void (*ftri_finish)(void *state, struct ftr_span span);
+
 struct ftr_context_block {
     _Atomic uint32_t n_refs;
     uint32_t tracestate_len;
     uint32_t baggage_len;
+    uint32_t fields_len;
+    uint32_t n_fields;
     bool is_debug;
-    char text[]; /* tracestate, NUL, baggage, NUL */
+    ftri_finish finish; /* NULL: none */
+    void *finish_state;
+    char text[]; /* tracestate, NUL, baggage, NUL, fields */
 };
 
 /* Borrowed texts. */
 struct ftri_context_parts {
     ftr_str tracestate;
     ftr_str baggage; /* as baggage.h normalises it */
+    ftr_str fields;  /* as fields.h encodes them */
     bool is_debug;
+    ftri_finish finish;
+    void *finish_state;
 };
 
 /* Of a context without block: empty texts. */
@@ -36,6 +48,11 @@ void ftri_context_block_unref(struct ftr_context_block *self);
 static inline ftr_str ftri_context_block_tracestate(const struct ftr_context_block *self)
 {
     return (ftr_str){self->text, self->tracestate_len};
+}
+
+static inline ftr_str ftri_context_block_fields(const struct ftr_context_block *self)
+{
+    return (ftr_str){self->text + self->tracestate_len + self->baggage_len + 2, self->fields_len};
 }
 
 static inline bool ftri_context_has_ids(const ftr_context *context)

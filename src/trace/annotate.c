@@ -261,7 +261,7 @@ static __attribute__((noinline)) void set_at_limit(struct ftri_open *open, struc
 {
     struct ftri_slot *slot = open->slot;
     if (slot->n_distinct == 0)
-        slot->n_distinct = count_distinct(slot);
+        slot->n_distinct = (uint16_t)count_distinct(slot);
     struct found old;
     if (find_entry(slot, FTRI_ENTRY_ATTRIBUTE, key, &old)) {
         if (!replace(open, &old, entry, key, value))
@@ -325,24 +325,6 @@ void ftr_recording_set_i64(ftr_span span, ftr_str key, int64_t value)
 {
     const ftr_value number = ftr_value_i64(value);
     ftr_recording_set(span, key, &number);
-}
-
-void ftr_span_set_f64(ftr_span span, ftr_str key, double value)
-{
-    const ftr_value number = ftr_value_f64(value);
-    ftr_span_set(span, key, &number);
-}
-
-void ftr_span_set_bool(ftr_span span, ftr_str key, bool value)
-{
-    const ftr_value boolean = ftr_value_bool(value);
-    ftr_span_set(span, key, &boolean);
-}
-
-void ftr_span_set_bytes(ftr_span span, ftr_str key, const void *data, size_t len)
-{
-    const ftr_value bytes = ftr_value_bytes(data, len);
-    ftr_span_set(span, key, &bytes);
 }
 
 void ftr_recording_set_name(ftr_span span, ftr_str name)

@@ -22,7 +22,7 @@ _Thread_local struct ftri_frame *ftri_frame_current = &lowest;
 
 static _Thread_local struct chunk *chunk; /* that of the current frame, or the first one */
 static _Thread_local uint32_t n_frames;   /* all attachments */
-static _Thread_local uint64_t last_id;
+static _Thread_local uint64_t last_id;    /* of an attachment: no other thread's, see first_id */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
@@ -46,6 +46,13 @@ static void make_key(void)
     has_key = pthread_key_create(&key, free_chunks) == 0;
 }
 
+/* Each thread counts on from another place, so that a token says nothing on another thread. */
+static uint64_t first_id(void)
+{
+    static _Atomic uint64_t n_threads;
+    return atomic_fetch_add_explicit(&n_threads, 1, memory_order_relaxed) << 40;
+}
+
 static struct chunk *new_chunk(struct chunk *previous)
 {
     pthread_once(&once, make_key);
@@ -59,6 +66,8 @@ static struct chunk *new_chunk(struct chunk *previous)
     made->previous = previous;
     if (previous)
         previous->next = made;
+    else
+        last_id = first_id();
     return made;
 }
 
@@ -72,20 +81,28 @@ static struct chunk *chunk_for_next(void)
     return chunk->next ? chunk->next : new_chunk(chunk);
 }
 
-ftr_attachment ftr_attach(const ftr_context *context)
+ftr_attachment ftri_attach_owned(ftr_context *context)
 {
     struct chunk *room = chunk_for_next();
-    if (!room)
+    if (!room) {
+        ftri_context_block_unref(context->block);
         return (ftr_attachment){0};
+    }
     chunk = room;
     struct ftri_frame *frame = &room->frames[n_frames++ % FRAMES_PER_CHUNK];
-    frame->context = ftr_context_copy(context);
+    frame->context = *context;
     frame->unsampled = (ftr_span){0, 0};
     frame->session = 0;
     frame->is_plain = ftri_context_is_plain(context);
     frame->id = ++last_id;
     ftri_frame_current = frame;
     return (ftr_attachment){frame->id};
+}
+
+ftr_attachment ftr_attach(const ftr_context *context)
+{
+    ftr_context copy = ftr_context_copy(context);
+    return ftri_attach_owned(&copy);
 }
 
 static struct ftri_frame *frame_below(void)
@@ -107,7 +124,7 @@ void ftr_detach(ftr_attachment attachment)
     }
     if (frame->unsampled.handle)
         ftri_span_release_unsampled(frame->unsampled);
-    ftr_context_release(&frame->context);
+    ftri_context_block_unref(frame->context.block);
     n_frames--;
     ftri_frame_current = frame_below();
 }

@@ -19,3 +19,6 @@ struct ftri_frame {
 
 extern _Thread_local struct ftri_frame *ftri_frame_current
     __attribute__((tls_model("initial-exec")));
+
+/* ftr_attach that takes the context's reference over, whatever comes of it. */
+ftr_attachment ftri_attach_owned(ftr_context *context);

@@ -167,8 +167,9 @@ ftr_context ftr_span_context_of(ftr_span span)
     if (span.generation == 0) {
         slot = span.handle ? unsampled_slot(span, &owner) : NULL;
     } else {
+        slot = ftri_own_slot(ftri_thread_self, span);
         struct ftri_open open;
-        if (ftri_span_open(span, &open))
+        if (!slot && ftri_span_open(span, &open))
             slot = open.slot;
     }
     if (!slot)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading: a record into ftr_span_data. Records come from this process alone (stream.c writes
- * them), so their lengths are trusted. */
+ * Reading: a record into ftr_span_data; and copies that outlive their context block. Records come
+ * from this process alone (stream.c writes them), so their lengths are trusted. */
 #include "trace/record.h"
 
+#include "context/fields.h"
 #include "trace/clock.h"
 
 #include <string.h>
@@ -108,19 +109,43 @@ static uint64_t key_bit(ftr_str key)
     return UINT64_C(1) << ((key.len * 5 + first * 3 + last) & 63);
 }
 
-/* Adds or replaces; *n grows when the key is new. */
-static void put_attribute(ftr_attribute *attributes, size_t *n, uint64_t *seen,
-                          const ftr_attribute *added)
+/* What the entries are collected into; the public struct has them const. */
+struct lists {
+    ftr_attribute *attributes;
+    ftr_event_data *events;
+    ftr_link_data *links;
+    uint64_t seen;
+};
+
+/* NULL: the key is new, and may be added behind the n that are there. */
+static ftr_attribute *find_attribute(struct lists *self, size_t n, ftr_str key)
 {
-    const uint64_t bit = key_bit(added->key);
-    if (*seen & bit)
-        for (size_t i = 0; i < *n; i++)
-            if (same_key(attributes[i].key, added->key)) {
-                attributes[i].value = added->value;
-                return;
-            }
-    *seen |= bit;
-    attributes[(*n)++] = *added;
+    const uint64_t bit = key_bit(key);
+    if (self->seen & bit)
+        for (size_t i = 0; i < n; i++)
+            if (same_key(self->attributes[i].key, key))
+                return &self->attributes[i];
+    self->seen |= bit;
+    return NULL;
+}
+
+/* The last value of a key counts. */
+static void put_attribute(struct lists *self, size_t *n, const ftr_attribute *added)
+{
+    ftr_attribute *same = find_attribute(self, *n, added->key);
+    if (same)
+        same->value = added->value;
+    else
+        self->attributes[(*n)++] = *added;
+}
+
+/* What the span says itself counts. */
+static void inherit(struct lists *self, size_t *n, ftr_str fields)
+{
+    ftr_attribute field;
+    while (ftri_field_next(&fields, &field))
+        if (!find_attribute(self, *n, field.key))
+            self->attributes[(*n)++] = field;
 }
 
 static uint64_t wall_ns(const struct ftri_record *record, uint64_t time, uint8_t is_wall_bit)
@@ -162,14 +187,6 @@ static void read_link(struct reader *self, const struct ftri_entry *entry, const
     };
 }
 
-/* What the entries are collected into; the public struct has them const. */
-struct lists {
-    ftr_attribute *attributes;
-    ftr_event_data *events;
-    ftr_link_data *links;
-    uint64_t seen;
-};
-
 static void read_entry(struct reader *self, const struct ftri_entry *entry, struct lists *lists,
                        ftr_span_data *span)
 {
@@ -184,7 +201,7 @@ static void read_entry(struct reader *self, const struct ftri_entry *entry, stru
         if (entry->value_type != FTR_VALUE_STR)
             attribute.value =
                 read_value(self, entry->value_type, (const uint8_t *)text.data, text.len);
-        put_attribute(lists->attributes, &span->n_attributes, &lists->seen, &attribute);
+        put_attribute(lists, &span->n_attributes, &attribute);
         break;
     case FTRI_ENTRY_EVENT:
         read_event(self, entry, payload, &lists->events[span->n_events++]);
@@ -200,6 +217,9 @@ static void read_entry(struct reader *self, const struct ftri_entry *entry, stru
         break;
     case FTRI_ENTRY_TRACESTATE:
         span->tracestate = text;
+        break;
+    case FTRI_ENTRY_FIELDS:
+        inherit(lists, &span->n_attributes, text);
         break;
     }
 }
@@ -232,8 +252,9 @@ size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_
 {
     struct reader reader = {self, scratch};
     read_head(self, ret_span);
+    const size_t n_fields = self->block ? self->block->n_fields : self->n_fields;
     struct lists lists = {
-        .attributes = take(&reader, self->n_attributes, sizeof *lists.attributes),
+        .attributes = take(&reader, self->n_attributes + n_fields, sizeof *lists.attributes),
         .events = take(&reader, self->n_events, sizeof *lists.events),
         .links = take(&reader, self->n_links, sizeof *lists.links),
     };
@@ -244,8 +265,61 @@ size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_
             read_entry(&reader, entry, &lists, ret_span);
         at += entry->size;
     }
+    if (self->block)
+        inherit(&lists, &ret_span->n_attributes, ftri_context_block_fields(self->block));
     ret_span->attributes = lists.attributes;
     ret_span->events = lists.events;
     ret_span->links = lists.links;
     return (size_t)(reader.scratch - (uint8_t *)scratch);
+}
+
+/* ---- copies ---- */
+
+static size_t entry_size(ftr_str value)
+{
+    return value.len > 0 ? ftri_pad8(sizeof(struct ftri_entry) + value.len) : 0;
+}
+
+/* An entry that is nothing but a value, or nothing. */
+static uint8_t *put_entry(uint8_t *at, enum ftri_entry_type type, ftr_str value)
+{
+    const size_t size = entry_size(value);
+    if (size == 0)
+        return at;
+    const struct ftri_entry entry = {
+        .type = (uint8_t)type, .size = (uint32_t)size, .value_len = (uint32_t)value.len};
+    memcpy(at, &entry, sizeof entry);
+    memcpy(at + sizeof entry, value.data, value.len);
+    return at + size;
+}
+
+/* The entries that stand for the block. */
+static size_t inside_size(const struct ftr_context_block *block)
+{
+    return block ? entry_size(ftri_context_block_tracestate(block)) +
+                       entry_size(ftri_context_block_fields(block))
+                 : 0;
+}
+
+size_t ftri_record_copy_size(const struct ftri_record *self)
+{
+    return ftri_pad16(sizeof *self + self->stream_len + inside_size(self->block));
+}
+
+void ftri_record_copy(const struct ftri_record *self, void *to)
+{
+    const struct ftr_context_block *block = self->block;
+    struct ftri_record head = *self;
+    head.block = NULL;
+    head.stream_len += (uint32_t)inside_size(block);
+    head.size = (uint32_t)ftri_record_copy_size(self);
+    head.n_fields = block ? block->n_fields : self->n_fields;
+    uint8_t *at = to;
+    memcpy(at, &head, sizeof head);
+    memcpy(at + sizeof head, self + 1, self->stream_len);
+    if (!block)
+        return;
+    at += sizeof head + self->stream_len;
+    at = put_entry(at, FTRI_ENTRY_TRACESTATE, ftri_context_block_tracestate(block));
+    (void)put_entry(at, FTRI_ENTRY_FIELDS, ftri_context_block_fields(block));
 }

@@ -45,7 +45,7 @@ struct ftri_record {
     uint32_t n_dropped_attributes;
     uint32_t n_dropped_events;
     uint32_t n_dropped_links;
-    uint32_t reserved;
+    uint32_t n_fields; /* inherited ones in the stream; in queues only */
 };
 
 enum ftri_entry_type {
@@ -55,6 +55,7 @@ enum ftri_entry_type {
     FTRI_ENTRY_NAME = 4,       /* value: replaces the span's name */
     FTRI_ENTRY_STATUS = 5,     /* value: the status' description */
     FTRI_ENTRY_TRACESTATE = 6, /* value; in queues only */
+    FTRI_ENTRY_FIELDS = 7,     /* value: as context/fields.h; in queues only, behind attributes */
 };
 
 struct ftri_entry {
@@ -97,10 +98,13 @@ static inline const uint8_t *ftri_record_stream(const struct ftri_record *self)
 /* Bytes of working memory that reading any record of a stream of this length may need. */
 static inline size_t ftri_record_scratch(size_t stream_len)
 {
-    return stream_len * 6 + 64;
+    return stream_len * 6 + FTR_CONTEXT_FIELDS * sizeof(ftr_attribute) + 64;
 }
 
 /* The record in the exporters' form: borrowed from the record and from scratch, which is aligned
  * to 8 and has room for ftri_record_scratch bytes. Of attributes with the same key the last counts.
  * Returns the bytes of scratch that were used. */
 size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_data *ret_span);
+/* A copy that outlives the context block: what that says is inside instead of by reference. */
+size_t ftri_record_copy_size(const struct ftri_record *self);
+void ftri_record_copy(const struct ftri_record *self, void *to);

@@ -211,6 +211,7 @@ static void publish(const ftr_config *config)
         .limits = settings->limits,
         .journal_bytes = settings->journal_bytes,
         .open_spans = settings->open_spans,
+        .records_call_sites = config->records_call_sites,
     };
     ftri_threads_forget_counts();
     ftri_thread_before_setup = start_threads_after_fork;

@@ -148,6 +148,8 @@ static __attribute__((noinline)) ftr_span begin(struct ftri_thread *self, ftr_st
     store_word(&slot->record, 0);
     store_name_len(&slot->record, 0);
     slot->record.block = ftri_context_block_ref(parent->block);
+    if (parent->block && parent->block->finish)
+        slot->at_end = FTRI_END_CALLS_BACK;
     store_name(self, slot, name);
     return publish_slot(slot, version);
 }
@@ -162,19 +164,25 @@ static FTRI_ALWAYS_INLINE void new_trace(ftr_context *ret_parent)
     ret_parent->span.trace_flags = FTR_TRACE_FLAG_SAMPLED | FTR_TRACE_FLAG_RANDOM;
 }
 
-/* In a new trace, with the baggage but not the tracestate of the context around it. */
+/* The same with all of the context around it but what belongs to its trace. */
+static void new_trace_within(const ftr_context *around, ftr_context *ret_parent)
+{
+    struct ftri_context_parts parts = ftri_context_parts(around);
+    const bool is_shared = around->block && parts.tracestate.len == 0 && !parts.is_debug;
+    parts.tracestate.len = 0;
+    parts.is_debug = false;
+    new_trace(ret_parent);
+    if (is_shared)
+        ret_parent->block = ftri_context_block_ref(around->block);
+    else
+        (void)ftri_context_set_parts(ret_parent, &parts);
+}
+
 static ftr_span begin_root(struct ftri_thread *self, ftr_str name, ftr_span_kind kind,
                            const ftr_context *around)
 {
-    const struct ftri_context_parts parts = {.baggage = ftri_context_parts(around).baggage};
-    const bool is_shared =
-        around->block && around->block->tracestate_len == 0 && !around->block->is_debug;
     ftr_context parent;
-    new_trace(&parent);
-    if (is_shared)
-        parent.block = ftri_context_block_ref(around->block);
-    else
-        (void)ftri_context_set_parts(&parent, &parts);
+    new_trace_within(around, &parent);
     const ftr_span span = begin(self, name, kind, &parent);
     ftr_context_release(&parent);
     return span;
@@ -259,26 +267,26 @@ ftr_span ftr_recording_start(ftr_str name, ftr_span_kind kind, const ftr_context
     return start_plain(name, kind, NULL, &frame->context);
 }
 
-static ftr_span start_root(const ftr_span_options *options)
+ftr_span ftri_root_start(ftr_str name, ftr_span_kind kind, const ftr_context *around)
 {
-    const ftr_context *around = options->parent ? options->parent : &ftri_frame_current->context;
     struct ftri_thread *self =
         ftri_thread_ready(__atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED));
-    return self ? begin_root(self, options->name, options->kind, around) : (ftr_span){0, 0};
+    return self ? begin_root(self, name, kind, around) : (ftr_span){0, 0};
 }
 
 ftr_span ftr_recording_start_with(const ftr_span_options *options)
 {
+    const ftr_context *around = options->parent ? options->parent : &ftri_frame_current->context;
     const ftr_span span = options->is_root
-                              ? start_root(options)
+                              ? ftri_root_start(options->name, options->kind, around)
                               : ftr_recording_start(options->name, options->kind, options->parent);
     struct ftri_open open;
     if (span.generation == 0 || !ftri_span_open(span, &open))
         return span;
-    if (options->start_time_ns != 0) {
-        open.slot->record.start = options->start_time_ns;
-        open.slot->record.bits |= FTRI_RECORD_START_IS_WALL;
-    }
+    if (options->start_time_ns != 0)
+        ftr_span_set_start_time(span, options->start_time_ns);
+    if (options->is_linked)
+        ftri_fork_mark(span, options->name, &ftri_frame_current->context);
     for (size_t i = 0; i < options->n_attributes; i++)
         ftr_recording_set(span, options->attributes[i].key, &options->attributes[i].value);
     for (size_t i = 0; i < options->n_links; i++)
@@ -373,10 +381,28 @@ static void close_slot(struct ftri_thread *self, struct ftri_slot *slot)
 {
     ftri_pages_return(self, slot->pages);
     slot->pages = slot->last_page = NULL;
-    slot->n_pages = slot->n_distinct = 0;
+    slot->n_pages = 0;
+    slot->n_distinct = slot->at_end = 0;
     clear_head(slot);
     const uint64_t generation = atomic_load_explicit(&slot->generation, memory_order_relaxed);
     atomic_store_explicit(&slot->generation, (generation | 3) + 1, memory_order_release);
+}
+
+/* It may do with the span what it likes, also end it: the slot is then another's. */
+static void call_back(struct ftri_slot *slot, ftr_span span)
+{
+    const struct ftr_context_block *block = slot->record.block;
+    slot->at_end &= (uint16_t)~FTRI_END_CALLS_BACK;
+    block->finish(block->finish_state, span);
+}
+
+/* NULL: it is no longer open. */
+static struct ftri_slot *slot_to_end(ftr_span span, struct ftri_thread **ret_self,
+                                     struct ftri_thread **ret_owner)
+{
+    const uint32_t session = atomic_load(&ftri_session);
+    *ret_self = ftri_thread_ready(session);
+    return session != 0 && *ret_self ? ftri_handle_find(*ret_self, span, ret_owner) : NULL;
 }
 
 /* Everything that the quick way below does not do. Bits 0: the end is now. */
@@ -387,18 +413,25 @@ static __attribute__((noinline)) void end_slow(ftr_span span, uint64_t end, uint
             ftri_span_release_unsampled(span);
         return;
     }
-    const uint32_t session = atomic_load(&ftri_session);
-    struct ftri_thread *self = ftri_thread_ready(session);
-    if (session == 0 || !self)
-        return;
+    struct ftri_thread *self;
     struct ftri_thread *owner;
-    struct ftri_slot *slot = ftri_handle_find(self, span, &owner);
-    if (!slot) {
+    struct ftri_slot *slot = slot_to_end(span, &self, &owner);
+    if (!slot && self)
         ftri_count(&self->counters.stale, 1);
+    if (!slot)
         return;
-    }
     if (bits == 0)
         end = ftri_clock_stamp(slot->record.clock);
+    if (slot->at_end & FTRI_END_CALLS_BACK) {
+        call_back(slot, span);
+        slot = slot_to_end(span, &self, &owner);
+        if (!slot)
+            return;
+    }
+    if (bits == 0 && slot->at_end & FTRI_END_IS_SET) {
+        end = slot->record.end;
+        bits = FTRI_RECORD_END_IS_WALL;
+    }
     ftri_count(&self->n_ended, 1);
     write_record(self, slot, end, bits);
     close_slot(self, slot);
@@ -420,7 +453,7 @@ static __attribute__((noinline)) void end_in_slot(ftr_span span)
     struct ftri_thread *self = ftri_thread_self;
     struct ftri_slot *slot = ftri_own_slot(self, span);
     const uint64_t head = atomic_load_explicit(&self->journal_head, memory_order_relaxed);
-    if (!slot || slot->n_pages || slot->n_distinct || slot->record.clock >= FTRI_CLOCK_SYSTEM ||
+    if (!slot || load_word(&slot->n_pages) != 0 || slot->record.clock >= FTRI_CLOCK_SYSTEM ||
         head + SHORT_SIZE + slot->record.stream_len > self->journal_limit) {
         end_slow(span, 0, 0);
         return;

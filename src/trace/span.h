@@ -33,6 +33,12 @@ struct ftri_thread *ftri_thread_ready(uint32_t session);
 /* The slot of an open span and the thread whose it is; NULL: stale. */
 struct ftri_slot *ftri_handle_find(struct ftri_thread *self, ftr_span span,
                                    struct ftri_thread **ret_owner);
+/* A sampled root, whatever a sampler says, with all of the context around it but what belongs to
+ * its trace. */
+ftr_span ftri_root_start(ftr_str name, ftr_span_kind kind, const ftr_context *around);
+/* The new trace's root and a marker below the span of `from` name each other, if that is sampled
+ * and of another trace. */
+void ftri_fork_mark(ftr_span root, ftr_str name, const ftr_context *from);
 /* A span that only passes its parent's context on. */
 ftr_span ftri_unsampled_start(struct ftri_thread *self, const ftr_context *parent);
 void ftri_span_release_unsampled(ftr_span span);

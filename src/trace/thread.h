@@ -28,6 +28,9 @@ enum {
 /* The low two bits of a slot's generation. */
 enum ftri_slot_state { FTRI_SLOT_FREE = 0, FTRI_SLOT_OPEN = 1, FTRI_SLOT_UNSAMPLED = 2 };
 
+/* What is left to do when the span ends. */
+enum ftri_slot_end { FTRI_END_CALLS_BACK = 1, FTRI_END_IS_SET = 2 };
+
 struct ftri_page {
     struct ftri_page *next;
     uint32_t owner; /* index of the thread whose pool it is from */
@@ -41,15 +44,20 @@ struct ftri_slot {
     _Atomic uint64_t generation; /* (any) counts up by 4; low bits: enum ftri_slot_state */
     struct ftri_slot *next_free;
     uint64_t handle; /* the same for all its spans */
-    /* Both 0 in a free slot. */
+    /* One word, 0 in a free slot and as long as the span may end in the quick way. */
     uint32_t n_pages;
-    uint32_t n_distinct; /* attributes with different keys; 0: not counted yet */
+    uint16_t n_distinct; /* attributes with different keys; 0: not counted yet */
+    uint16_t at_end;     /* enum ftri_slot_end */
     struct ftri_page *pages;
     struct ftri_page *last_page;
     uint64_t reserved_words[2];
     struct ftri_record record;
     uint8_t room[FTRI_SLOT_ROOM];
 };
+
+_Static_assert(offsetof(struct ftri_slot, n_pages) % 8 == 0 &&
+                   offsetof(struct ftri_slot, at_end) == offsetof(struct ftri_slot, n_pages) + 6,
+               "n_pages to at_end are one word");
 
 struct ftri_counters { /* written by the owning thread alone */
     _Atomic uint64_t lost_journal_full;
@@ -97,6 +105,7 @@ struct ftri_thread_settings {
     ftr_limits limits;
     size_t journal_bytes; /* a power of two */
     uint32_t open_spans;
+    bool records_call_sites;
 };
 
 extern struct ftri_thread_settings ftri_thread_settings;

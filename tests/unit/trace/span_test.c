@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What is recorded arrives: every function of span.h, seen through the in-memory exporter. */
-#include <flowtrace/flowtrace.h>
+#include "spans.h"
 
 #include "base/time.h"
 
@@ -13,63 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define SECOND UINT64_C(1000000000)
-
-static ftr_memory_spans *spans;
-
-static void start(ftr_config *config)
-{
-    spans = ftr_memory_spans_new();
-    ftr_exporter *exporter = ftr_memory_exporter_new(spans);
-    config->exporters = &exporter;
-    config->n_exporters = 1;
-    ftr_error error = {FTR_OK, ""};
-    if (ftr_init(config, &error) != FTR_OK)
-        fail_msg("%s", error.text);
-}
-
-static void start_standard(void)
-{
-    ftr_config config = FTR_CONFIG_INIT;
-    start(&config);
-}
-
-static void stop(void)
-{
-    assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
-    ftr_memory_spans_unref(spans);
-}
-
-static ftr_span_data flushed(size_t i)
-{
-    ftr_span_data span;
-    assert_int_equal(ftr_flush(5 * SECOND), FTR_OK);
-    assert_true(ftr_memory_spans_get(spans, i, &span));
-    return span;
-}
-
-static void assert_text(ftr_str text, const char *expected)
-{
-    assert_int_equal(text.len, strlen(expected));
-    assert_memory_equal(text.data, expected, text.len);
-}
-
-static const ftr_value *value_of(const ftr_span_data *span, const char *key)
-{
-    for (size_t i = 0; i < span->n_attributes; i++)
-        if (span->attributes[i].key.len == strlen(key) &&
-            memcmp(span->attributes[i].key.data, key, strlen(key)) == 0)
-            return &span->attributes[i].value;
-    return NULL;
-}
-
-static ftr_statistics counts(void)
-{
-    ftr_statistics statistics = {.size = sizeof statistics};
-    ftr_get_statistics(&statistics);
-    return statistics;
-}
 
 static void test_a_span_has_its_name_kind_times_and_new_ids(void **state)
 {

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What scope macros do when the library records: start and attach, detach and end. A span that
+ * shares its parent's context (not sampled) has nothing to attach. */
+#include <flowtrace/scope.h>
+
+#include "trace/current.h"
+#include "trace/thread.h"
+
+extern inline ftr_scope ftr_scope_enter(const ftr_call_site *site, const ftr_context *parent);
+extern inline void ftr_scope_leave(ftr_scope *scope);
+extern inline void ftr_attached_leave(ftr_attachment *attachment);
+
+/* By the names of OpenTelemetry's semantic conventions. */
+static __attribute__((noinline)) void say_where(ftr_span span, const ftr_call_site *site)
+{
+    ftr_span_set_text(span, FTR_STR("code.file.path"), site->file);
+    ftr_span_set_i64(span, FTR_STR("code.line.number"), site->line);
+    ftr_span_set_text(span, FTR_STR("code.function.name"), site->function);
+}
+
+ftr_scope ftr_recording_enter(const ftr_call_site *site, const ftr_context *parent)
+{
+    ftr_scope scope = {ftr_recording_start(site->name, site->kind, parent), {0}};
+    if (scope.span.generation == 0 && (int64_t)scope.span.handle <= 0)
+        return scope;
+    ftr_context context = ftr_span_context_of(scope.span);
+    scope.attachment = ftri_attach_owned(&context);
+    if (FTRI_UNLIKELY(ftri_thread_settings.records_call_sites))
+        say_where(scope.span, site);
+    return scope;
+}
+
+void ftr_recording_leave(ftr_scope scope)
+{
+    ftr_attached_leave(&scope.attachment);
+    ftr_recording_end(scope.span);
+}
