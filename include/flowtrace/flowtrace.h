@@ -7,6 +7,7 @@
 #include <flowtrace/context.h>
 #include <flowtrace/exporter.h>
 #include <flowtrace/flow.h>
+#include <flowtrace/live.h>
 #include <flowtrace/propagation.h>
 #include <flowtrace/span.h>
 #include <flowtrace/tracing.h>

@@ -12,6 +12,7 @@ extern "C" {
 #endif
 
 typedef struct ftr_exporter ftr_exporter; /* <flowtrace/exporter.h> */
+struct ftr_span_data;                     /* the same */
 
 typedef enum ftr_mode {
     FTR_MODE_OFF = 0, /* records nothing: one load and a branch a call */
@@ -47,6 +48,10 @@ typedef struct ftr_config {
     uint32_t export_timeout_ms; /* 10000 */
     size_t journal_bytes;       /* per thread that ends spans: 8 MiB, rounded up to 2^n */
     uint32_t open_spans;        /* per thread that starts spans: 65536 */
+    /* Called by ftr_shutdown, on its thread, for each span that is still open (as ftr_live_spans of
+     * <flowtrace/live.h> does); NULL: they are only counted. Must not call set-up functions. */
+    bool (*unfinished)(void *argument, const struct ftr_span_data *span);
+    void *unfinished_argument;
 } ftr_config;
 
 #ifdef __cplusplus
@@ -92,7 +97,7 @@ typedef struct ftr_statistics {
     size_t size;
     uint64_t started;
     uint64_t ended;
-    uint64_t open;
+    uint64_t open;              /* after ftr_shutdown: the spans that were never ended */
     uint64_t recorded;          /* reached the worker */
     uint64_t lost_journal_full; /* ended, but the thread's journal had no room */
     uint64_t no_slot;           /* not started: the thread's slots were all taken */

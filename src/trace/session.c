@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "otlp/encode.h"
 #include "trace/clock.h"
 #include "trace/exporter.h"
@@ -21,6 +22,7 @@
 #include "trace/worker.h"
 
 #include <errno.h>
+#include <flowtrace/live.h>
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +46,8 @@ static struct {
     struct origin *origin;
     struct ftri_sender *senders[FTR_EXPORTERS_MAX];
     size_t n_senders;
+    bool (*unfinished)(void *argument, const ftr_span_data *span);
+    void *unfinished_argument;
     ftr_statistics last; /* of the session that was shut down */
 } session = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -211,7 +215,10 @@ static void publish(const ftr_config *config)
         .limits = settings->limits,
         .journal_bytes = settings->journal_bytes,
         .open_spans = settings->open_spans,
+        .started_ns = ftri_time_wall_ns(),
     };
+    session.unfinished = config->unfinished;
+    session.unfinished_argument = config->unfinished_argument;
     ftri_threads_forget_counts();
     ftri_thread_before_setup = start_threads_after_fork;
     if (!session.is_disabled)
@@ -460,6 +467,8 @@ ftr_status ftr_shutdown(uint64_t timeout_ns)
         return FTR_ERR_MEMORY;
     }
     const bool is_done = stop_threads(deadline_ns);
+    if (session.unfinished)
+        (void)ftr_live_spans(session.unfinished, session.unfinished_argument);
     pthread_mutex_lock(&session.lock);
     finish();
     pthread_mutex_unlock(&session.lock);
