@@ -10,6 +10,7 @@
 #include <flowtrace/live.h>
 #include <flowtrace/propagation.h>
 #include <flowtrace/span.h>
+#include <flowtrace/tap.h>
 #include <flowtrace/tracing.h>
 #include <flowtrace/types.h>
 

@@ -2,7 +2,7 @@
  *
  * Spans kept in memory, for tests. Every span is a deep copy in one arena. The store has one lock
  * and two owners, the exporter and the caller; the last one frees it. */
-#include "export/memory.h"
+#include <flowtrace/exporter.h>
 
 #include "base/arena.h"
 #include "base/mem.h"
@@ -105,25 +105,22 @@ static bool has_room(ftr_memory_spans *self)
     return true;
 }
 
-bool ftri_memory_spans_add(ftr_memory_spans *self, const ftr_span_data *span)
-{
-    pthread_mutex_lock(&self->lock);
-    const bool is_kept =
-        has_room(self) && copy_span(&self->arena, span, &self->spans[self->n_spans]);
-    self->n_spans += is_kept;
-    pthread_mutex_unlock(&self->lock);
-    return is_kept;
-}
-
 static void export_batch(void *instance, const ftr_export_batch *batch, uint64_t deadline_ns,
                          ftr_export_result *ret_result)
 {
     (void)deadline_ns;
-    for (size_t i = 0; i < batch->n_spans; i++)
-        if (ftri_memory_spans_add(instance, &batch->spans[i]))
+    ftr_memory_spans *self = instance;
+    pthread_mutex_lock(&self->lock);
+    for (size_t i = 0; i < batch->n_spans; i++) {
+        if (has_room(self) &&
+            copy_span(&self->arena, &batch->spans[i], &self->spans[self->n_spans])) {
+            self->n_spans++;
             ret_result->n_delivered++;
-        else
+        } else {
             ret_result->n_lost++;
+        }
+    }
+    pthread_mutex_unlock(&self->lock);
 }
 
 static void close_store(void *instance)

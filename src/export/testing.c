@@ -6,8 +6,8 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "export/memory.h"
 #include "export/test_tree.h"
+#include "trace/exporter.h"
 
 #include <errno.h>
 #include <flowtrace/live.h>
@@ -22,6 +22,7 @@ enum { TRACES_MAX = 64 };
 struct ftr_test {
     struct ftri_list entry;
     ftr_memory_spans *spans;
+    ftr_exporter *keeper; /* into spans */
     ftr_context context;
     ftr_attachment attachment;
     ftr_trace_id traces[TRACES_MAX]; /* under the registry's lock, as the next */
@@ -63,6 +64,16 @@ static ftr_test *find_test(const ftr_trace_id *trace_id)
     return NULL;
 }
 
+/* False: memory is short. */
+static bool keep(ftr_test *self, const ftr_span_data *span)
+{
+    const ftr_export_batch batch = {.size = sizeof batch, .n_spans = 1, .spans = span};
+    ftr_export_result result = {0};
+    self->keeper->exporter_class->export_batch(self->keeper->instance, &batch, 0, &result);
+    self->n_lost += result.n_lost;
+    return result.n_lost == 0;
+}
+
 static void export_batch(void *instance, const ftr_export_batch *batch, uint64_t deadline_ns,
                          ftr_export_result *ret_result)
 {
@@ -71,12 +82,10 @@ static void export_batch(void *instance, const ftr_export_batch *batch, uint64_t
     pthread_mutex_lock(&registry.lock);
     for (size_t i = 0; i < batch->n_spans; i++) {
         ftr_test *test = find_test(&batch->spans[i].context.trace_id);
-        if (!test || ftri_memory_spans_add(test->spans, &batch->spans[i])) {
+        if (!test || keep(test, &batch->spans[i]))
             ret_result->n_delivered++;
-        } else {
-            test->n_lost++;
+        else
             ret_result->n_lost++;
-        }
     }
     pthread_mutex_unlock(&registry.lock);
 }
@@ -173,6 +182,7 @@ static void leave(void)
 
 static void free_test(ftr_test *self)
 {
+    ftr_exporter_free(self->keeper);
     ftr_memory_spans_unref(self->spans);
     ftri_free(self);
 }
@@ -183,8 +193,9 @@ static ftr_test *new_test(void)
     if (!self)
         return NULL;
     self->spans = ftr_memory_spans_new();
-    if (!self->spans) {
-        ftri_free(self);
+    self->keeper = self->spans ? ftr_memory_exporter_new(self->spans) : NULL;
+    if (!self->keeper) {
+        free_test(self);
         return NULL;
     }
     const uint64_t ids[3] = {ftri_random_u64(), ftri_random_u64() | 1, ftri_random_u64() | 1};

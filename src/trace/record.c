@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading: a record into ftr_span_data. Records come from this process alone (stream.c writes
- * them), so their lengths are trusted. */
+ * Reading: a record into ftr_span_data; and copies that outlive their context block. Records come
+ * from this process alone (stream.c writes them), so their lengths are trusted. */
 #include "trace/record.h"
 
 #include "trace/clock.h"
@@ -244,4 +244,34 @@ size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_
     ret_span->events = lists.events;
     ret_span->links = lists.links;
     return (size_t)(reader.scratch - (uint8_t *)scratch);
+}
+
+static size_t tracestate_size(const struct ftri_record *self)
+{
+    const size_t len = self->block ? self->block->tracestate_len : 0;
+    return len > 0 ? ftri_pad8(sizeof(struct ftri_entry) + len) : 0;
+}
+
+size_t ftri_record_copy_size(const struct ftri_record *self)
+{
+    return ftri_pad16(sizeof *self + self->stream_len + tracestate_size(self));
+}
+
+void ftri_record_copy(const struct ftri_record *self, void *to)
+{
+    const uint32_t size = (uint32_t)tracestate_size(self);
+    struct ftri_record head = *self;
+    head.block = NULL;
+    head.stream_len += size;
+    head.size = (uint32_t)ftri_record_copy_size(self);
+    uint8_t *at = to;
+    memcpy(at, &head, sizeof head);
+    memcpy(at + sizeof head, self + 1, self->stream_len);
+    if (size == 0)
+        return;
+    const struct ftri_entry entry = {
+        .type = FTRI_ENTRY_TRACESTATE, .size = size, .value_len = self->block->tracestate_len};
+    at += sizeof head + self->stream_len;
+    memcpy(at, &entry, sizeof entry);
+    memcpy(at + sizeof entry, self->block->text, entry.value_len);
 }

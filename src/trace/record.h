@@ -104,3 +104,6 @@ static inline size_t ftri_record_scratch(size_t stream_len)
  * to 8 and has room for ftri_record_scratch bytes. Of attributes with the same key the last counts.
  * Returns the bytes of scratch that were used. */
 size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_data *ret_span);
+/* A copy that outlives the context block: with the tracestate inside instead of by reference. */
+size_t ftri_record_copy_size(const struct ftri_record *self);
+void ftri_record_copy(const struct ftri_record *self, void *to);

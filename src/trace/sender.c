@@ -10,7 +10,6 @@
 #include "trace/exporter.h"
 #include "trace/os_thread.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -187,31 +186,14 @@ static bool has_room(const struct ftri_sender *self)
            (self->settings.queue_spans == 0 || n_queued < self->settings.queue_spans);
 }
 
-/* As it is, but with the tracestate inside instead of by reference. */
 static int append_record(struct ftri_bytes *out, const struct ftri_record *record)
 {
-    struct ftri_record head = *record;
-    struct ftri_entry entry = {.type = FTRI_ENTRY_TRACESTATE};
-    const bool has_tracestate = record->block && record->block->tracestate_len > 0;
-    if (has_tracestate) {
-        entry.value_len = record->block->tracestate_len;
-        entry.size = (uint32_t)ftri_pad8(sizeof entry + entry.value_len);
-    }
-    head.block = NULL;
-    head.stream_len += entry.size;
-    head.size = (uint32_t)((sizeof head + head.stream_len + 15) & ~(size_t)15);
-    const int rc = ftri_bytes_reserve(out, head.size);
+    const size_t size = ftri_record_copy_size(record);
+    const int rc = ftri_bytes_reserve(out, size);
     if (rc < 0)
         return rc;
-    uint8_t *at = out->data + out->len;
-    memcpy(at, &head, sizeof head);
-    memcpy(at + sizeof head, record + 1, record->stream_len);
-    if (has_tracestate) {
-        at += sizeof head + record->stream_len;
-        memcpy(at, &entry, sizeof entry);
-        memcpy(at + sizeof entry, record->block->text, entry.value_len);
-    }
-    out->len += head.size;
+    ftri_record_copy(record, out->data + out->len);
+    out->len += size;
     return 0;
 }
 

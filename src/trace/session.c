@@ -18,6 +18,7 @@
 #include "trace/resource.h"
 #include "trace/sender.h"
 #include "trace/settings.h"
+#include "trace/tap.h"
 #include "trace/thread.h"
 #include "trace/worker.h"
 
@@ -233,10 +234,12 @@ static void before_fork(void)
         ftri_sender_lock(session.senders[i]);
     ftri_worker_lock();
     ftri_threads_lock();
+    ftri_taps_lock();
 }
 
 static void after_fork_in_parent(void)
 {
+    ftri_taps_unlock();
     ftri_threads_unlock();
     ftri_worker_unlock();
     for (size_t i = session.n_senders; i > 0; i--)
@@ -261,6 +264,7 @@ static void after_fork_in_child(void)
 {
     pthread_mutex_init(&session.lock, NULL);
     ftri_threads_after_fork();
+    ftri_taps_after_fork();
     ftri_worker_after_fork();
     ftri_threads_forget_counts();
     for (size_t i = 0; i < session.n_senders; i++)

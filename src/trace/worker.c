@@ -6,6 +6,7 @@
 #include "trace/clock.h"
 #include "trace/journal.h"
 #include "trace/os_thread.h"
+#include "trace/tap.h"
 
 #include <errno.h>
 #include <string.h>
@@ -69,6 +70,8 @@ static void handle(const struct ftri_record *record)
     atomic_store_explicit(&worker.n_recorded,
                           atomic_load_explicit(&worker.n_recorded, memory_order_relaxed) + 1,
                           memory_order_relaxed);
+    if (atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) > 0)
+        ftri_taps_offer(record);
     if (worker.n_senders == 0)
         return;
     ftri_bytes_reset(&worker.scratch);
