@@ -52,6 +52,10 @@ typedef struct ftr_config {
      * <flowtrace/live.h> does); NULL: they are only counted. Must not call set-up functions. */
     bool (*unfinished)(void *argument, const struct ftr_span_data *span);
     void *unfinished_argument;
+    /* Not 0: spans that have been open for this long are exported as they are, and again at each
+     * such interval, and at ftr_shutdown all that are open: with an end time of 0 and without
+     * tracestate. The finished span follows under the same id. */
+    uint32_t pending_interval_ms;
 } ftr_config;
 
 #ifdef __cplusplus
@@ -81,7 +85,7 @@ FTR_API ftr_mode ftr_get_mode(void);
 
 /* Counted at their own places, none computed from others. With recording at rest:
  * started = ended + open; ended = recorded + lost (all reasons);
- * recorded = delivered + rejected + export_lost + queued, for each exporter. */
+ * recorded + pending = delivered + rejected + export_lost + queued, for each exporter. */
 typedef struct ftr_exporter_statistics {
     const char *name;
     uint64_t delivered;
@@ -107,6 +111,7 @@ typedef struct ftr_statistics {
     uint64_t dropped_links;
     size_t n_exporters;
     ftr_exporter_statistics exporters[FTR_EXPORTERS_MAX];
+    uint64_t pending; /* copies of open spans for the exporters, see pending_interval_ms */
 } ftr_statistics;
 
 /* ret_statistics->size is set by the caller. */

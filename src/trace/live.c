@@ -27,6 +27,11 @@ void ftri_live_copy_deinit(struct ftri_live_copy *self)
     ftri_bytes_deinit(&self->scratch);
 }
 
+static struct ftri_record *record_in(struct ftri_live_copy *copy)
+{
+    return (struct ftri_record *)(void *)copy->record.data;
+}
+
 /* n: a multiple of 8. */
 static FTRI_RACES void copy_words(uint8_t *to, const void *from, size_t n)
 {
@@ -87,6 +92,7 @@ static void complete(struct ftri_record *record, size_t len)
     record->stream_len = (uint32_t)len;
     record->block = NULL;
     record->bits &= FTRI_RECORD_PARENT_IS_REMOTE | FTRI_RECORD_START_IS_WALL;
+    record->bits |= FTRI_RECORD_IS_OPEN;
     record->end = record->start;
     ftri_live_check(record);
 }
@@ -108,15 +114,14 @@ int ftri_live_read(const struct ftri_slot *slot, struct ftri_live_copy *copy,
     ftri_slot_fence(memory_order_acquire);
     if (!is_whole || atomic_load_explicit(&slot->generation, memory_order_relaxed) != generation)
         return FTRI_LIVE_GONE;
-    struct ftri_record *record = (struct ftri_record *)(void *)copy->record.data;
+    struct ftri_record *record = record_in(copy);
     complete(record, len);
     (void)ftri_record_read(record, copy->scratch.data, ret_span);
-    ret_span->end_time_ns = 0;
     return 0;
 }
 
 struct walk {
-    ftr_live_function *each;
+    ftri_live_function *each;
     void *argument;
     struct ftri_live_copy copy;
     bool lacked_memory;
@@ -131,13 +136,13 @@ static bool walk_thread(struct walk *self, const struct ftri_thread *thread)
         ftr_span_data span;
         const int rc = ftri_live_read(&slots[i], &self->copy, &span);
         self->lacked_memory = self->lacked_memory || rc < 0;
-        if (rc == 0 && !self->each(self->argument, &span))
+        if (rc == 0 && !self->each(self->argument, record_in(&self->copy), &span))
             return false;
     }
     return true;
 }
 
-ftr_status ftr_live_spans(ftr_live_function *each, void *argument)
+ftr_status ftri_live_walk(ftri_live_function *each, void *argument)
 {
     const uint32_t session = atomic_load(&ftri_session);
     if (session == 0)
@@ -153,4 +158,22 @@ ftr_status ftr_live_spans(ftr_live_function *each, void *argument)
     }
     ftri_live_copy_deinit(&walk.copy);
     return walk.lacked_memory ? FTR_ERR_MEMORY : FTR_OK;
+}
+
+struct public_walk {
+    ftr_live_function *each;
+    void *argument;
+};
+
+static bool call_public(void *argument, const struct ftri_record *record, const ftr_span_data *span)
+{
+    (void)record;
+    const struct public_walk *self = argument;
+    return self->each(self->argument, span);
+}
+
+ftr_status ftr_live_spans(ftr_live_function *each, void *argument)
+{
+    struct public_walk walk = {each, argument};
+    return ftri_live_walk(call_public, &walk);
 }

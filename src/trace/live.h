@@ -23,9 +23,14 @@ void ftri_live_copy_deinit(struct ftri_live_copy *self);
 
 enum { FTRI_LIVE_GONE = 1 };
 /* The span in a slot: 0, FTRI_LIVE_GONE (none is open, or it ended meanwhile), -ENOMEM. What is
- * returned is borrowed from the copy; its record, without end, is in copy->record. */
+ * returned is borrowed from the copy; its record is at the beginning of copy->record. */
 int ftri_live_read(const struct ftri_slot *slot, struct ftri_live_copy *copy,
                    ftr_span_data *ret_span) FTRI_MUST_CHECK;
+
+/* As ftr_live_spans, with the record too. */
+typedef bool ftri_live_function(void *argument, const struct ftri_record *record,
+                                const ftr_span_data *span);
+ftr_status ftri_live_walk(ftri_live_function *each, void *argument);
 
 /* The record's stream, checked entry by entry: what is not whole is cut off or marked dead, and the
  * counts are those of what is left. */

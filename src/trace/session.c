@@ -47,6 +47,7 @@ static struct {
     struct origin *origin;
     struct ftri_sender *senders[FTR_EXPORTERS_MAX];
     size_t n_senders;
+    uint64_t pending_ns;
     bool (*unfinished)(void *argument, const ftr_span_data *span);
     void *unfinished_argument;
     ftr_statistics last; /* of the session that was shut down */
@@ -177,7 +178,9 @@ static int start_threads(void)
         if (rc < 0)
             return rc;
     }
-    return session.is_disabled ? 0 : ftri_worker_start(session.senders, session.n_senders);
+    return session.is_disabled
+               ? 0
+               : ftri_worker_start(session.senders, session.n_senders, session.pending_ns);
 }
 
 static int make_senders(const struct choice *choice, struct origin *origin)
@@ -300,6 +303,7 @@ static int start(const ftr_config *config, struct ftri_error *error)
     }
     ftri_clock_start();
     session.is_disabled = origin->settings.is_disabled;
+    session.pending_ns = config->pending_interval_ms * FTRI_NS_PER_MS;
     rc = make_senders(&choice, origin);
     if (rc == 0)
         rc = start_threads();
@@ -403,6 +407,7 @@ static void count_live(ftr_statistics *ret_statistics)
     if (!session.is_disabled) {
         ftri_threads_count(ret_statistics);
         ret_statistics->recorded = ftri_worker_count();
+        ret_statistics->pending = ftri_worker_count_pending();
     }
     ret_statistics->n_exporters = session.n_senders;
     for (size_t i = 0; i < session.n_senders; i++)

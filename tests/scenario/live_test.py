@@ -1,16 +1,21 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The example that serves its live spans: JSON by Python's reader, the form of Chrome's trace
-events, and the spans that run at that moment."""
+"""Live spans: served by an example (JSON by Python's reader, the form of Chrome's trace events, the
+spans that run at that moment), and exported by another as pending."""
 
 import json
 import os
 import subprocess
+import time
 import unittest
 
 import harness
 
 STOP_TIMEOUT_S = 60
+
+
+def step(value):
+    return {"key": "step", "value": {"stringValue": value}}
 
 
 class Live(unittest.TestCase):
@@ -63,6 +68,39 @@ class Live(unittest.TestCase):
         self.assertEqual(ids[0]["job"], ids[1]["job"])
         self.assertNotEqual(ids[0]["GET"], ids[1]["GET"])
         self.assertLessEqual(first[-1]["ts"], second[-1]["ts"])
+
+
+class Pending(harness.Scenario):
+    """The example whose span the collector shows before it ends."""
+
+    def wait_for(self, trace_id, is_as_wanted):
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while True:
+            spans = harness.get_trace(self.collector.api, trace_id)
+            if spans and is_as_wanted(spans[0]):
+                return spans
+            self.assertLess(time.monotonic(), deadline, spans)
+            time.sleep(0.05)
+
+    def test_a_span_is_there_before_it_ends_and_once_after(self):
+        self.start()
+        environment = dict(os.environ, OTEL_TRACES_EXPORTER="otlp",
+                           OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{self.collector.otlp}")
+        with subprocess.Popen([os.path.join(harness.BUILD, "examples", "pending")],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                              env=environment) as example:
+            self.addCleanup(example.kill)
+            trace_id = example.stdout.readline().strip()
+            span, = self.wait_for(trace_id, lambda span: True)
+            self.assertEqual((span["name"], span.get("endTimeUnixNano", "0")), ("job", "0"))
+            self.assertEqual(span["attributes"], [step("waiting")])
+            example.stdin.close()
+            self.assertEqual(example.wait(STOP_TIMEOUT_S), 0)
+            ended, = self.wait_for(trace_id, lambda span: span.get("endTimeUnixNano", "0") != "0")
+        self.assertEqual((ended["spanId"], ended["startTimeUnixNano"]),
+                         (span["spanId"], span["startTimeUnixNano"]))
+        self.assertGreaterEqual(int(ended["endTimeUnixNano"]), int(ended["startTimeUnixNano"]))
+        self.assertEqual(ended["attributes"], [step("done")])
 
 
 if __name__ == "__main__":

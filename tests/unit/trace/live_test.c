@@ -10,6 +10,7 @@
 #include "trace/record.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 enum { SEEN_MAX = 64 };
 
@@ -148,6 +149,95 @@ static void test_unfinished_spans_are_reported_at_shutdown(void **state)
     assert_string_equal(seen->lines[0], "lost/1");
     assert_int_equal(counts().open, 1);
     free(seen);
+}
+
+/* ---- pending ---- */
+
+static ftr_memory_spans *start_pending(uint32_t interval_ms)
+{
+    ftr_memory_spans *spans = ftr_memory_spans_new();
+    ftr_exporter *exporter = ftr_memory_exporter_new(spans);
+    ftr_config config = FTR_CONFIG_INIT;
+    config.exporters = &exporter;
+    config.n_exporters = 1;
+    config.batch_delay_ms = 10;
+    config.pending_interval_ms = interval_ms;
+    assert_int_equal(ftr_init(&config, NULL), FTR_OK);
+    return spans;
+}
+
+static void wait_for_spans(ftr_memory_spans *spans, size_t n)
+{
+    for (int i = 0; ftr_memory_spans_count(spans) < n && i < 60000; i++)
+        usleep(1000);
+    assert_true(ftr_memory_spans_count(spans) >= n);
+}
+
+static void assert_accounts_of_pending(uint64_t recorded)
+{
+    const ftr_statistics statistics = counts();
+    const ftr_exporter_statistics *exporter = &statistics.exporters[0];
+    assert_int_equal(statistics.recorded, recorded);
+    assert_int_equal(statistics.recorded + statistics.pending,
+                     exporter->delivered + exporter->rejected + exporter->lost_queue_full +
+                         exporter->lost_export + exporter->queued);
+}
+
+static void test_pending_spans_are_exported_until_they_end(void **state)
+{
+    (void)state;
+    ftr_memory_spans *spans = start_pending(20);
+    const ftr_span span = ftr_span_start(FTR_STR("long"), FTR_KIND_SERVER, NULL);
+    ftr_span_set_i64(span, FTR_STR("rows"), 7);
+    wait_for_spans(spans, 2);
+    ftr_span_data first;
+    assert_true(ftr_memory_spans_get(spans, 0, &first));
+    assert_int_equal(first.end_time_ns, 0);
+    assert_int_equal(first.n_attributes, 1);
+    assert_memory_equal(first.name.data, "long", 4);
+    ftr_span_end(span);
+    assert_int_equal(ftr_shutdown(30 * SECOND), FTR_OK);
+    ftr_span_data last;
+    assert_true(ftr_memory_spans_get(spans, ftr_memory_spans_count(spans) - 1, &last));
+    assert_true(last.end_time_ns >= last.start_time_ns);
+    assert_int_equal(last.start_time_ns, first.start_time_ns);
+    assert_memory_equal(&last.context.span_id, &first.context.span_id, sizeof(ftr_span_id));
+    assert_accounts_of_pending(1);
+    assert_true(counts().pending >= 2);
+    ftr_memory_spans_unref(spans);
+}
+
+static void test_shutdown_exports_what_is_open(void **state)
+{
+    (void)state;
+    ftr_memory_spans *spans = start_pending(3600 * 1000);
+    ftr_span_end(ftr_span_start(FTR_STR("done"), FTR_KIND_INTERNAL, NULL));
+    (void)ftr_span_start(FTR_STR("never"), FTR_KIND_INTERNAL, NULL);
+    assert_int_equal(ftr_shutdown(30 * SECOND), FTR_OK);
+    assert_int_equal(ftr_memory_spans_count(spans), 2);
+    ftr_span_data span;
+    assert_true(ftr_memory_spans_get(spans, 1, &span));
+    assert_memory_equal(span.name.data, "never", 5);
+    assert_int_equal(span.end_time_ns, 0);
+    assert_int_equal(counts().pending, 1);
+    assert_accounts_of_pending(1);
+    ftr_memory_spans_unref(spans);
+}
+
+static void test_pending_in_otlp_has_no_end(void **state)
+{
+    (void)state;
+    /* opentelemetry.proto.trace.v1.Span: end_time_unix_nano is field 8, fixed64. */
+    static const uint8_t no_end[] = {8 << 3 | 1, 0, 0, 0, 0, 0, 0, 0, 0};
+    struct probe *probe = new_probe();
+    ftr_config config = FTR_CONFIG_INIT;
+    config.pending_interval_ms = 3600 * 1000;
+    start_with(&config, probe);
+    (void)ftr_span_start(FTR_STR("never"), FTR_KIND_INTERNAL, NULL);
+    assert_int_equal(ftr_shutdown(30 * SECOND), FTR_OK);
+    assert_int_equal(probe->n_spans, 1);
+    assert_non_null(memmem(probe->otlp, probe->otlp_len, no_end, sizeof no_end));
+    free(probe);
 }
 
 /* ---- Chrome ---- */
@@ -375,6 +465,9 @@ int main(void)
         cmocka_unit_test(test_what_lies_in_pages_is_listed_too),
         cmocka_unit_test(test_the_caller_may_stop),
         cmocka_unit_test(test_unfinished_spans_are_reported_at_shutdown),
+        cmocka_unit_test(test_pending_spans_are_exported_until_they_end),
+        cmocka_unit_test(test_shutdown_exports_what_is_open),
+        cmocka_unit_test(test_pending_in_otlp_has_no_end),
         cmocka_unit_test(test_chrome_form),
         cmocka_unit_test(test_a_sink_that_stops),
         cmocka_unit_test(test_short_memory_is_told),
