@@ -7,9 +7,11 @@
 #include <flowtrace/context.h>
 #include <flowtrace/exporter.h>
 #include <flowtrace/flow.h>
+#include <flowtrace/live.h>
 #include <flowtrace/propagation.h>
 #include <flowtrace/scope.h>
 #include <flowtrace/span.h>
+#include <flowtrace/tap.h>
 #include <flowtrace/tracing.h>
 #include <flowtrace/types.h>
 

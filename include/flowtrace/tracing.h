@@ -12,6 +12,7 @@ extern "C" {
 #endif
 
 typedef struct ftr_exporter ftr_exporter; /* <flowtrace/exporter.h> */
+struct ftr_span_data;                     /* the same */
 
 typedef enum ftr_mode {
     FTR_MODE_OFF = 0, /* records nothing: one load and a branch a call */
@@ -49,6 +50,14 @@ typedef struct ftr_config {
     uint32_t open_spans;        /* per thread that starts spans: 65536 */
     bool records_call_sites;    /* spans of scope macros get code.file.path, code.line.number and
                                    code.function.name */
+    /* Called by ftr_shutdown, on its thread, for each span that is still open (as ftr_live_spans of
+     * <flowtrace/live.h> does); NULL: they are only counted. Must not call set-up functions. */
+    bool (*unfinished)(void *argument, const struct ftr_span_data *span);
+    void *unfinished_argument;
+    /* Not 0: spans that have been open for this long are exported as they are, and again at each
+     * such interval, and at ftr_shutdown all that are open: with an end time of 0 and without
+     * tracestate. The finished span follows under the same id. */
+    uint32_t pending_interval_ms;
 } ftr_config;
 
 #ifdef __cplusplus
@@ -78,7 +87,7 @@ FTR_API ftr_mode ftr_get_mode(void);
 
 /* Counted at their own places, none computed from others. With recording at rest:
  * started = ended + open; ended = recorded + lost (all reasons);
- * recorded = delivered + rejected + export_lost + queued, for each exporter. */
+ * recorded + pending = delivered + rejected + export_lost + queued, for each exporter. */
 typedef struct ftr_exporter_statistics {
     const char *name;
     uint64_t delivered;
@@ -94,7 +103,7 @@ typedef struct ftr_statistics {
     size_t size;
     uint64_t started;
     uint64_t ended;
-    uint64_t open;
+    uint64_t open;              /* after ftr_shutdown: the spans that were never ended */
     uint64_t recorded;          /* reached the worker */
     uint64_t lost_journal_full; /* ended, but the thread's journal had no room */
     uint64_t no_slot;           /* not started: the thread's slots were all taken */
@@ -104,6 +113,7 @@ typedef struct ftr_statistics {
     uint64_t dropped_links;
     size_t n_exporters;
     ftr_exporter_statistics exporters[FTR_EXPORTERS_MAX];
+    uint64_t pending; /* copies of open spans for the exporters, see pending_interval_ms */
 } ftr_statistics;
 
 /* ret_statistics->size is set by the caller. */

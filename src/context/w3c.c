@@ -10,8 +10,9 @@
 
 #include <string.h>
 
-/* 32 members of 513 characters, and spaces between them. */
-enum { JOINED_MAX = 20 * 1024 };
+/* 32 members of 513 characters, and spaces between them; of fields, empty ones included, what
+ * leaves the search for each bounded. */
+enum { JOINED_MAX = 20 * 1024, FIELDS_MAX = 256 };
 
 static void inject(const ftr_context *context, const ftr_carrier *carrier, void *fields)
 {
@@ -28,21 +29,20 @@ static void inject(const ftr_context *context, const ftr_carrier *carrier, void 
 static bool join(const ftr_carrier *carrier, void *fields, char *room, size_t *ret_len)
 {
     size_t len = 0;
-    for (size_t nth = 0; nth < JOINED_MAX; nth++) {
+    for (size_t nth = 0;; nth++) {
         const ftr_str value = carrier->get(fields, FTR_STR("tracestate"), nth);
         if (!value.data) {
             *ret_len = len;
             return true;
         }
         const ftr_str text = ftri_trim(value);
-        if (text.len >= JOINED_MAX - len)
+        if (nth == FIELDS_MAX || text.len >= JOINED_MAX - len)
             return false;
         if (nth > 0)
             room[len++] = ',';
         memcpy(room + len, text.data, text.len);
         len += text.len;
     }
-    return false;
 }
 
 static ftr_str read_tracestate(const ftr_carrier *carrier, void *fields,

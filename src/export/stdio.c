@@ -120,6 +120,14 @@ static int put_status(struct ftri_bytes *line, const ftr_span_data *span)
     return colon < 0 ? colon : put_text(line, span->status_description);
 }
 
+static int put_duration(struct ftri_bytes *line, const ftr_span_data *span)
+{
+    if (span->end_time_ns == 0)
+        return ftri_bytes_printf(line, " open");
+    return ftri_bytes_printf(line, " %.6g ms",
+                             (double)(span->end_time_ns - span->start_time_ns) / 1e6);
+}
+
 static int put_span(struct ftri_bytes *line, const ftr_span_data *span)
 {
     const size_t kind = (size_t)span->kind < FTRI_COUNT(kinds) ? (size_t)span->kind : 0;
@@ -127,9 +135,9 @@ static int put_span(struct ftri_bytes *line, const ftr_span_data *span)
     if (rc == 0)
         rc = put_text(line, span->name);
     if (rc == 0)
-        rc =
-            ftri_bytes_printf(line, " %.6g ms %s",
-                              (double)(span->end_time_ns - span->start_time_ns) / 1e6, kinds[kind]);
+        rc = put_duration(line, span);
+    if (rc == 0)
+        rc = ftri_bytes_printf(line, " %s", kinds[kind]);
     if (rc == 0)
         rc = put_ids(line, span);
     if (rc == 0)

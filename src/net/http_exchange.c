@@ -153,6 +153,16 @@ ftr_str http_exchange_header(const struct http_exchange *self, const char *name)
     return field ? field->value : (ftr_str){0};
 }
 
+bool http_exchange_field(const struct http_exchange *self, size_t nth, ftr_str *ret_name,
+                         ftr_str *ret_value)
+{
+    if (nth >= self->head->n_fields)
+        return false;
+    *ret_name = self->head->fields[nth].name;
+    *ret_value = self->head->fields[nth].value;
+    return true;
+}
+
 bool http_exchange_parameter(struct http_exchange *self, const char *name, struct ftri_bytes *out)
 {
     size_t next = 0;

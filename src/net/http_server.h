@@ -75,6 +75,9 @@ ftr_str http_exchange_query(const struct http_exchange *self); /* raw, after '?'
 ftr_str http_exchange_authority(const struct http_exchange *self);
 /* Field by name, case-insensitive; .data NULL when absent; first of several. */
 ftr_str http_exchange_header(const struct http_exchange *self, const char *name);
+/* The nth field (from 0) as it was received; false: there are not so many. */
+bool http_exchange_field(const struct http_exchange *self, size_t nth, ftr_str *ret_name,
+                         ftr_str *ret_value);
 /* One parameter of the query, decoded into out (reset first): true if present. When memory is short
  * the exchange fails: nobody answers as if the parameter were absent. */
 bool http_exchange_parameter(struct http_exchange *self, const char *name, struct ftri_bytes *out);

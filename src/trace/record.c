@@ -242,7 +242,9 @@ static void read_head(const struct ftri_record *self, ftr_span_data *ret_span)
         .status = self->status,
         .status_description = {"", 0},
     };
-    if (ret_span->end_time_ns < ret_span->start_time_ns)
+    if (self->bits & FTRI_RECORD_IS_OPEN)
+        ret_span->end_time_ns = 0;
+    else if (ret_span->end_time_ns < ret_span->start_time_ns)
         ret_span->end_time_ns = ret_span->start_time_ns;
     if (self->block)
         ret_span->tracestate = ftri_context_block_tracestate(self->block);

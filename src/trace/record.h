@@ -21,7 +21,8 @@ enum ftri_record_bit {
     FTRI_RECORD_PARENT_IS_REMOTE = 1, /* the value of `is_remote`, see origin_of() in span.c */
     FTRI_RECORD_START_IS_WALL = 2,
     FTRI_RECORD_END_IS_WALL = 4,
-    FTRI_RECORD_PAD = 8 /* no span: fills the ring up to its end */
+    FTRI_RECORD_PAD = 8,     /* no span: fills the ring up to its end */
+    FTRI_RECORD_IS_OPEN = 16 /* a copy made before the end */
 };
 
 struct ftri_record {

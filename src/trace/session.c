@@ -11,16 +11,19 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "otlp/encode.h"
 #include "trace/clock.h"
 #include "trace/exporter.h"
 #include "trace/resource.h"
 #include "trace/sender.h"
 #include "trace/settings.h"
+#include "trace/tap.h"
 #include "trace/thread.h"
 #include "trace/worker.h"
 
 #include <errno.h>
+#include <flowtrace/live.h>
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +47,9 @@ static struct {
     struct origin *origin;
     struct ftri_sender *senders[FTR_EXPORTERS_MAX];
     size_t n_senders;
+    uint64_t pending_ns;
+    bool (*unfinished)(void *argument, const ftr_span_data *span);
+    void *unfinished_argument;
     ftr_statistics last; /* of the session that was shut down */
 } session = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -172,7 +178,9 @@ static int start_threads(void)
         if (rc < 0)
             return rc;
     }
-    return session.is_disabled ? 0 : ftri_worker_start(session.senders, session.n_senders);
+    return session.is_disabled
+               ? 0
+               : ftri_worker_start(session.senders, session.n_senders, session.pending_ns);
 }
 
 static int make_senders(const struct choice *choice, struct origin *origin)
@@ -212,7 +220,10 @@ static void publish(const ftr_config *config)
         .journal_bytes = settings->journal_bytes,
         .open_spans = settings->open_spans,
         .records_call_sites = config->records_call_sites,
+        .started_ns = ftri_time_wall_ns(),
     };
+    session.unfinished = config->unfinished;
+    session.unfinished_argument = config->unfinished_argument;
     ftri_threads_forget_counts();
     ftri_thread_before_setup = start_threads_after_fork;
     if (!session.is_disabled)
@@ -227,10 +238,12 @@ static void before_fork(void)
         ftri_sender_lock(session.senders[i]);
     ftri_worker_lock();
     ftri_threads_lock();
+    ftri_taps_lock();
 }
 
 static void after_fork_in_parent(void)
 {
+    ftri_taps_unlock();
     ftri_threads_unlock();
     ftri_worker_unlock();
     for (size_t i = session.n_senders; i > 0; i--)
@@ -255,6 +268,7 @@ static void after_fork_in_child(void)
 {
     pthread_mutex_init(&session.lock, NULL);
     ftri_threads_after_fork();
+    ftri_taps_after_fork();
     ftri_worker_after_fork();
     ftri_threads_forget_counts();
     for (size_t i = 0; i < session.n_senders; i++)
@@ -290,6 +304,7 @@ static int start(const ftr_config *config, struct ftri_error *error)
     }
     ftri_clock_start();
     session.is_disabled = origin->settings.is_disabled;
+    session.pending_ns = config->pending_interval_ms * FTRI_NS_PER_MS;
     rc = make_senders(&choice, origin);
     if (rc == 0)
         rc = start_threads();
@@ -393,6 +408,7 @@ static void count_live(ftr_statistics *ret_statistics)
     if (!session.is_disabled) {
         ftri_threads_count(ret_statistics);
         ret_statistics->recorded = ftri_worker_count();
+        ret_statistics->pending = ftri_worker_count_pending();
     }
     ret_statistics->n_exporters = session.n_senders;
     for (size_t i = 0; i < session.n_senders; i++)
@@ -461,6 +477,8 @@ ftr_status ftr_shutdown(uint64_t timeout_ns)
         return FTR_ERR_MEMORY;
     }
     const bool is_done = stop_threads(deadline_ns);
+    if (session.unfinished)
+        (void)ftr_live_spans(session.unfinished, session.unfinished_argument);
     pthread_mutex_lock(&session.lock);
     finish();
     pthread_mutex_unlock(&session.lock);

@@ -379,13 +379,14 @@ static void write_record(struct ftri_thread *self, struct ftri_slot *slot, uint6
 
 static void close_slot(struct ftri_thread *self, struct ftri_slot *slot)
 {
+    const uint64_t generation = atomic_load_explicit(&slot->generation, memory_order_relaxed);
+    atomic_store_explicit(&slot->generation, (generation | 3) + 1, memory_order_release);
+    ftri_slot_fence(memory_order_release); /* as in free_own */
     ftri_pages_return(self, slot->pages);
     slot->pages = slot->last_page = NULL;
     slot->n_pages = 0;
     slot->n_distinct = slot->at_end = 0;
     clear_head(slot);
-    const uint64_t generation = atomic_load_explicit(&slot->generation, memory_order_relaxed);
-    atomic_store_explicit(&slot->generation, (generation | 3) + 1, memory_order_release);
 }
 
 /* It may do with the span what it likes, also end it: the slot is then another's. */
@@ -442,6 +443,7 @@ static FTRI_ALWAYS_INLINE void free_own(struct ftri_thread *self, struct ftri_sl
                                         uint64_t generation)
 {
     atomic_store_explicit(&slot->generation, generation + 3, memory_order_release);
+    ftri_slot_fence(memory_order_release); /* before the next span's stores: for live.c */
     ftri_count(&self->n_ended, 1);
     slot->next_free = self->free_slot;
     self->free_slot = slot;

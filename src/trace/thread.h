@@ -106,6 +106,7 @@ struct ftri_thread_settings {
     size_t journal_bytes; /* a power of two */
     uint32_t open_spans;
     bool records_call_sites;
+    uint64_t started_ns; /* Unix epoch: the session's beginning */
 };
 
 extern struct ftri_thread_settings ftri_thread_settings;
@@ -145,6 +146,18 @@ void ftri_threads_trim(void);
 void ftri_threads_count(ftr_statistics *ret_statistics);
 /* For a new session. */
 void ftri_threads_forget_counts(void);
+
+/* Between a generation and the stores or loads of what it stands for. The sanitizer knows no
+ * fences; the one reader that depends on them is exempt from it. */
+static FTRI_ALWAYS_INLINE void ftri_slot_fence(int order)
+{
+#if defined(__SANITIZE_THREAD__)
+    (void)order;
+    atomic_signal_fence(memory_order_seq_cst);
+#else
+    atomic_thread_fence(order);
+#endif
+}
 
 static inline void ftri_count(_Atomic uint64_t *counter, uint64_t n)
 {

@@ -6,7 +6,9 @@
 #include "base/time.h"
 #include "trace/clock.h"
 #include "trace/journal.h"
+#include "trace/live.h"
 #include "trace/os_thread.h"
+#include "trace/tap.h"
 
 #include <errno.h>
 #include <string.h>
@@ -24,6 +26,7 @@ enum { AWAKE = 0, POLLING = 1, PARKED = 2 };
 static struct {
     _Atomic uint32_t state;
     _Atomic uint64_t n_recorded;
+    _Atomic uint64_t n_pending;
 
     pthread_mutex_t lock; /* for the fields up to is_running */
     pthread_cond_t changed;
@@ -38,6 +41,8 @@ static struct {
     struct ftri_bytes scratch;
     uint64_t next_check_ns;
     uint64_t check_interval_ns;
+    uint64_t pending_ns;
+    uint64_t next_pending_ns;
 } worker = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -70,6 +75,8 @@ static void handle(const struct ftri_record *record)
     atomic_store_explicit(&worker.n_recorded,
                           atomic_load_explicit(&worker.n_recorded, memory_order_relaxed) + 1,
                           memory_order_relaxed);
+    if (atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) > 0)
+        ftri_taps_offer(record);
     if (worker.n_senders == 0)
         return;
     ftri_bytes_reset(&worker.scratch);
@@ -129,6 +136,35 @@ static void seal_all(void)
         ftri_sender_seal(worker.senders[i]);
 }
 
+static bool hand_over_open(void *argument, const struct ftri_record *record,
+                           const ftr_span_data *span)
+{
+    const uint64_t *latest_start_ns = argument;
+    if (span->start_time_ns > *latest_start_ns)
+        return true;
+    atomic_fetch_add_explicit(&worker.n_pending, 1, memory_order_relaxed);
+    for (size_t i = 0; i < worker.n_senders; i++)
+        ftri_sender_accept(worker.senders[i], record, span);
+    return true;
+}
+
+static void export_pending(uint64_t now_ns)
+{
+    if (worker.pending_ns == 0 || now_ns < worker.next_pending_ns)
+        return;
+    uint64_t latest_start_ns = ftri_time_wall_ns() - worker.pending_ns;
+    (void)ftri_live_walk(hand_over_open, &latest_start_ns);
+    worker.next_pending_ns = now_ns + worker.pending_ns;
+}
+
+/* What nobody will end any more. */
+static void export_unfinished(void)
+{
+    uint64_t latest_start_ns = UINT64_MAX;
+    if (worker.pending_ns > 0)
+        (void)ftri_live_walk(hand_over_open, &latest_start_ns);
+}
+
 /* When the next batch is due. */
 static uint64_t tick_all(uint64_t now_ns)
 {
@@ -171,6 +207,8 @@ static bool run_pass(size_t *ret_n)
     *ret_n = read_journals();
     if (requested == worker.n_done && !is_stopping)
         return true;
+    if (is_stopping)
+        export_unfinished();
     seal_all();
     pthread_mutex_lock(&worker.lock);
     worker.n_done = requested;
@@ -200,6 +238,7 @@ static void *run(void *argument)
         n_idle = n > 0 ? 0 : n_idle + 1;
         const uint64_t now_ns = ftri_clock_monotonic_ns();
         check_clock(now_ns);
+        export_pending(now_ns);
         pause_until(tick_all(now_ns), now_ns, n_idle >= IDLE_PASSES);
     }
     ftri_bytes_deinit(&worker.scratch);
@@ -210,7 +249,7 @@ static void *run(void *argument)
     return NULL;
 }
 
-int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders)
+int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders, uint64_t pending_ns)
 {
     pthread_once(&once, init_cond);
     for (size_t i = 0; i < n_senders; i++)
@@ -219,6 +258,9 @@ int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders)
     ftri_bytes_init(&worker.scratch, SIZE_MAX / 2);
     atomic_store(&worker.state, AWAKE);
     atomic_store(&worker.n_recorded, 0);
+    atomic_store(&worker.n_pending, 0);
+    worker.pending_ns = pending_ns;
+    worker.next_pending_ns = ftri_clock_monotonic_ns() + pending_ns;
     worker.check_interval_ns = FIRST_CHECK_NS;
     worker.next_check_ns = ftri_clock_monotonic_ns() + FIRST_CHECK_NS;
     pthread_mutex_lock(&worker.lock);
@@ -269,6 +311,11 @@ uint64_t ftri_worker_count(void)
     return atomic_load(&worker.n_recorded);
 }
 
+uint64_t ftri_worker_count_pending(void)
+{
+    return atomic_load(&worker.n_pending);
+}
+
 void ftri_worker_lock(void)
 {
     pthread_mutex_lock(&worker.lock);
@@ -287,4 +334,5 @@ void ftri_worker_after_fork(void)
     worker.is_running = false;
     atomic_store(&worker.state, AWAKE);
     atomic_store(&worker.n_recorded, 0);
+    atomic_store(&worker.n_pending, 0);
 }

@@ -8,8 +8,11 @@
 
 #include "trace/sender.h"
 
-/* The senders are borrowed until the worker has stopped. 0 or a negated errno. */
-int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders) FTRI_MUST_CHECK;
+/* The senders are borrowed until the worker has stopped. Every pending_ns (0: never) they also get
+ * the spans that have been open for that long, and at the stop all that are. 0 or a negated errno.
+ */
+int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders,
+                      uint64_t pending_ns) FTRI_MUST_CHECK;
 /* Reads all journals once more, seals all batches, ends the thread and waits for that: the worker
  * never calls an exporter, so it cannot hang. */
 void ftri_worker_stop(void);
@@ -22,8 +25,9 @@ bool ftri_worker_wait_pass(uint64_t ticket, uint64_t deadline_ns);
 /* Called by recording threads: wakes the worker if it is parked. */
 void ftri_worker_wake(void);
 
-/* Records read since the session's start. */
+/* Records read since the session's start, and copies of open spans made. */
 uint64_t ftri_worker_count(void);
+uint64_t ftri_worker_count_pending(void);
 
 /* Around fork(), in the forking thread; in the child the worker is not running. */
 void ftri_worker_lock(void);

@@ -362,6 +362,27 @@ static void test_an_endless_tracestate_is_dropped_alone(void **state)
     free(request);
 }
 
+/* One traceparent, and as many empty fields of any other name as are asked for. */
+static ftr_str get_endless(void *fields, ftr_str name, size_t nth)
+{
+    ++*(size_t *)fields;
+    if (name.len == 11)
+        return nth == 0 ? FTR_STR(W3C) : (ftr_str){0};
+    return FTR_STR("");
+}
+
+static void test_endless_fields_are_asked_for_a_bounded_number_of_times(void **state)
+{
+    (void)state;
+    const ftr_carrier endless = {get_endless, NULL, NULL};
+    size_t n_calls = 0;
+    ftr_context context = ftr_extract(&endless, &n_calls);
+    assert_context(&context, TRACE, SPAN, 1);
+    assert_int_equal(ftr_context_tracestate(&context).len, 0);
+    assert_in_range(n_calls, 1, 512);
+    ftr_context_release(&context);
+}
+
 static void test_the_process_uses_what_it_was_told(void **state)
 {
     (void)state;
@@ -484,6 +505,7 @@ int main(void)
         cmocka_unit_test(test_baggage_is_capped_over_all_fields),
         cmocka_unit_test(test_repeated_fields_of_w3c),
         cmocka_unit_test(test_an_endless_tracestate_is_dropped_alone),
+        cmocka_unit_test(test_endless_fields_are_asked_for_a_bounded_number_of_times),
         cmocka_unit_test(test_the_process_uses_what_it_was_told),
         cmocka_unit_test(test_carriers_compare_names_as_their_kind_does),
         cmocka_unit_test(test_carriers_write_within_their_room),

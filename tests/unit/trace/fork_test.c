@@ -85,6 +85,40 @@ static void test_fork_during_an_export_gives_a_child_that_does_not_export(void *
     free(probe);
 }
 
+/* In the child: what was left in the tap is the parent's, what it records itself it reads. */
+static int child_tap_failure(ftr_tap *tap)
+{
+    ftr_span_data span;
+    if (ftr_tap_next(tap, 0, &span) != FTR_ERR_TIMEOUT)
+        return 1;
+    record(2);
+    for (int i = 0; i < 2; i++)
+        if (ftr_tap_next(tap, 10 * SECOND, &span) != FTR_OK)
+            return 2;
+    return ftr_shutdown(5 * SECOND) == FTR_OK ? 0 : 3;
+}
+
+static void test_a_tap_of_the_child_is_its_own(void **state)
+{
+    (void)state;
+    ftr_span_data span;
+    assert_int_equal(ftr_init(NULL, NULL), FTR_OK);
+    ftr_tap *tap = ftr_tap_new();
+    record(3);
+    assert_int_equal(ftr_flush(5 * SECOND), FTR_OK);
+    const pid_t child = fork();
+    if (child == 0)
+        _exit(child_tap_failure(tap));
+    int status = -1;
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ftr_tap_next(tap, 0, &span), FTR_OK);
+    assert_int_equal(ftr_tap_next(tap, 0, &span), FTR_ERR_TIMEOUT);
+    ftr_tap_free(tap);
+    assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
+}
+
 static void test_exit_without_shutdown(void **state)
 {
     (void)state;
@@ -110,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fork_gives_the_child_its_own_library),
         cmocka_unit_test(test_fork_during_an_export_gives_a_child_that_does_not_export),
+        cmocka_unit_test(test_a_tap_of_the_child_is_its_own),
         cmocka_unit_test(test_exit_without_shutdown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
