@@ -8,6 +8,7 @@
 #include <flowtrace/exporter.h>
 #include <flowtrace/flow.h>
 #include <flowtrace/propagation.h>
+#include <flowtrace/sampler.h>
 #include <flowtrace/span.h>
 #include <flowtrace/tracing.h>
 #include <flowtrace/types.h>

@@ -13,8 +13,10 @@
 #include "base/mem.h"
 #include "otlp/encode.h"
 #include "trace/clock.h"
+#include "trace/diagnostics.h"
 #include "trace/exporter.h"
 #include "trace/resource.h"
+#include "trace/sampling.h"
 #include "trace/sender.h"
 #include "trace/settings.h"
 #include "trace/thread.h"
@@ -55,7 +57,7 @@ static void set_recording_word(void)
         session.state == RUNNING && session.mode == FTR_MODE_FULL && !session.is_disabled;
     const uint32_t number = is_on ? session.number : 0;
     ftri_clock_set_session(number);
-    __atomic_store_n(&ftr_recording_word, number, __ATOMIC_RELEASE);
+    __atomic_store_n(&ftr_recording_word, number, __ATOMIC_SEQ_CST); /* see sampling.c */
 }
 
 static void free_origin(struct ftri_origin *shared)
@@ -207,13 +209,15 @@ static void publish(const ftr_config *config)
     session.mode = config->is_off ? FTR_MODE_OFF : FTR_MODE_FULL;
     session.state = RUNNING;
     session.number++;
+    ftri_threads_lock();
     ftri_thread_settings = (struct ftri_thread_settings){
         .limits = settings->limits,
         .journal_bytes = settings->journal_bytes,
         .open_spans = settings->open_spans,
     };
+    ftri_threads_unlock();
+    ftri_sampling_start(settings);
     ftri_threads_forget_counts();
-    ftri_thread_before_setup = start_threads_after_fork;
     if (!session.is_disabled)
         atomic_store(&ftri_session, session.number);
     set_recording_word();
@@ -271,6 +275,7 @@ static void after_fork_in_child(void)
 
 static void watch_forks(void)
 {
+    ftri_thread_before_setup = start_threads_after_fork;
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
@@ -278,6 +283,7 @@ static void watch_forks(void)
 static int start(const ftr_config *config, struct ftri_error *error)
 {
     struct origin *origin = NULL;
+    ftri_diagnostics_set(config->diagnose, config->diagnose_instance);
     int rc = make_origin(config, &origin, error);
     if (rc < 0)
         return rc;
@@ -459,7 +465,8 @@ ftr_status ftr_shutdown(uint64_t timeout_ns)
         set_state(RUNNING);
         return FTR_ERR_MEMORY;
     }
-    const bool is_done = stop_threads(deadline_ns);
+    const bool is_judged = ftri_sampling_stop(deadline_ns);
+    const bool is_done = stop_threads(deadline_ns) && is_judged;
     pthread_mutex_lock(&session.lock);
     finish();
     pthread_mutex_unlock(&session.lock);

@@ -33,7 +33,9 @@ struct ftri_thread *ftri_thread_ready(uint32_t session);
 /* The slot of an open span and the thread whose it is; NULL: stale. */
 struct ftri_slot *ftri_handle_find(struct ftri_thread *self, ftr_span span,
                                    struct ftri_thread **ret_owner);
-/* A span that only passes its parent's context on. */
+/* A span that only passes this context on. */
+ftr_span ftri_unsampled_new(struct ftri_thread *self, const ftr_context *context);
+/* The same with its parent's, shared with its siblings where that is the current one. */
 ftr_span ftri_unsampled_start(struct ftri_thread *self, const ftr_context *parent);
 void ftri_span_release_unsampled(ftr_span span);
 /* A call on something that is no more, or never was. */
