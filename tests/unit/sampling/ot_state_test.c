@@ -87,8 +87,8 @@ static void test_a_full_member_gets_no_th(void **state)
     assert_int_equal(strlen(before), strlen("ot=") + 256);
     assert_written(before, TH_8, after);
     snprintf(after, sizeof after, "ot=x:%0249d", 0);
-    assert_written(before, TH_8 | 1 << 20, after);
-    assert_written(after, TH_8 | 1 << 20, after);
+    assert_written(before, UINT64_C(0x88000000000000), after); /* 257 */
+    assert_written(after, UINT64_C(0x88000000000000), after);
 }
 
 static void test_a_full_list_loses_its_last_member(void **state)

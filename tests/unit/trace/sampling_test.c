@@ -166,6 +166,8 @@ static void test_contexts_attached_earlier(void **state)
     enum { DEEP = 70 };
     ftr_attachment attachments[DEEP];
     ftr_context parent = remote(SAMPLED, "");
+    start_named("parentbased_always_on", "");
+    stop(); /* the last session asked about nothing */
     for (int i = 0; i < DEEP; i++)
         attachments[i] = ftr_attach(&parent);
     static const char *const names[] = {"always_on", "always_off", "parentbased_always_off",
