@@ -63,8 +63,8 @@ typedef struct ftr_config {
     /* At most so many of the new traces that the sampler would take; 0: no limit. */
     double max_traces_per_second;
     /* Told, in one sentence that is borrowed for the call, of a setting of the environment that is
-     * not used because it is wrong. Called by any thread; calls nothing of this library. NULL: a few
-     * such lines go to stderr. */
+     * not used because it is wrong. Called by any thread; calls nothing of this library. NULL: a
+     * few such lines go to stderr. */
     void (*diagnose)(void *instance, ftr_str text);
     void *diagnose_instance;
 } ftr_config;
