@@ -51,6 +51,8 @@ static size_t copy_others(ftr_str value, char ret_text[OT_MAX + 1])
         memcpy(ret_text + len, entry.data, entry.len);
         len += entry.len;
     }
+    while (len > 0 && ret_text[len - 1] == ' ') /* th stood behind it; no value ends with one */
+        len--;
     return len;
 }
 

@@ -76,6 +76,14 @@ static void test_th_is_taken_away(void **state)
     assert_written("a=1,ot=p:8;th:8;k1:13", FTRI_THRESHOLD_NEVER, "ot=p:8;k1:13,a=1");
 }
 
+/* Found by the fuzz target: a space may stand within a value, and was its last character then. */
+static void test_no_value_ends_with_a_space(void **state)
+{
+    (void)state;
+    assert_written("ot=x:y ;th:8,a=1", FTRI_THRESHOLD_NEVER, "ot=x:y,a=1");
+    assert_written("ot=x:y  ;th:c", TH_8, "ot=th:8;x:y");
+}
+
 /* 256 characters are all that the member may have. */
 static void test_a_full_member_gets_no_th(void **state)
 {
@@ -115,6 +123,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_th_or_rv),
         cmocka_unit_test(test_th_is_written_and_nothing_else_changes),
         cmocka_unit_test(test_th_is_taken_away),
+        cmocka_unit_test(test_no_value_ends_with_a_space),
         cmocka_unit_test(test_a_full_member_gets_no_th),
         cmocka_unit_test(test_a_full_list_loses_its_last_member),
     };
