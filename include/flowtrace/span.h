@@ -60,7 +60,8 @@ typedef struct ftr_span_options {
     const ftr_link *links;
     size_t n_links;
     /* For a span with no parent or a remote one: the share of traces to record here, in place of
-     * the sampler and its limit. 1: this one for certain, 0: not this one. */
+     * the sampler and its limit. 1: this one for certain, 0: not this one; in between its trace id
+     * decides, as for the sampler `probability`, and the tracestate says so (ot=th:...). */
     bool has_sampling_ratio;
     double sampling_ratio;
 } ftr_span_options;

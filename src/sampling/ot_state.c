@@ -23,6 +23,8 @@ static ftr_str value_of(ftr_str entry)
 struct ftri_ot_state ftri_ot_read(ftr_str tracestate)
 {
     struct ftri_ot_state self = {0};
+    if (tracestate.len == 0) /* most new traces */
+        return self;
     ftr_str rest = ftri_tracestate_find(tracestate, OT);
     for (ftr_str entry; ftri_text_split(&rest, ';', &entry);) {
         if (is_entry(entry, "th:")) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sampling/threshold.h"
 
+#include <endian.h>
 #include <string.h>
 
 enum { PRECISION = 4, PRECISION_MOST = 12, MANTISSA_BITS = 52 };
@@ -84,10 +85,9 @@ bool ftri_randomness_parse(ftr_str text, uint64_t *ret_randomness)
 
 static uint64_t last_8_bytes(const ftr_trace_id *id)
 {
-    uint64_t value = 0;
-    for (size_t i = 8; i < sizeof id->bytes; i++)
-        value = value << 8 | id->bytes[i];
-    return value;
+    uint64_t value;
+    memcpy(&value, id->bytes + sizeof id->bytes - sizeof value, sizeof value);
+    return be64toh(value);
 }
 
 uint64_t ftri_randomness_of(const ftr_trace_id *id)
