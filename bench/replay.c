@@ -91,7 +91,7 @@ void replay_init(struct replay *self, const struct payload *payload)
     for (uint32_t i = 0; i < atomic_load(&ftri_n_threads); i++)
         n += take_records(atomic_load(&ftri_threads[i]), &self->records);
     payload_check(n == payload->n_spans ? 0 : -1, "records are missing");
-    payload_check(ftri_worker_start(NULL, 0), "starting the worker again");
+    payload_check(ftri_worker_start(NULL, 0, 0), "starting the worker again");
 }
 
 void replay_deinit(struct replay *self)

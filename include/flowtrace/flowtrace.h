@@ -9,6 +9,7 @@
 #include <flowtrace/flow.h>
 #include <flowtrace/live.h>
 #include <flowtrace/propagation.h>
+#include <flowtrace/sampler.h>
 #include <flowtrace/scope.h>
 #include <flowtrace/span.h>
 #include <flowtrace/tap.h>

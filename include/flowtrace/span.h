@@ -60,6 +60,11 @@ typedef struct ftr_span_options {
     size_t n_attributes;
     const ftr_link *links;
     size_t n_links;
+    /* For a span with no parent or a remote one: the share of traces to record here, in place of
+     * the sampler and its limit. 1: this one for certain, 0: not this one; in between its trace id
+     * decides, as for the sampler `probability`, and the tracestate says so (ot=th:...). */
+    bool has_sampling_ratio;
+    double sampling_ratio;
 } ftr_span_options;
 
 /* Non-zero while spans are recorded. Read by the inline functions below so that a call on a library
@@ -153,8 +158,9 @@ FTR_API void ftr_finish_with_traceparent(void *state, ftr_span span);
 /* True when what is recorded on it goes somewhere. */
 FTR_API bool ftr_span_is_recording(ftr_span span);
 /* The span as a parent for others, with its trace's tracestate. Valid ids also when the span was
- * not sampled (then those of its parent: W3C's rule for who does not take part); FTR_CONTEXT_NONE
- * when stale or the library is off. Release it. */
+ * not sampled: those of its parent (W3C's rule for who does not take part), but for the span where
+ * the sampler decided so ids of its own; FTR_CONTEXT_NONE when stale or the library is off.
+ * Release it. */
 FTR_API ftr_context ftr_span_context_of(ftr_span span);
 
 /* Attributes: setting a key again replaces its value. */

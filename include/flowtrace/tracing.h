@@ -13,6 +13,7 @@ extern "C" {
 
 typedef struct ftr_exporter ftr_exporter; /* <flowtrace/exporter.h> */
 struct ftr_span_data;                     /* the same */
+struct ftr_sampler_class;                 /* <flowtrace/sampler.h> */
 
 typedef enum ftr_mode {
     FTR_MODE_OFF = 0, /* records nothing: one load and a branch a call */
@@ -58,6 +59,25 @@ typedef struct ftr_config {
      * such interval, and at ftr_shutdown all that are open: with an end time of 0 and without
      * tracestate. The finished span follows under the same id. */
     uint32_t pending_interval_ms;
+    /* Which traces are recorded, decided at local roots (spans with no parent, or a remote one).
+     * A name with its argument as in OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG, which count
+     * only where sampler is empty; then parentbased_always_on. Names: always_on, always_off,
+     * traceidratio and probability (a ratio, 1.0), the four also behind parentbased_ (a remote
+     * parent's sampled flag decides), parentbased_ratelimiting (new traces per second, 100),
+     * passive (sampled parents only). Not one of them, or not such an argument: FTR_ERR_INVALID. */
+    ftr_str sampler;
+    ftr_str sampler_argument;
+    /* Instead: asked at every local root. The instance is the caller's; both must be there until
+     * ftr_shutdown returned something else than FTR_ERR_TIMEOUT. */
+    const struct ftr_sampler_class *sampler_class;
+    void *sampler_instance;
+    /* At most so many of the new traces that the sampler would take; 0: no limit. */
+    double max_traces_per_second;
+    /* Told, in one sentence that is borrowed for the call, of a setting of the environment that is
+     * not used because it is wrong. Called by any thread; calls nothing of this library. NULL: a
+     * few such lines go to stderr. */
+    void (*diagnose)(void *instance, ftr_str text);
+    void *diagnose_instance;
 } ftr_config;
 
 #ifdef __cplusplus
@@ -113,7 +133,9 @@ typedef struct ftr_statistics {
     uint64_t dropped_links;
     size_t n_exporters;
     ftr_exporter_statistics exporters[FTR_EXPORTERS_MAX];
-    uint64_t pending; /* copies of open spans for the exporters, see pending_interval_ms */
+    uint64_t pending;         /* copies of open spans for the exporters, see pending_interval_ms */
+    uint64_t roots_dropped;   /* local roots that the sampler did not take; not started */
+    uint64_t roots_over_rate; /* of these, by max_traces_per_second or parentbased_ratelimiting */
 } ftr_statistics;
 
 /* ret_statistics->size is set by the caller. */

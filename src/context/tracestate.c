@@ -115,13 +115,9 @@ static void shorten(struct member *members, size_t *n)
         (*n)--;
 }
 
-bool ftri_tracestate_read(ftr_str header, char ret_text[FTRI_TRACESTATE_MAX], size_t *ret_len)
+static size_t write_members(const struct member *members, size_t n,
+                            char ret_text[FTRI_TRACESTATE_MAX])
 {
-    struct member members[FTRI_TRACESTATE_MEMBERS];
-    size_t n = 0;
-    if (!header.data || !read_members(header, members, &n))
-        return false;
-    shorten(members, &n);
     size_t len = 0;
     for (size_t i = 0; i < n; i++) {
         if (i > 0)
@@ -129,6 +125,49 @@ bool ftri_tracestate_read(ftr_str header, char ret_text[FTRI_TRACESTATE_MAX], si
         memcpy(ret_text + len, members[i].text.data, members[i].text.len);
         len += members[i].text.len;
     }
-    *ret_len = len;
+    return len;
+}
+
+bool ftri_tracestate_read(ftr_str header, char ret_text[FTRI_TRACESTATE_MAX], size_t *ret_len)
+{
+    struct member members[FTRI_TRACESTATE_MEMBERS];
+    size_t n = 0;
+    if (!header.data || !read_members(header, members, &n))
+        return false;
+    shorten(members, &n);
+    *ret_len = write_members(members, n, ret_text);
     return true;
+}
+
+static bool is_of_key(ftr_str member, ftr_str key)
+{
+    return member.len > key.len && member.data[key.len] == '=' &&
+           memcmp(member.data, key.data, key.len) == 0;
+}
+
+ftr_str ftri_tracestate_find(ftr_str list, ftr_str key)
+{
+    for (ftr_str member; ftri_text_split(&list, ',', &member);)
+        if (is_of_key(member, key))
+            return (ftr_str){member.data + key.len + 1, member.len - key.len - 1};
+    return (ftr_str){NULL, 0};
+}
+
+size_t ftri_tracestate_put(ftr_str list, ftr_str key, ftr_str value,
+                           char ret_text[FTRI_TRACESTATE_MAX])
+{
+    char room[KEY_MAX + 1 + VALUE_MAX];
+    struct member members[FTRI_TRACESTATE_MEMBERS];
+    size_t n = 0;
+    if (value.len > 0) {
+        memcpy(room, key.data, key.len);
+        room[key.len] = '=';
+        memcpy(room + key.len + 1, value.data, value.len);
+        members[n++] = (struct member){{room, key.len + 1 + value.len}, key.len};
+    }
+    for (ftr_str text; n < FTRI_TRACESTATE_MEMBERS && ftri_text_split(&list, ',', &text);)
+        if (!is_of_key(text, key))
+            members[n++] = (struct member){.text = text};
+    shorten(members, &n);
+    return write_members(members, n, ret_text);
 }

@@ -16,3 +16,11 @@ enum { FTRI_TRACESTATE_MAX = 4096, FTRI_TRACESTATE_MEMBERS = 32 };
  * members. */
 bool ftri_tracestate_read(ftr_str header, char ret_text[FTRI_TRACESTATE_MAX],
                           size_t *ret_len) FTRI_MUST_CHECK;
+
+/* In a list in normal form: the value of a key; .data NULL: there is no such member. */
+ftr_str ftri_tracestate_find(ftr_str list, ftr_str key);
+/* Writes such a list with this member in front and without an older one of its key; an empty value
+ * only takes the member away. What is too much then goes at the end, as above. Returns the length.
+ * Section 3.5. */
+size_t ftri_tracestate_put(ftr_str list, ftr_str key, ftr_str value,
+                           char ret_text[FTRI_TRACESTATE_MAX]);

@@ -115,6 +115,9 @@ static ftr_span start_span(const struct visit *self, const struct beginning *beg
         .parent = is_root ? NULL : beginning->parent,
         .start_time_ns = beginning->start_time_ns,
         .attributes = attributes,
+        /* The flow was decided about where it began. */
+        .has_sampling_ratio = self->has_parent && is_trace_full(self),
+        .sampling_ratio = self->parent_flags & FTR_TRACE_FLAG_SAMPLED ? 1 : 0,
     };
     ftr_link link = {.context = beginning->parent, .attributes = link_attributes};
     if (is_with_attributes) {

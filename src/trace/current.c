@@ -2,8 +2,8 @@
 #include "trace/current.h"
 
 #include "base/mem.h"
+#include "trace/sampling.h"
 #include "trace/span.h"
-#include "trace/thread.h"
 
 #include <pthread.h>
 
@@ -81,6 +81,23 @@ static struct chunk *chunk_for_next(void)
     return chunk->next ? chunk->next : new_chunk(chunk);
 }
 
+static bool is_plain(const ftr_context *context)
+{
+    return ftri_context_is_plain(context) &&
+           !(context->span.is_remote && ftri_sampling_is_asked(FTRI_SAMPLING_REMOTE));
+}
+
+void ftri_frames_look_again(void)
+{
+    struct chunk *at = chunk;
+    for (uint32_t n = n_frames; n > 0; n--) {
+        const uint32_t i = (n - 1) % FRAMES_PER_CHUNK;
+        at->frames[i].is_plain = is_plain(&at->frames[i].context);
+        if (i == 0)
+            at = at->previous;
+    }
+}
+
 ftr_attachment ftri_attach_owned(ftr_context *context)
 {
     struct chunk *room = chunk_for_next();
@@ -93,7 +110,7 @@ ftr_attachment ftri_attach_owned(ftr_context *context)
     frame->context = *context;
     frame->unsampled = (ftr_span){0, 0};
     frame->session = 0;
-    frame->is_plain = ftri_context_is_plain(context);
+    frame->is_plain = is_plain(context);
     frame->id = ++last_id;
     ftri_frame_current = frame;
     return (ftr_attachment){frame->id};

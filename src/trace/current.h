@@ -14,7 +14,7 @@ struct ftri_frame {
     uint64_t id;         /* of the attachment; 0: the lowest */
     ftr_span unsampled;  /* what children share that are not sampled; 0: none yet */
     uint32_t session;    /* in which that was made; 0 as long as there is none */
-    bool is_plain;       /* the context is sampled, valid and has no block */
+    bool is_plain;       /* sampled, valid, without a block, and nobody is to be asked about it */
 };
 
 extern _Thread_local struct ftri_frame *ftri_frame_current
@@ -22,3 +22,5 @@ extern _Thread_local struct ftri_frame *ftri_frame_current
 
 /* ftr_attach that takes the context's reference over, whatever comes of it. */
 ftr_attachment ftri_attach_owned(ftr_context *context);
+/* In a new session, another sampler may have to be asked. */
+void ftri_frames_look_again(void);

@@ -16,6 +16,8 @@
 static __attribute__((noinline)) struct ftri_thread *setup(void)
 {
     struct ftri_thread *self = ftri_thread_setup();
+    if (self)
+        ftri_frames_look_again();
     if (!self && atomic_load(&ftri_session) != 0)
         atomic_fetch_add(&ftri_no_slot_elsewhere, 1);
     return self;
@@ -85,7 +87,7 @@ bool ftri_span_open(ftr_span span, struct ftri_open *ret_open)
 }
 
 /* A slot that only keeps the parent's context for ftr_span_context_of. */
-static ftr_span new_unsampled(struct ftri_thread *self, const ftr_context *parent)
+ftr_span ftri_unsampled_new(struct ftri_thread *self, const ftr_context *parent)
 {
     struct ftri_slot *slot = ftri_slot_take(self);
     if (!slot) {
@@ -109,8 +111,8 @@ ftr_span ftri_unsampled_start(struct ftri_thread *self, const ftr_context *paren
 {
     struct ftri_frame *frame = ftri_frame_current;
     if (parent != &frame->context || frame->id == 0)
-        return new_unsampled(self, parent);
-    frame->unsampled = new_unsampled(self, parent);
+        return ftri_unsampled_new(self, parent);
+    frame->unsampled = ftri_unsampled_new(self, parent);
     if (frame->unsampled.handle) {
         frame->unsampled.handle |= UNSAMPLED_SHARED;
         frame->session = atomic_load_explicit(&self->session, memory_order_relaxed);

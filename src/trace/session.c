@@ -14,8 +14,10 @@
 #include "base/time.h"
 #include "otlp/encode.h"
 #include "trace/clock.h"
+#include "trace/diagnostics.h"
 #include "trace/exporter.h"
 #include "trace/resource.h"
+#include "trace/sampling.h"
 #include "trace/sender.h"
 #include "trace/settings.h"
 #include "trace/tap.h"
@@ -61,7 +63,7 @@ static void set_recording_word(void)
         session.state == RUNNING && session.mode == FTR_MODE_FULL && !session.is_disabled;
     const uint32_t number = is_on ? session.number : 0;
     ftri_clock_set_session(number);
-    __atomic_store_n(&ftr_recording_word, number, __ATOMIC_RELEASE);
+    __atomic_store_n(&ftr_recording_word, number, __ATOMIC_SEQ_CST); /* see sampling.c */
 }
 
 static void free_origin(struct ftri_origin *shared)
@@ -215,6 +217,7 @@ static void publish(const ftr_config *config)
     session.mode = config->is_off ? FTR_MODE_OFF : FTR_MODE_FULL;
     session.state = RUNNING;
     session.number++;
+    ftri_threads_lock();
     ftri_thread_settings = (struct ftri_thread_settings){
         .limits = settings->limits,
         .journal_bytes = settings->journal_bytes,
@@ -222,10 +225,11 @@ static void publish(const ftr_config *config)
         .records_call_sites = config->records_call_sites,
         .started_ns = ftri_time_wall_ns(),
     };
+    ftri_threads_unlock();
+    ftri_sampling_start(settings);
     session.unfinished = config->unfinished;
     session.unfinished_argument = config->unfinished_argument;
     ftri_threads_forget_counts();
-    ftri_thread_before_setup = start_threads_after_fork;
     if (!session.is_disabled)
         atomic_store(&ftri_session, session.number);
     set_recording_word();
@@ -286,6 +290,7 @@ static void after_fork_in_child(void)
 
 static void watch_forks(void)
 {
+    ftri_thread_before_setup = start_threads_after_fork;
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
@@ -293,6 +298,7 @@ static void watch_forks(void)
 static int start(const ftr_config *config, struct ftri_error *error)
 {
     struct origin *origin = NULL;
+    ftri_diagnostics_set(config->diagnose, config->diagnose_instance);
     int rc = make_origin(config, &origin, error);
     if (rc < 0)
         return rc;
@@ -476,7 +482,8 @@ ftr_status ftr_shutdown(uint64_t timeout_ns)
         set_state(RUNNING);
         return FTR_ERR_MEMORY;
     }
-    const bool is_done = stop_threads(deadline_ns);
+    const bool is_judged = ftri_sampling_stop(deadline_ns);
+    const bool is_done = stop_threads(deadline_ns) && is_judged;
     if (session.unfinished)
         (void)ftr_live_spans(session.unfinished, session.unfinished_argument);
     pthread_mutex_lock(&session.lock);

@@ -4,11 +4,13 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "trace/diagnostics.h"
 #include "trace/resource.h"
 #include "trace/thread.h"
 
 #include <errno.h>
 #include <flowtrace/propagation.h>
+#include <flowtrace/sampler.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -123,13 +125,83 @@ static void choose_propagators(void)
     size_t n = 0;
     bool is_known = false;
     for (ftr_str name; n < MOST && ftri_text_split(&rest, ',', &name);) {
-        if (!ftr_propagator_find(ftri_trim(name), &propagators[n]))
+        name = ftri_trim(name);
+        if (!ftr_propagator_find(name, &propagators[n])) {
+            ftri_diagnose("OTEL_PROPAGATORS: no propagator is called '%.*s'; it is left out",
+                          (int)ftri_size_min(name.len, 100), name.data);
             continue;
+        }
         is_known = true;
         n += propagators[n] != FTR_PROPAGATOR_NONE;
     }
     if (is_known)
         ftr_set_propagators(propagators, n);
+}
+
+static int choose_rate(struct ftri_settings *self, const ftr_config *config,
+                       struct ftri_error *error)
+{
+    if (config->max_traces_per_second == 0)
+        return 0;
+    if (!(config->max_traces_per_second > 0))
+        return ftri_error_set(error, -EINVAL, "max_traces_per_second: not a number above 0");
+    ftri_sampler_limit(&self->sampler, config->max_traces_per_second);
+    return 0;
+}
+
+/* What the environment says wrongly is passed over. */
+static void read_sampler(struct ftri_sampler *ret_sampler)
+{
+    const char *name = variable("OTEL_TRACES_SAMPLER");
+    const char *argument = variable("OTEL_TRACES_SAMPLER_ARG");
+    if (!name)
+        return;
+    if (!ftri_sampler_find(ftri_trim(ftr_str_from(name)), ret_sampler)) {
+        ftri_diagnose("OTEL_TRACES_SAMPLER: no sampler is called '%.100s'; parentbased_always_on "
+                      "is used",
+                      name);
+        return;
+    }
+    if (argument && !ftri_sampler_set_argument(ret_sampler, ftr_str_from(argument)))
+        ftri_diagnose("OTEL_TRACES_SAMPLER_ARG: '%.100s' is not %s; %s is used", argument,
+                      ftri_sampler_argument(ret_sampler), ftri_sampler_standard(ret_sampler));
+}
+
+static int name_sampler(struct ftri_settings *self, const ftr_config *config,
+                        struct ftri_error *error)
+{
+    const ftr_str name = config->sampler;
+    const ftr_str argument = config->sampler_argument;
+    if (!ftri_sampler_find(name, &self->sampler))
+        return ftri_error_set(error, -EINVAL, "sampler: no sampler is called '%.*s'",
+                              (int)ftri_size_min(name.len, 100), name.data);
+    if (argument.len > 0 && !ftri_sampler_set_argument(&self->sampler, argument))
+        return ftri_error_set(error, -EINVAL, "sampler_argument: '%.*s' is not %s",
+                              (int)ftri_size_min(argument.len, 100), argument.data,
+                              ftri_sampler_argument(&self->sampler));
+    return 0;
+}
+
+static int choose_sampler(struct ftri_settings *self, const ftr_config *config,
+                          struct ftri_error *error)
+{
+    int rc = 0;
+    (void)ftri_sampler_find(FTR_STR("parentbased_always_on"), &self->sampler);
+    if (config->sampler_class) {
+        self->sampler.kind = FTRI_SAMPLER_CUSTOM;
+        self->sampler.is_parent_based = false;
+        self->sampler_class = config->sampler_class;
+        self->sampler_instance = config->sampler_instance;
+        if (config->sampler.len > 0)
+            rc = ftri_error_set(error, -EINVAL, "sampler: set beside sampler_class");
+        else if (!config->sampler_class->decide)
+            rc = ftri_error_set(error, -EINVAL, "sampler_class: decide is NULL");
+    } else if (config->sampler.len > 0) {
+        rc = name_sampler(self, config, error);
+    } else {
+        read_sampler(&self->sampler);
+    }
+    return rc < 0 ? rc : choose_rate(self, config, error);
 }
 
 static size_t power_of_two(size_t n)
@@ -165,6 +237,8 @@ int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
     if (config->n_exporters == 0)
         choose_exporters(self);
     int rc = choose_memory(self, config, error);
+    if (rc == 0)
+        rc = choose_sampler(self, config, error);
     if (rc == 0)
         rc = ftri_resource_read(&self->arena, config, &self->resource, &self->n_resource);
     if (rc == -ENOMEM)

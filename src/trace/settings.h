@@ -2,10 +2,12 @@
  *
  * What a session runs with: the caller's configuration over the environment over the defaults.
  * Parse rules of the environment: an empty variable counts as unset; only "true" is true; what
- * cannot be read is ignored (OpenTelemetry specification, SDK environment variables). */
+ * cannot be read is ignored, sampler and propagators with a diagnosis (OpenTelemetry specification,
+ * SDK environment variables). */
 #pragma once
 
 #include "base/arena.h"
+#include "sampling/sampler.h"
 #include "trace/sender.h"
 
 struct ftri_error;
@@ -16,6 +18,9 @@ struct ftri_settings {
     size_t n_resource;
     ftr_limits limits;
     struct ftri_sender_settings sender;
+    struct ftri_sampler sampler;
+    const struct ftr_sampler_class *sampler_class; /* NULL: sampler decides */
+    void *sampler_instance;
     size_t journal_bytes;
     uint32_t open_spans;
     bool is_disabled;   /* OTEL_SDK_DISABLED */

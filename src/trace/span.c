@@ -10,6 +10,7 @@
 #include "trace/clock.h"
 #include "trace/current.h"
 #include "trace/journal.h"
+#include "trace/sampling.h"
 #include "trace/worker.h"
 
 #include <string.h>
@@ -157,8 +158,9 @@ static __attribute__((noinline)) ftr_span begin(struct ftri_thread *self, ftr_st
 /* What a root is the child of: no span, but a trace. */
 static FTRI_ALWAYS_INLINE void new_trace(ftr_context *ret_parent)
 {
-    /* A vector, since it is read in one piece right after. */
-    const uint64_t __attribute__((vector_size(16))) id = {ftri_random_u64(), ftri_random_u64() | 1};
+    /* A vector, since it is read in one piece right after. The half that samplers look at is the
+     * second one: all its bits are random. */
+    const uint64_t __attribute__((vector_size(16))) id = {ftri_random_u64() | 1, ftri_random_u64()};
     *ret_parent = FTR_CONTEXT_NONE;
     memcpy(&ret_parent->span.trace_id, &id, sizeof id);
     ret_parent->span.trace_flags = FTR_TRACE_FLAG_SAMPLED | FTR_TRACE_FLAG_RANDOM;
@@ -178,12 +180,32 @@ static void new_trace_within(const ftr_context *around, ftr_context *ret_parent)
         (void)ftri_context_set_parts(ret_parent, &parts);
 }
 
-static ftr_span begin_root(struct ftri_thread *self, ftr_str name, ftr_span_kind kind,
+/* A new trace, or one with a remote parent, that somebody has to decide about. */
+static ftr_span begin_judged(struct ftri_thread *self, const ftr_span_options *options,
+                             ftr_context *parent)
+{
+    if (ftri_sampling_judge(self, options, parent))
+        return begin(self, options->name, options->kind, parent);
+    return ftri_unsampled_new(self, parent);
+}
+
+static ftr_span begin_root(struct ftri_thread *self, const ftr_span_options *options,
                            const ftr_context *around)
 {
     ftr_context parent;
     new_trace_within(around, &parent);
-    const ftr_span span = begin(self, name, kind, &parent);
+    const ftr_span span = ftri_sampling_is_needed(options, NULL)
+                              ? begin_judged(self, options, &parent)
+                              : begin(self, options->name, options->kind, &parent);
+    ftr_context_release(&parent);
+    return span;
+}
+
+static ftr_span begin_below_remote(struct ftri_thread *self, const ftr_span_options *options,
+                                   const ftr_context *remote)
+{
+    ftr_context parent = ftr_context_copy(remote);
+    const ftr_span span = begin_judged(self, options, &parent);
     ftr_context_release(&parent);
     return span;
 }
@@ -192,35 +214,48 @@ static ftr_span begin_root(struct ftri_thread *self, ftr_str name, ftr_span_kind
 static void note_clock_word(struct ftri_thread *self, uint32_t session)
 {
     const uint64_t word = ftri_clock_word_now();
-    if (word >> 32 == session && (uint32_t)word < FTRI_CLOCK_SYSTEM)
-        self->clock_word = word;
+    if (word >> 32 != session || (uint32_t)word >= FTRI_CLOCK_SYSTEM)
+        return;
+    self->clock_word = word;
+    self->root_word = ftri_sampling_is_asked(FTRI_SAMPLING_NEW) ? UINT64_MAX : word;
+    self->below_word = ftri_sampling_is_asked(FTRI_SAMPLING_REMOTE) ? UINT64_MAX : word;
 }
 
 /* Everything that the quick way below does not do. */
-static __attribute__((noinline)) ftr_span start_slow(ftr_str name, ftr_span_kind kind,
-                                                     const ftr_context *parent)
+static ftr_span start_any(const ftr_span_options *options)
 {
     const uint32_t session = __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED);
-    if (!parent)
-        parent = &ftri_frame_current->context;
+    const ftr_context *parent = options->parent ? options->parent : &ftri_frame_current->context;
     struct ftri_thread *self = ftri_thread_ready(session);
     if (!self)
         return (ftr_span){0, 0};
     note_clock_word(self, session);
-    if (!ftri_context_has_ids(parent))
-        return begin_root(self, name, kind, parent);
+    if (options->is_root || !ftri_context_has_ids(parent))
+        return begin_root(self, options, parent);
+    if (ftri_sampling_is_needed(options, parent))
+        return begin_below_remote(self, options, parent);
     if (!(parent->span.trace_flags & FTR_TRACE_FLAG_SAMPLED))
         return ftri_unsampled_start(self, parent);
-    return begin(self, name, kind, parent);
+    return begin(self, options->name, options->kind, parent);
 }
 
-/* The child of a plain context. Calls nothing, so that nothing is saved. */
+static __attribute__((noinline)) ftr_span start_slow(ftr_str name, ftr_span_kind kind,
+                                                     const ftr_context *parent)
+{
+    const ftr_span_options options = {
+        .size = sizeof options, .name = name, .kind = kind, .parent = parent};
+    return start_any(&options);
+}
+
+/* The child of a plain context, if the word of its kind says that there is nothing to ask. Calls
+ * nothing, so that nothing is saved. */
 static FTRI_ALWAYS_INLINE ftr_span start_plain(ftr_str name, ftr_span_kind kind,
-                                               const ftr_context *parent, const ftr_context *from)
+                                               const ftr_context *parent, const ftr_context *from,
+                                               size_t word_at)
 {
     struct ftri_thread *self = ftri_thread_self;
     const uint64_t word = ftri_clock_word_now();
-    if (FTRI_UNLIKELY(self->clock_word != word))
+    if (FTRI_UNLIKELY(load_word((const uint8_t *)self + word_at) != word))
         return start_slow(name, kind, parent);
     struct ftri_slot *slot = self->free_slot;
     if (FTRI_UNLIKELY(!slot))
@@ -236,7 +271,7 @@ static __attribute__((noinline)) ftr_span start_below(ftr_str name, ftr_span_kin
 {
     if (FTRI_UNLIKELY(!ftri_context_is_plain(parent)))
         return start_slow(name, kind, parent);
-    return start_plain(name, kind, parent, parent);
+    return start_plain(name, kind, parent, parent, offsetof(struct ftri_thread, below_word));
 }
 
 static __attribute__((noinline)) ftr_span start_root_or_slow(ftr_str name, ftr_span_kind kind,
@@ -246,7 +281,7 @@ static __attribute__((noinline)) ftr_span start_root_or_slow(ftr_str name, ftr_s
         return start_slow(name, kind, NULL);
     ftr_context parent;
     new_trace(&parent);
-    return start_plain(name, kind, NULL, &parent);
+    return start_plain(name, kind, NULL, &parent, offsetof(struct ftri_thread, root_word));
 }
 
 static __attribute__((noinline)) ftr_span start_not_plain(ftr_str name, ftr_span_kind kind,
@@ -264,22 +299,29 @@ ftr_span ftr_recording_start(ftr_str name, ftr_span_kind kind, const ftr_context
     const struct ftri_frame *frame = ftri_frame_current;
     if (FTRI_UNLIKELY(!frame->is_plain))
         return start_not_plain(name, kind, frame);
-    return start_plain(name, kind, NULL, &frame->context);
+    return start_plain(name, kind, NULL, &frame->context, offsetof(struct ftri_thread, clock_word));
 }
 
 ftr_span ftri_root_start(ftr_str name, ftr_span_kind kind, const ftr_context *around)
 {
     struct ftri_thread *self =
         ftri_thread_ready(__atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED));
-    return self ? begin_root(self, name, kind, around) : (ftr_span){0, 0};
+    if (!self)
+        return (ftr_span){0, 0};
+    ftr_context parent;
+    new_trace_within(around, &parent);
+    const ftr_span span = begin(self, name, kind, &parent);
+    ftr_context_release(&parent);
+    return span;
 }
 
 ftr_span ftr_recording_start_with(const ftr_span_options *options)
 {
-    const ftr_context *around = options->parent ? options->parent : &ftri_frame_current->context;
-    const ftr_span span = options->is_root
-                              ? ftri_root_start(options->name, options->kind, around)
-                              : ftr_recording_start(options->name, options->kind, options->parent);
+    const ftr_context *parent = options->parent ? options->parent : &ftri_frame_current->context;
+    const bool is_simple = !options->is_root && !ftri_sampling_is_needed(options, parent);
+    const ftr_span span = is_simple
+                              ? ftr_recording_start(options->name, options->kind, options->parent)
+                              : start_any(options);
     struct ftri_open open;
     if (span.generation == 0 || !ftri_span_open(span, &open))
         return span;

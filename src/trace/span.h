@@ -39,7 +39,9 @@ ftr_span ftri_root_start(ftr_str name, ftr_span_kind kind, const ftr_context *ar
 /* The new trace's root and a marker below the span of `from` name each other, if that is sampled
  * and of another trace. */
 void ftri_fork_mark(ftr_span root, ftr_str name, const ftr_context *from);
-/* A span that only passes its parent's context on. */
+/* A span that only passes this context on. */
+ftr_span ftri_unsampled_new(struct ftri_thread *self, const ftr_context *context);
+/* The same with its parent's, shared with its siblings where that is the current one. */
 ftr_span ftri_unsampled_start(struct ftri_thread *self, const ftr_context *parent);
 void ftri_span_release_unsampled(ftr_span span);
 /* A call on something that is no more, or never was. */

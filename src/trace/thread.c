@@ -17,7 +17,10 @@ struct ftri_thread_settings ftri_thread_settings;
 _Atomic(struct ftri_thread *) ftri_threads[FTRI_THREADS_MAX];
 _Atomic uint32_t ftri_n_threads;
 _Atomic uint32_t ftri_session;
-struct ftri_thread ftri_thread_none = {.session = UINT32_MAX, .clock_word = UINT64_MAX};
+struct ftri_thread ftri_thread_none = {.session = UINT32_MAX,
+                                       .clock_word = UINT64_MAX,
+                                       .root_word = UINT64_MAX,
+                                       .below_word = UINT64_MAX};
 _Thread_local struct ftri_thread *ftri_thread_self = &ftri_thread_none;
 _Atomic uint64_t ftri_stale_elsewhere;
 _Atomic uint64_t ftri_no_slot_elsewhere;
@@ -115,6 +118,8 @@ static void zero_counters(struct ftri_counters *counters)
     atomic_store(&counters->dropped_attributes, 0);
     atomic_store(&counters->dropped_events, 0);
     atomic_store(&counters->dropped_links, 0);
+    atomic_store(&counters->roots_dropped, 0);
+    atomic_store(&counters->roots_over_rate, 0);
 }
 
 /* As new, for a session that the worker starts to read once it sees the number. */
@@ -134,7 +139,7 @@ static bool adopt(struct ftri_thread *self, uint32_t session)
     atomic_store(&self->last_id, self->first_id);
     atomic_store(&self->n_ended, 0);
     self->journal_limit = 0;
-    self->clock_word = UINT64_MAX;
+    self->clock_word = self->root_word = self->below_word = UINT64_MAX;
     self->journal_place = (uintptr_t)self->journal;
     self->generation_base = (uint64_t)session << 40;
     self->free_page = NULL;
@@ -296,8 +301,10 @@ void ftri_threads_after_fork(void)
     const uint32_t n = atomic_load(&ftri_n_threads);
     for (uint32_t i = 0; i < n; i++) {
         struct ftri_thread *thread = atomic_load(&ftri_threads[i]);
-        if (thread != ftri_thread_self)
-            push_idle(thread);
+        if (thread == ftri_thread_self)
+            continue;
+        atomic_store(&thread->is_judging, false);
+        push_idle(thread);
     }
 }
 
@@ -333,6 +340,8 @@ static void add_counters(const struct ftri_counters *counters, ftr_statistics *s
     sum->dropped_attributes += atomic_load(&counters->dropped_attributes);
     sum->dropped_events += atomic_load(&counters->dropped_events);
     sum->dropped_links += atomic_load(&counters->dropped_links);
+    sum->roots_dropped += atomic_load(&counters->roots_dropped);
+    sum->roots_over_rate += atomic_load(&counters->roots_over_rate);
 }
 
 void ftri_threads_count(ftr_statistics *ret_statistics)
@@ -352,6 +361,15 @@ void ftri_threads_count(ftr_statistics *ret_statistics)
     pthread_mutex_unlock(&table_lock);
     ret_statistics->stale += atomic_load(&ftri_stale_elsewhere);
     ret_statistics->no_slot += atomic_load(&ftri_no_slot_elsewhere);
+}
+
+bool ftri_threads_are_judging(void)
+{
+    const uint32_t n = atomic_load(&ftri_n_threads);
+    for (uint32_t i = 0; i < n; i++)
+        if (atomic_load(&atomic_load(&ftri_threads[i])->is_judging))
+            return true;
+    return false;
 }
 
 void ftri_threads_forget_counts(void)

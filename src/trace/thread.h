@@ -66,6 +66,8 @@ struct ftri_counters { /* written by the owning thread alone */
     _Atomic uint64_t dropped_attributes;
     _Atomic uint64_t dropped_events;
     _Atomic uint64_t dropped_links;
+    _Atomic uint64_t roots_dropped;
+    _Atomic uint64_t roots_over_rate;
 };
 
 struct ftri_thread {
@@ -82,6 +84,8 @@ struct ftri_thread {
 
     uintptr_t journal_place; /* plus the head: the address to write at */
     uint64_t clock_word;     /* under which a span may start without a closer look */
+    uint64_t root_word;      /* the same for new traces, */
+    uint64_t below_word;     /* and below a context that may be remote */
     uint8_t *journal;
     uint64_t journal_mask;
     uint64_t first_id;
@@ -94,13 +98,15 @@ struct ftri_thread {
     uint32_t n_pages_used;
     uint32_t n_pages;
     struct ftri_thread *next_idle;              /* under the table's lock */
+    _Atomic bool is_judging;                    /* (any) see sampling.c */
     _Alignas(64) _Atomic uint64_t journal_tail; /* (worker writes) bytes read since the start */
     _Alignas(64) _Atomic(struct ftri_slot *)
         returned_slots;                         /* (any) stack of those ended elsewhere */
     _Atomic(struct ftri_page *) returned_pages; /* (any) */
 };
 
-/* What every thread is set up with; written before a session's number is published. */
+/* What every thread is set up with; written before a session's number is published, and with the
+ * table locked, since threads may still be setting themselves up for the session before. */
 struct ftri_thread_settings {
     ftr_limits limits;
     size_t journal_bytes; /* a power of two */
@@ -144,6 +150,8 @@ void ftri_threads_after_fork(void);
 void ftri_threads_trim(void);
 /* Adds up the counters of all threads of the session and counts the open slots. */
 void ftri_threads_count(ftr_statistics *ret_statistics);
+/* Whether any is asking the sampler. */
+bool ftri_threads_are_judging(void);
 /* For a new session. */
 void ftri_threads_forget_counts(void);
 

@@ -46,6 +46,20 @@ class Readme(unittest.TestCase):
         words = lines[0].split()
         for word in ("parse", "INTERNAL", "rows=42"):
             self.assertIn(word, words)
+        self.the_environment_samples_it(libraries)
+
+    def the_environment_samples_it(self, libraries):
+        program = os.path.join(self.folder, "program")
+        for sampler, argument, n_lines in [("always_off", "", 0), ("traceidratio", "0", 0),
+                                           ("parentbased_probability", "1", 1)]:
+            done = self.run_in_folder(program, LD_LIBRARY_PATH=libraries, OTEL_TRACES_SAMPLER=sampler,
+                                      OTEL_TRACES_SAMPLER_ARG=argument)
+            self.assertEqual(len(done.stderr.splitlines()), n_lines, (sampler, done.stderr))
+        done = self.run_in_folder(program, LD_LIBRARY_PATH=libraries, OTEL_TRACES_SAMPLER="sometimes")
+        warning, span = done.stderr.splitlines()
+        self.assertEqual(warning, "flowtrace: OTEL_TRACES_SAMPLER: no sampler is called 'sometimes'; "
+                                  "parentbased_always_on is used")
+        self.assertIn("parse", span)
 
     def test_the_graph(self):
         graph = self.write("graph.yaml", harness.readme_block("yaml"))

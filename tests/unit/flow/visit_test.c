@@ -278,6 +278,23 @@ static void test_a_cycle_does_not_make_an_endless_trace(void **state)
     assert_int_equal(n_roots, 2);
 }
 
+/* A trace that another one continues is decided about with the flow, not anew. */
+static void test_a_cycle_that_is_not_sampled_stays_so(void **state)
+{
+    (void)state;
+    ftr_hop hop = hop_from(1, false);
+    for (int i = 0; i <= 600; i++) {
+        ftr_visit visit;
+        ftr_visit_start(&visit, processor, &hop, 1, NULL);
+        ftr_hop_release(&hop);
+        ftr_visit_emit(&visit, FTR_STR("again"), 1, 1, &hop);
+        ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+    }
+    ftr_hop_release(&hop);
+    assert_int_equal(ftr_flush(10 * SECONDS_NS), FTR_OK);
+    assert_int_equal(ftr_memory_spans_count(spans), 0);
+}
+
 static void test_pass_through_allocates_nothing(void **state)
 {
     (void)state;
@@ -402,6 +419,7 @@ int main(void)
         TEST(test_context_from_outside_is_the_parent),
         TEST(test_a_source_ignores_the_current_context),
         TEST(test_a_cycle_does_not_make_an_endless_trace),
+        TEST(test_a_cycle_that_is_not_sampled_stays_so),
         TEST(test_pass_through_allocates_nothing),
         TEST(test_nodes_need_memory),
         TEST(test_a_visit_moves_to_another_thread),

@@ -119,6 +119,62 @@ static void test_a_tap_of_the_child_is_its_own(void **state)
     assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
 }
 
+static _Atomic bool is_asking;
+static pthread_mutex_t answer = PTHREAD_MUTEX_INITIALIZER;
+
+/* Hangs for the thread, not for the child. */
+static ftr_decision decide(void *instance, const ftr_sampling_question *question,
+                           ftr_str *tracestate)
+{
+    (void)tracestate;
+    if (getpid() == *(pid_t *)instance && question->span->kind == FTR_KIND_CLIENT) {
+        atomic_store(&is_asking, true);
+        pthread_mutex_lock(&answer);
+        pthread_mutex_unlock(&answer);
+    }
+    return FTR_DECISION_SAMPLE;
+}
+
+static const ftr_sampler_class hanging = {
+    .size = sizeof hanging, .name = "hanging", .decide = decide};
+
+static void *ask(void *argument)
+{
+    (void)argument;
+    ftr_span_end(ftr_span_start(FTR_STR("asks"), FTR_KIND_CLIENT, NULL));
+    return NULL;
+}
+
+static void test_fork_while_a_thread_asks_the_sampler(void **state)
+{
+    (void)state;
+    pid_t parent = getpid();
+    struct probe *probe = new_probe();
+    ftr_config config = FTR_CONFIG_INIT;
+    config.sampler_class = &hanging;
+    config.sampler_instance = &parent;
+    start_with(&config, probe);
+    pthread_mutex_lock(&answer);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, ask, NULL), 0);
+    while (!atomic_load(&is_asking))
+        usleep(1000);
+    const pid_t child = fork();
+    if (child == 0) {
+        record(3);
+        const bool is_stopped = ftr_shutdown(10 * SECOND) == FTR_OK;
+        _exit(is_stopped && counts().recorded == 3 ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    pthread_mutex_unlock(&answer);
+    pthread_join(thread, NULL);
+    assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
+    assert_int_equal(probe->n_spans, 1);
+    free(probe);
+}
+
 static void test_exit_without_shutdown(void **state)
 {
     (void)state;
@@ -145,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_fork_gives_the_child_its_own_library),
         cmocka_unit_test(test_fork_during_an_export_gives_a_child_that_does_not_export),
         cmocka_unit_test(test_a_tap_of_the_child_is_its_own),
+        cmocka_unit_test(test_fork_while_a_thread_asks_the_sampler),
         cmocka_unit_test(test_exit_without_shutdown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A sampler of your own: decides whether a trace that begins here, or comes in from elsewhere, is
+ * recorded. Set as ftr_config.sampler_class; the samplers that have a name need none of this.
+ *
+ * It is asked once for each local root, that is, a span with no parent or a remote one; all spans
+ * below follow it. A span whose start says a sampling_ratio does not ask. */
+#ifndef FLOWTRACE_SAMPLER_H
+#define FLOWTRACE_SAMPLER_H
+
+#include <flowtrace/context.h>
+#include <flowtrace/span.h>
+#include <flowtrace/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* 1 is kept for recording what is not exported. */
+typedef enum ftr_decision {
+    FTR_DECISION_DROP = 0,  /* a no-op that keeps trace id, span id and tracestate */
+    FTR_DECISION_SAMPLE = 2 /* recorded and exported */
+} ftr_decision;
+
+enum { FTR_TRACESTATE_MAX = 4096 };
+
+/* Borrowed for the call. */
+typedef struct ftr_sampling_question {
+    size_t size;
+    const ftr_span_options *span; /* what is being started: name, kind, attributes, links */
+    const ftr_context *parent;    /* the remote parent; NULL: a new trace */
+    ftr_trace_id trace_id; /* the parent's, or the new trace's: its last 7 bytes are random */
+    char *room;            /* FTR_TRACESTATE_MAX bytes, for a new tracestate */
+} ftr_sampling_question;
+
+typedef struct ftr_sampler_class {
+    size_t size;
+    const char *name;
+    /* *tracestate is the parent's, empty without one. To change what the trace carries on, point it
+     * to other text, in question->room or in memory that outlives the call; one that is not valid
+     * is reported to ftr_config.diagnose and not taken. A sampler whose decisions have another
+     * probability than the tracestate says (ot=th:...) has to say so there.
+     * Called by any thread, by several at once; what it starts itself is not recorded. Any other
+     * value than FTR_DECISION_SAMPLE drops. */
+    ftr_decision (*decide)(void *instance, const ftr_sampling_question *question,
+                           ftr_str *tracestate);
+} ftr_sampler_class;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
