@@ -7,9 +7,11 @@
 #include "export/http_transfer.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 struct ftri_http_session {
     CURL *easy;
+    pid_t pid; /* whose connections the handle holds */
 };
 
 struct ftri_http_session *ftri_http_session_new(void)
@@ -18,6 +20,7 @@ struct ftri_http_session *ftri_http_session_new(void)
     if (!self)
         return NULL;
     self->easy = ftri_http_start_curl() ? curl_easy_init() : NULL;
+    self->pid = getpid();
     if (self->easy)
         return self;
     ftri_free(self);
@@ -28,8 +31,23 @@ void ftri_http_session_free(struct ftri_http_session *self)
 {
     if (!self)
         return;
-    curl_easy_cleanup(self->easy);
+    if (self->pid == getpid())
+        curl_easy_cleanup(self->easy);
     ftri_free(self);
+}
+
+/* A fresh handle without connections. In a forked child the old one is left as it is: closing it
+ * would say good-bye on connections that the parent goes on using. */
+static int renew(struct ftri_http_session *self)
+{
+    CURL *easy = curl_easy_init();
+    if (!easy)
+        return -ENOMEM;
+    if (self->pid == getpid())
+        curl_easy_cleanup(self->easy);
+    self->easy = easy;
+    self->pid = getpid();
+    return 0;
 }
 
 int ftri_http_session_call(struct ftri_http_session *self, const struct ftri_http_request *request,
@@ -37,10 +55,13 @@ int ftri_http_session_call(struct ftri_http_session *self, const struct ftri_htt
 {
     *ret_answer = (struct ftri_http_answer){.error = "out of memory"};
     struct ftri_http_transfer transfer;
-    int r = ftri_http_transfer_init(&transfer, self->easy, request, ret_body);
+    int r = self->pid == getpid() ? 0 : renew(self);
+    if (r == 0)
+        r = ftri_http_transfer_init(&transfer, self->easy, request, ret_body);
     if (r < 0)
         return r;
     r = ftri_http_transfer_finish(&transfer, curl_easy_perform(self->easy), ret_answer);
     ftri_http_transfer_deinit(&transfer);
-    return r;
+    /* libcurl would go on using an HTTP/2 connection on which nothing comes any more. */
+    return r < 0 && renew(self) < 0 ? -ENOMEM : r;
 }

@@ -11,6 +11,9 @@ struct ftri_http_transfer {
     CURL *easy;
     struct curl_slist *headers;
     struct ftri_bytes *answer_body;
+    void (*on_header)(void *argument, ftr_str name, ftr_str value);
+    void *header_argument;
+    bool is_http2;
     int write_result; /* of the last append to answer_body */
     char error[CURL_ERROR_SIZE];
 };
