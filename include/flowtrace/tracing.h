@@ -47,6 +47,11 @@ typedef struct ftr_config {
     uint32_t export_timeout_ms; /* 10000 */
     size_t journal_bytes;       /* per thread that ends spans: 8 MiB, rounded up to 2^n */
     uint32_t open_spans;        /* per thread that starts spans: 65536 */
+    /* Told what nobody else would hear: a variable that is ignored, what an exporter or its
+     * destination says about spans it did not take. One sentence; at most one a second from each
+     * exporter. Called by ftr_init and on threads of the library: it may not call it. */
+    void (*on_diagnostic)(void *argument, const char *text);
+    void *diagnostic_argument;
 } ftr_config;
 
 #ifdef __cplusplus

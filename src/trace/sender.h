@@ -18,7 +18,9 @@ struct ftri_sender_settings {
     uint32_t queue_spans; /* 0: no limit */
     uint32_t batch_spans; /* 0: no limit */
     uint64_t delay_ns;
-    uint64_t timeout_ns; /* for one export */
+    uint64_t timeout_ns;                                     /* for one export */
+    void (*on_diagnostic)(void *argument, const char *text); /* may be NULL */
+    void *diagnostic_argument;
 };
 
 /* What every batch says about its origin; outlives the senders that name it. */

@@ -132,6 +132,8 @@ static int add_otlp(struct choice *self, const ftr_config *config, struct ftri_e
     if (!exporter)
         return ftri_error_set(error, why.status == FTR_ERR_MEMORY ? -ENOMEM : -EINVAL, "%s",
                               why.text);
+    if (why.text[0] && config->on_diagnostic)
+        config->on_diagnostic(config->diagnostic_argument, why.text);
     return add_own(self, exporter, error);
 }
 

@@ -9,6 +9,9 @@
 
 #include <errno.h>
 #include <flowtrace/propagation.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -20,18 +23,29 @@ static const char *variable(const char *name)
     return text && *text ? text : NULL;
 }
 
-static bool variable_is_true(const char *name)
+static void warn(const struct ftri_settings *self, const char *format, ...) FTRI_PRINTF(2, 3);
+static void warn(const struct ftri_settings *self, const char *format, ...)
+{
+    if (!self->sender.on_diagnostic)
+        return;
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    self->sender.on_diagnostic(self->sender.diagnostic_argument, text);
+}
+
+static bool variable_is_true(const struct ftri_settings *self, const char *name)
 {
     const char *text = variable(name);
+    if (text && strcasecmp(text, "true") != 0 && strcasecmp(text, "false") != 0)
+        warn(self, "%s: taken as false, expected true or false", name);
     return text && strcasecmp(text, "true") == 0;
 }
 
-/* A whole decimal number that fits; false leaves *ret_value alone. */
-static bool read_number(const char *name, uint64_t max, uint64_t *ret_value)
+static bool parse_number(const char *text, uint64_t max, uint64_t *ret_value)
 {
-    const char *text = variable(name);
-    if (!text)
-        return false;
     uint64_t value = 0;
     for (const char *at = text; *at; at++) {
         if (*at < '0' || *at > '9' || value > (max - (uint64_t)(*at - '0')) / 10)
@@ -42,15 +56,28 @@ static bool read_number(const char *name, uint64_t max, uint64_t *ret_value)
     return true;
 }
 
+/* A whole decimal number that fits; false leaves *ret_value alone. */
+static bool read_number(const struct ftri_settings *self, const char *name, uint64_t max,
+                        uint64_t *ret_value)
+{
+    const char *text = variable(name);
+    if (!text)
+        return false;
+    if (parse_number(text, max, ret_value))
+        return true;
+    warn(self, "%s: ignored, expected a whole number from 0 to %" PRIu64, name, max);
+    return false;
+}
+
 /* The configured value, else that of the first variable that is set, else the default. */
-static uint32_t choose(uint32_t configured, const char *name, const char *general,
-                       uint32_t standard)
+static uint32_t choose(const struct ftri_settings *self, uint32_t configured, const char *name,
+                       const char *general, uint32_t standard)
 {
     uint64_t value = standard;
     if (configured != 0)
         return configured;
-    if (!read_number(name, UINT32_MAX, &value) && general)
-        (void)read_number(general, UINT32_MAX, &value);
+    if (!read_number(self, name, UINT32_MAX, &value) && general)
+        (void)read_number(self, general, UINT32_MAX, &value);
     return (uint32_t)value;
 }
 
@@ -63,15 +90,18 @@ static uint32_t at_most_16_bits(uint32_t n)
 static void choose_limits(struct ftri_settings *self, const ftr_limits *wanted)
 {
     self->limits = (ftr_limits){
-        .attributes = at_most_16_bits(choose(wanted->attributes, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
-                                             "OTEL_ATTRIBUTE_COUNT_LIMIT", 128)),
-        .events = at_most_16_bits(choose(wanted->events, "OTEL_SPAN_EVENT_COUNT_LIMIT", NULL, 128)),
-        .links = at_most_16_bits(choose(wanted->links, "OTEL_SPAN_LINK_COUNT_LIMIT", NULL, 128)),
-        .attributes_per_event =
-            choose(wanted->attributes_per_event, "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", NULL, 128),
+        .attributes =
+            at_most_16_bits(choose(self, wanted->attributes, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+                                   "OTEL_ATTRIBUTE_COUNT_LIMIT", 128)),
+        .events =
+            at_most_16_bits(choose(self, wanted->events, "OTEL_SPAN_EVENT_COUNT_LIMIT", NULL, 128)),
+        .links =
+            at_most_16_bits(choose(self, wanted->links, "OTEL_SPAN_LINK_COUNT_LIMIT", NULL, 128)),
+        .attributes_per_event = choose(self, wanted->attributes_per_event,
+                                       "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", NULL, 128),
         .attributes_per_link =
-            choose(wanted->attributes_per_link, "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", NULL, 128),
-        .value_length = choose(wanted->value_length, "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+            choose(self, wanted->attributes_per_link, "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", NULL, 128),
+        .value_length = choose(self, wanted->value_length, "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
                                "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0),
     };
 }
@@ -79,19 +109,20 @@ static void choose_limits(struct ftri_settings *self, const ftr_limits *wanted)
 /* OTEL_BSP_* have their exact meaning where they are set: counts of spans bound the queue then. */
 static void choose_sender(struct ftri_settings *self, const ftr_config *config)
 {
-    self->sender = (struct ftri_sender_settings){
-        .queue_bytes = config->queue_bytes ? config->queue_bytes : (size_t)16 << 20,
-        .batch_bytes = config->batch_bytes ? config->batch_bytes : (size_t)512 << 10,
-        .delay_ns =
-            choose(config->batch_delay_ms, "OTEL_BSP_SCHEDULE_DELAY", NULL, 200) * FTRI_NS_PER_MS,
-        .timeout_ns = choose(config->export_timeout_ms, "OTEL_BSP_EXPORT_TIMEOUT", NULL, 10000) *
-                      FTRI_NS_PER_MS,
-    };
+    struct ftri_sender_settings *sender = &self->sender;
+    sender->queue_bytes = config->queue_bytes ? config->queue_bytes : (size_t)16 << 20;
+    sender->batch_bytes = config->batch_bytes ? config->batch_bytes : (size_t)512 << 10;
+    sender->delay_ns =
+        choose(self, config->batch_delay_ms, "OTEL_BSP_SCHEDULE_DELAY", NULL, 200) * FTRI_NS_PER_MS;
+    sender->timeout_ns =
+        choose(self, config->export_timeout_ms, "OTEL_BSP_EXPORT_TIMEOUT", NULL, 10000) *
+        FTRI_NS_PER_MS;
     uint64_t n = 0;
-    if (config->queue_bytes == 0 && read_number("OTEL_BSP_MAX_QUEUE_SIZE", UINT32_MAX, &n) && n > 0)
-        self->sender.queue_spans = (uint32_t)n;
-    if (config->batch_bytes == 0 && read_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", UINT32_MAX, &n) &&
+    if (config->queue_bytes == 0 && read_number(self, "OTEL_BSP_MAX_QUEUE_SIZE", UINT32_MAX, &n) &&
         n > 0)
+        self->sender.queue_spans = (uint32_t)n;
+    if (config->batch_bytes == 0 &&
+        read_number(self, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", UINT32_MAX, &n) && n > 0)
         self->sender.batch_spans = (uint32_t)n;
     if (self->sender.queue_spans != 0 && self->sender.batch_spans > self->sender.queue_spans)
         self->sender.batch_spans = self->sender.queue_spans;
@@ -109,13 +140,18 @@ static void choose_exporters(struct ftri_settings *self)
     ftr_str rest = ftr_str_from(list);
     for (ftr_str name; ftri_text_split(&rest, ',', &name);) {
         name = ftri_trim(name);
-        self->wants_otlp |= ftri_text_same_word(name, FTR_STR("otlp"));
-        self->wants_console |= ftri_text_same_word(name, FTR_STR("console"));
+        const bool is_otlp = ftri_text_same_word(name, FTR_STR("otlp"));
+        const bool is_console = ftri_text_same_word(name, FTR_STR("console"));
+        self->wants_otlp |= is_otlp;
+        self->wants_console |= is_console;
+        if (!is_otlp && !is_console && !ftri_text_same_word(name, FTR_STR("none")))
+            warn(self, "OTEL_TRACES_EXPORTER: %.*s is ignored, expected otlp, console or none",
+                 (int)ftri_size_min(name.len, 64), name.data);
     }
 }
 
 /* Unknown names are passed over; a list without any known one changes nothing. */
-static void choose_propagators(void)
+static void choose_propagators(const struct ftri_settings *self)
 {
     enum { MOST = 8 };
     ftr_propagator propagators[MOST];
@@ -123,8 +159,11 @@ static void choose_propagators(void)
     size_t n = 0;
     bool is_known = false;
     for (ftr_str name; n < MOST && ftri_text_split(&rest, ',', &name);) {
-        if (!ftr_propagator_find(ftri_trim(name), &propagators[n]))
+        if (!ftr_propagator_find(ftri_trim(name), &propagators[n])) {
+            warn(self, "OTEL_PROPAGATORS: %.*s is ignored, it is not known",
+                 (int)ftri_size_min(name.len, 64), name.data);
             continue;
+        }
         is_known = true;
         n += propagators[n] != FTR_PROPAGATOR_NONE;
     }
@@ -157,11 +196,15 @@ static int choose_memory(struct ftri_settings *self, const ftr_config *config,
 int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
                        struct ftri_error *error)
 {
-    *self = (struct ftri_settings){.is_disabled = variable_is_true("OTEL_SDK_DISABLED")};
+    *self = (struct ftri_settings){
+        .sender = {.on_diagnostic = config->on_diagnostic,
+                   .diagnostic_argument = config->diagnostic_argument},
+    };
+    self->is_disabled = variable_is_true(self, "OTEL_SDK_DISABLED");
     ftri_arena_init(&self->arena, (size_t)16 << 20);
     choose_limits(self, &config->limits);
     choose_sender(self, config);
-    choose_propagators();
+    choose_propagators(self);
     if (config->n_exporters == 0)
         choose_exporters(self);
     int rc = choose_memory(self, config, error);
