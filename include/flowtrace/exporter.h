@@ -67,7 +67,7 @@ typedef struct ftr_export_batch {
     size_t n_resource;
 } ftr_export_batch;
 
-enum { FTR_EXPORT_TEXT_BYTES = 256 };
+enum { FTR_EXPORT_TEXT_BYTES = 512 };
 
 typedef struct ftr_export_result {
     size_t n_delivered;

@@ -112,17 +112,17 @@ static bool is_final(int result)
     return result == -EMSGSIZE || result == -EINVAL || result == -ENOMEM || result == -EACCES;
 }
 
-/* A file that libcurl cannot use is named with the setting it came from. */
-static void name_files(const struct ftri_otlp_delivery *self, struct ftri_otlp_verdict *verdict)
+/* The file to blame, which libcurl's text may name without the setting it came from. */
+static const struct ftri_otlp_file *find_file(const struct ftri_otlp_delivery *self, int result,
+                                              const char *text)
 {
-    struct ftri_otlp_answer *answer = &verdict->answer;
-    size_t len = strlen(answer->text);
-    for (size_t i = 0; i < FTRI_OTLP_N_FILES; i++) {
-        const struct ftri_otlp_file *file = &self->settings.files[i];
-        if (file->path && len < sizeof answer->text)
-            len += (size_t)snprintf(answer->text + len, sizeof answer->text - len, " (%s: %s)",
-                                    file->name, file->path);
-    }
+    const struct ftri_otlp_file *files = self->settings.files;
+    if (result == -EACCES && files[FTRI_OTLP_CERTIFICATE].path)
+        return &files[FTRI_OTLP_CERTIFICATE];
+    for (size_t i = 0; i < FTRI_OTLP_N_FILES && result == -EINVAL; i++)
+        if (files[i].path && strstr(text, files[i].path))
+            return &files[i];
+    return NULL;
 }
 
 /* There was no answer, or none that may be read. */
@@ -133,9 +133,13 @@ static void judge_failure(const struct ftri_otlp_delivery *self, int result, con
                                                                        : FTRI_OTLP_PASSING};
     if (result == -EMSGSIZE)
         text = "the answer is larger than 4 MiB";
+    const struct ftri_otlp_file *file = find_file(self, result, text);
+    char named[FTRI_OTLP_ANSWER_TEXT_BYTES];
+    if (file) {
+        snprintf(named, sizeof named, "%s: %s: %s", file->name, file->path, text);
+        text = named;
+    }
     ftri_otlp_answer_set_text(&ret_verdict->answer, (ftr_str){text, strlen(text)});
-    if (result == -EINVAL || result == -EACCES)
-        name_files(self, ret_verdict);
 }
 
 static void try_once(struct ftri_otlp_delivery *self, struct ftri_view body, uint64_t timeout_ns,
@@ -193,7 +197,7 @@ static void deliver(struct ftri_otlp_delivery *self, struct ftri_view body, uint
 static void say_why(const struct ftri_otlp_verdict *verdict, ftr_export_result *result)
 {
     const char *text = verdict->answer.text;
-    snprintf(result->text, sizeof result->text, "%s%s%.170s%s", verdict->reason,
+    snprintf(result->text, sizeof result->text, "%s%s%.400s%s", verdict->reason,
              verdict->reason[0] && text[0] ? ": " : "", text,
              verdict->kind == FTRI_OTLP_PASSING ? "; no time is left for another try" : "");
 }

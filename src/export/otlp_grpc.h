@@ -9,7 +9,7 @@
 struct ftri_http_answer;
 struct ftri_otlp_verdict;
 
-enum { FTRI_GRPC_PREFIX_BYTES = 5, FTRI_GRPC_TEXT_BYTES = 256, FTRI_GRPC_DETAILS_BYTES = 8192 };
+enum { FTRI_GRPC_PREFIX_BYTES = 5, FTRI_GRPC_TEXT_BYTES = 512, FTRI_GRPC_DETAILS_BYTES = 8192 };
 
 /* What headers and trailers say; together in a Trailers-Only answer. */
 struct ftri_grpc_head {

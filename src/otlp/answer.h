@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 
-enum { FTRI_OTLP_ANSWER_TEXT_BYTES = 256 };
+enum { FTRI_OTLP_ANSWER_TEXT_BYTES = 512 };
 
 struct ftri_otlp_answer {
     uint64_t n_rejected_spans;
