@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "export/otlp_delivery.h"
 #include "export/otlp_environment.h"
-#include "export/pem_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -56,29 +55,12 @@ static ftr_exporter *new_exporter(struct ftri_otlp_settings *settings)
     return exporter;
 }
 
-static int check_files(const struct ftri_otlp_settings *settings, struct ftri_error *error)
-{
-    static const enum ftri_pem_kind kinds[FTRI_OTLP_N_FILES] = {
-        FTRI_PEM_CERTIFICATE, FTRI_PEM_CERTIFICATE, FTRI_PEM_PRIVATE_KEY};
-    for (size_t i = 0; i < FTRI_OTLP_N_FILES; i++) {
-        const struct ftri_otlp_file *file = &settings->files[i];
-        const int r = file->path ? ftri_pem_file_check(file->path, kinds[i], error) : 0;
-        if (r < 0)
-            return ftri_error_prefix(error, r, "%s: %s", file->name, file->path);
-    }
-    const struct ftri_otlp_file *key = &settings->files[FTRI_OTLP_CLIENT_KEY];
-    if (key->path && !settings->files[FTRI_OTLP_CLIENT_CERTIFICATE].path)
-        return ftri_error_set(error, -EINVAL, "%s: there is no client certificate to it",
-                              key->name);
-    return 0;
-}
-
 static ftr_exporter *finish(struct ftri_otlp_settings *settings, int result, struct ftri_error *why,
                             ftr_error *error)
 {
     ftr_exporter *exporter = NULL;
     if (result == 0)
-        result = check_files(settings, why);
+        result = ftri_otlp_settings_check_files(settings, why);
     if (result == 0) {
         exporter = new_exporter(settings);
         if (!exporter)

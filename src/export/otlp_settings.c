@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/text.h"
+#include "export/pem_file.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -265,6 +266,23 @@ int ftri_otlp_settings_file(struct ftri_otlp_settings *self, enum ftri_otlp_file
         .name = ftri_arena_copy(&self->arena, ftr_str_from(name)).data,
     };
     return self->files[kind].path && self->files[kind].name ? 0 : no_memory(name, error);
+}
+
+int ftri_otlp_settings_check_files(const struct ftri_otlp_settings *self, struct ftri_error *error)
+{
+    static const enum ftri_pem_kind kinds[FTRI_OTLP_N_FILES] = {
+        FTRI_PEM_CERTIFICATE, FTRI_PEM_CERTIFICATE, FTRI_PEM_PRIVATE_KEY};
+    for (size_t i = 0; i < FTRI_OTLP_N_FILES; i++) {
+        const struct ftri_otlp_file *file = &self->files[i];
+        const int r = file->path ? ftri_pem_file_check(file->path, kinds[i], error) : 0;
+        if (r < 0)
+            return ftri_error_prefix(error, r, "%s: %s", file->name, file->path);
+    }
+    const struct ftri_otlp_file *key = &self->files[FTRI_OTLP_CLIENT_KEY];
+    if (key->path && !self->files[FTRI_OTLP_CLIENT_CERTIFICATE].path)
+        return ftri_error_set(error, -EINVAL, "%s: there is no client certificate to it",
+                              key->name);
+    return 0;
 }
 
 static int take_files(struct ftri_otlp_settings *self, const ftr_otlp_options *options,

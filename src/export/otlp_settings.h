@@ -64,6 +64,9 @@ int ftri_otlp_settings_headers(struct ftri_otlp_settings *self, const char *name
 int ftri_otlp_settings_file(struct ftri_otlp_settings *self, enum ftri_otlp_file_kind kind,
                             const char *name, ftr_str path,
                             struct ftri_error *error) FTRI_MUST_CHECK;
+/* Opens the files and looks for what belongs into each: what is missing or garbage is named. */
+int ftri_otlp_settings_check_files(const struct ftri_otlp_settings *self,
+                                   struct ftri_error *error) FTRI_MUST_CHECK;
 int ftri_otlp_settings_from_options(struct ftri_otlp_settings *self,
                                     const ftr_otlp_options *options,
                                     struct ftri_error *error) FTRI_MUST_CHECK;
