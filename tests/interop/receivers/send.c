@@ -116,6 +116,6 @@ int main(int argc, char **argv)
         print_text("error", error.text);
         return 1;
     }
-    return run((int)strtol(argv[1], NULL, 10), strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10),
-               argc > 4 && strcmp(argv[4], "fork") == 0);
+    return run((int)strtol(argv[1], NULL, 10), strtoull(argv[2], NULL, 10),
+               strtoull(argv[3], NULL, 10), argc > 4 && strcmp(argv[4], "fork") == 0);
 }
