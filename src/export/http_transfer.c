@@ -181,6 +181,20 @@ static CURLcode set_form(struct ftri_http_transfer *self, const struct ftri_http
     return code;
 }
 
+bool ftri_http_reuse_is_broken(void)
+{
+    const unsigned version = curl_version_info(CURLVERSION_NOW)->version_num;
+    return version >= 0x075800 && version < 0x080000;
+}
+
+static int refuse_new(void *easy, char *to, char *from, int to_port, int from_port)
+{
+    long n_new = 0;
+    (void)to, (void)from, (void)to_port, (void)from_port;
+    (void)curl_easy_getinfo((CURL *)easy, CURLINFO_NUM_CONNECTS, &n_new);
+    return n_new > 0 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static int errno_of(CURLcode code)
 {
     switch (code) {
@@ -221,6 +235,16 @@ int ftri_http_transfer_init(struct ftri_http_transfer *self, CURL *easy,
     if (r < 0)
         ftri_http_transfer_deinit(self);
     return r;
+}
+
+int ftri_http_transfer_reuse(struct ftri_http_transfer *self)
+{
+    CURLcode code = curl_easy_setopt(self->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_0);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(self->easy, CURLOPT_PREREQFUNCTION, refuse_new);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(self->easy, CURLOPT_PREREQDATA, self->easy);
+    return errno_of(code);
 }
 
 void ftri_http_transfer_deinit(struct ftri_http_transfer *self)

@@ -6,6 +6,7 @@ deadline."""
 import gzip
 import socket
 import struct
+import threading
 import time
 import unittest
 
@@ -143,6 +144,29 @@ def go_away(connection):
     connection.sendall(frame(7, 0, 0, struct.pack(">II", 0, 11)))
 
 
+def forward(source, target):
+    try:
+        while piece := source.recv(65536):
+            target.sendall(piece)
+    except OSError:
+        pass  # one of them has gone
+
+
+def first_hangs(port):
+    """The first connection greets and is silent for ever; each later one leads to the port."""
+    seen = []
+
+    def serve(connection):
+        seen.append(connection)
+        if len(seen) == 1:
+            http2(silence)(connection)
+            return
+        with socket.create_connection(("127.0.0.1", port)) as other:
+            threading.Thread(target=forward, args=(other, connection), daemon=True).start()
+            forward(connection, other)
+    return serve
+
+
 HTTP_PASSING = [silence, drip, reset, garbage, endless_head, hundreds]
 HTTP_FINAL = [flood, flood_in_chunks, bomb]
 GRPC_ANY = [silence, reset, garbage, http2(silence), http2(flood_frames), http2(flood_pings),
@@ -197,6 +221,14 @@ class Hostile(unittest.TestCase):
             sent = self.assert_bounded("grpc", receiver, 40000)
             self.assertEqual(len(receiver.requests), 1)
             self.assertIn("the answer is larger than 4 MiB", sent.diagnostics)
+
+    def test_a_connection_on_which_nothing_comes_any_more_is_left(self):
+        good = GrpcReceiver()
+        self.addCleanup(good.stop)
+        receiver = self.receive(first_hangs(good.port))
+        sent = Sent(50, {PREFIX + "PROTOCOL": "grpc", PREFIX + "ENDPOINT": f"http://127.0.0.1:{receiver.port}",
+                         PREFIX + "TIMEOUT": "5000", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "10"}, shutdown_ms=90000)
+        self.assertEqual(sent.accounts, (40, 0, 10), sent.lines)
 
     def test_a_grpc_handler_that_never_returns(self):
         receiver = GrpcReceiver([lambda context: time.sleep(5) or b""])

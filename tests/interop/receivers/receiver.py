@@ -82,6 +82,13 @@ def span_names(request):
             for scope in resource_spans.scope_spans for span in scope.spans]
 
 
+def process_id(request):
+    """Of the resource that all spans of otlp-send belong to."""
+    (pid,) = [attribute.value.int_value for attribute in request.resource_spans[0].resource.attributes
+              if attribute.key == "process.pid"]
+    return pid
+
+
 class Requests:
     """What a receiver got, and what it shall answer: the script's entries in turn, then success."""
 
@@ -125,6 +132,7 @@ class GrpcReceiver(Requests):
 
     def export(self, data, context):
         headers = dict(context.invocation_metadata())
+        headers["peer"] = context.peer()
         headers["time-remaining"] = context.time_remaining()
         entry = self.take(service.ExportTraceServiceRequest.FromString(data), headers)
         return entry(context) if entry else b""
@@ -147,6 +155,7 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
         else:
             request.ParseFromString(body)
         headers["path"] = self.path
+        headers["peer"] = self.client_address
         entry = self.server.receiver.take(request, headers)
         status, more, answer = entry or (200, {}, b"")
         self.send_response(status)

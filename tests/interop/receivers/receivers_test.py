@@ -9,7 +9,7 @@ import unittest
 
 import grpc
 
-from receiver import EXPORT, GrpcReceiver, HttpReceiver, Sent, harness, service
+from receiver import GrpcReceiver, HttpReceiver, Sent, harness, process_id, service
 from harness import field, varint
 
 NAMES = [f"sent {i}" for i in range(50)]
@@ -208,6 +208,19 @@ class Grpc(Suite):
         self.assertIn("no time is left for another try", sent.diagnostics)
 
 
+class Connections(Suite):
+    def test_many_batches_use_one_connection(self):
+        for protocol, kind in (("http/protobuf", HttpReceiver), ("grpc", GrpcReceiver)):
+            receiver = self.receive(kind)
+            environment = {PREFIX + "PROTOCOL": protocol, PREFIX + "ENDPOINT": f"http://127.0.0.1:{receiver.port}",
+                           PREFIX + "TIMEOUT": "50000", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "10"}
+            sent = Sent(100, environment, shutdown_ms=60000)
+            self.assert_accounts(sent, 100, 0, 0)
+            self.assertEqual(len(receiver.requests), 10)
+            self.assertEqual(len({headers["peer"] for headers in receiver.headers}), 1)
+            self.assertEqual(sent.diagnostics, "")
+
+
 class Forks(Suite):
     def test_a_child_opens_connections_of_its_own(self):
         for protocol, kind in (("http/protobuf", HttpReceiver), ("grpc", GrpcReceiver)):
@@ -218,6 +231,10 @@ class Forks(Suite):
             self.assertEqual(sent.code, 0, (sent.lines, sent.stderr))
             self.assertEqual(len(receiver.names()), 60, sent.lines)
             self.assertEqual([line["lost_export"] for line in sent.all("exporter")], [0, 0])
+            users = {}
+            for request, headers in zip(receiver.requests, receiver.headers):
+                users.setdefault(headers["peer"], set()).add(process_id(request))
+            self.assertEqual([len(pids) for pids in users.values()], [1, 1], users)
 
 
 class Several(Suite):

@@ -68,6 +68,16 @@ class Tls(unittest.TestCase):
             sent = self.send(protocol, receiver, CERTIFICATE=self.ours.path("ca.pem"))
             self.assert_delivered(sent, receiver)
 
+    def test_many_batches_use_one_connection(self):
+        for protocol in PROTOCOLS:
+            receiver = self.receive(protocol)
+            sent = Sent(30, {PREFIX + "PROTOCOL": protocol, PREFIX + "ENDPOINT": f"https://localhost:{receiver.port}",
+                             PREFIX + "CERTIFICATE": self.ours.path("ca.pem"), PREFIX + "TIMEOUT": "60000",
+                             "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "10"}, shutdown_ms=90000)
+            self.assert_delivered(sent, receiver)
+            self.assertEqual(len(receiver.requests), 3)
+            self.assertEqual(len({headers["peer"] for headers in receiver.headers}), 1)
+
     def test_grpc_without_a_scheme_is_tls(self):
         for variables in ({}, {"INSECURE": "false"}):
             receiver = self.receive("grpc")
