@@ -23,7 +23,11 @@ typedef enum ftr_otlp_protocol {
     FTR_OTLP_GRPC = 2
 } ftr_otlp_protocol;
 
-typedef enum ftr_otlp_compression { FTR_OTLP_PLAIN = 0, FTR_OTLP_GZIP = 1 } ftr_otlp_compression;
+typedef enum ftr_otlp_compression {
+    FTR_OTLP_PLAIN = 0,
+    FTR_OTLP_GZIP = 1,
+    FTR_OTLP_ZSTD = 2
+} ftr_otlp_compression;
 
 /* Each has its variable OTEL_EXPORTER_OTLP_*, with the same meaning. Texts may be empty. */
 typedef struct ftr_otlp_options {

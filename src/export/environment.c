@@ -201,7 +201,7 @@ static void put_headers(struct ftri_json_writer *json, const struct ftri_otlp_se
 static void put_otlp(struct ftri_json_writer *json, const struct ftri_otlp_settings *otlp)
 {
     static const char *const protocols[] = {"http/protobuf", "http/json", "grpc"};
-    static const char *const compressions[] = {"none", "gzip"};
+    static const char *const compressions[] = {"none", "gzip", "zstd"};
     put_name(json, "otlp");
     ftri_json_begin_object(json);
     put_text(json, "protocol", protocols[otlp->protocol]);

@@ -48,11 +48,17 @@ static void collect_headers(struct ftri_otlp_delivery *self)
         [FTR_OTLP_HTTP_JSON] = "Content-Type: application/json",
         [FTR_OTLP_GRPC] = "Content-Type: application/grpc",
     };
+    static const char *const encodings[][2] = {
+        [FTR_OTLP_PLAIN] = {NULL, NULL},
+        [FTR_OTLP_GZIP] = {"Content-Encoding: gzip", "grpc-encoding: gzip"},
+        [FTR_OTLP_ZSTD] = {"Content-Encoding: zstd", "grpc-encoding: zstd"},
+    };
     size_t n = 0;
     self->headers[n++] = types[self->settings.protocol];
     self->headers[n++] = "User-Agent: OTel-OTLP-Exporter-Flowtrace/" FTR_VERSION;
-    if (self->settings.compression == FTR_OTLP_GZIP)
-        self->headers[n++] = is_grpc(self) ? "grpc-encoding: gzip" : "Content-Encoding: gzip";
+    const char *encoding = encodings[self->settings.compression][is_grpc(self)];
+    if (encoding)
+        self->headers[n++] = encoding;
     if (is_grpc(self)) {
         self->headers[n++] = "TE: trailers";
         self->headers[n++] = "grpc-accept-encoding: identity,gzip";

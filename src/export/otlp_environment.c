@@ -100,10 +100,11 @@ static int take_headers(const struct environment *self, struct ftri_otlp_setting
 static int take_compression(const struct environment *self, struct ftri_otlp_settings *settings,
                             struct ftri_error *error)
 {
-    static const char *const words[] = {[FTR_OTLP_PLAIN] = "none", [FTR_OTLP_GZIP] = "gzip"};
+    static const char *const words[] = {
+        [FTR_OTLP_PLAIN] = "none", [FTR_OTLP_GZIP] = "gzip", [FTR_OTLP_ZSTD] = "zstd"};
     (void)error;
-    settings->compression = (ftr_otlp_compression)take_word(self, settings, "COMPRESSION", words,
-                                                            FTRI_COUNT(words), "gzip or none");
+    settings->compression = (ftr_otlp_compression)take_word(
+        self, settings, "COMPRESSION", words, FTRI_COUNT(words), "gzip, zstd or none");
     return 0;
 }
 

@@ -14,6 +14,7 @@ enum { FTRI_OTLP_REQUEST_BYTES = 64 << 20 }; /* more must not be sent */
 struct ftri_otlp_message {
     struct ftri_bytes json;
     struct ftri_bytes packed;
+    struct ftri_zstd *zstd; /* NULL until it is needed */
 };
 
 void ftri_otlp_message_init(struct ftri_otlp_message *self);

@@ -304,7 +304,7 @@ static int take_options(struct ftri_otlp_settings *self, const ftr_otlp_options 
 {
     if ((unsigned)options->protocol > FTR_OTLP_GRPC)
         return ftri_error_set(error, -EINVAL, "protocol: %d is not known", (int)options->protocol);
-    if ((unsigned)options->compression > FTR_OTLP_GZIP)
+    if ((unsigned)options->compression > FTR_OTLP_ZSTD)
         return ftri_error_set(error, -EINVAL, "compression: %d is not known",
                               (int)options->compression);
     if (options->endpoint.len == 0)

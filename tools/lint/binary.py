@@ -13,7 +13,7 @@ from tree import Finding
 C_LIBRARY = r"libc\.so\.6|ld-linux[\w\-.]*"
 NEEDED = {
     "libflowtrace.so": re.compile(rf"^({C_LIBRARY})$"),
-    "libflowtrace-export.so": re.compile(rf"^({C_LIBRARY}|libflowtrace\.so\.\d+|libcurl\.so\.4|libz\.so\.1)$"),
+    "libflowtrace-export.so": re.compile(rf"^({C_LIBRARY}|libflowtrace\.so\.\d+|libcurl\.so\.4|libz\.so\.1|libzstd\.so\.1)$"),
 }
 
 

@@ -2,7 +2,9 @@
 """What the suites here share: otlp-send with an environment, and receivers that we did not write:
 a grpcio server and Python's HTTP server, decoding with Google's protobuf."""
 
+import base64
 import concurrent.futures
+import ctypes
 import gzip
 import http.server
 import json
@@ -149,6 +151,8 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         if headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
+        elif headers.get("content-encoding") == "zstd":
+            body = unpack_zstd(body)
         request = service.ExportTraceServiceRequest()
         if headers["content-type"] == "application/json":
             json_format.Parse(with_base64_ids(body), request)
@@ -173,9 +177,20 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def unpack_zstd(packed):
+    """By libzstd itself: Python has no module for it."""
+    library = ctypes.CDLL("libzstd.so.1")
+    library.ZSTD_getFrameContentSize.restype = ctypes.c_ulonglong
+    library.ZSTD_decompress.restype = ctypes.c_size_t
+    size = library.ZSTD_getFrameContentSize(packed, ctypes.c_size_t(len(packed)))
+    out = ctypes.create_string_buffer(size)
+    found = library.ZSTD_decompress(out, ctypes.c_size_t(size), packed, ctypes.c_size_t(len(packed)))
+    assert found == size, (found, size)
+    return out.raw
+
+
 def with_base64_ids(body):
     """OTLP's JSON writes ids in hexadecimal, protobuf's in base64: the one difference."""
-    import base64
     document = json.loads(body)
     for resource_spans in document["resourceSpans"]:
         for scope in resource_spans["scopeSpans"]:

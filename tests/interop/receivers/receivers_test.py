@@ -59,9 +59,9 @@ class Suite(unittest.TestCase):
 
 
 class Http(Suite):
-    def test_protobuf_and_json_plain_and_gzip(self):
+    def test_protobuf_and_json_with_each_compression(self):
         for protocol, kind in (("http/protobuf", "application/x-protobuf"), ("http/json", "application/json")):
-            for compression in ("none", "gzip"):
+            for compression in ("none", "gzip", "zstd"):
                 receiver = self.receive(HttpReceiver)
                 sent = self.send(protocol, receiver, COMPRESSION=compression, HEADERS="api-key=a%20b")
                 self.assert_accounts(sent, 50, 0, 0)
@@ -261,8 +261,8 @@ class Several(Suite):
 
 
 class OwnCollector(harness.Scenario):
-    def send(self, protocol, endpoint):
-        for compression in ("none", "gzip"):
+    def send(self, protocol, endpoint, *more):
+        for compression in ("none", "gzip") + more:
             sent = Sent(20, {PREFIX + "PROTOCOL": protocol, PREFIX + "ENDPOINT": endpoint,
                              PREFIX + "COMPRESSION": compression, PREFIX + "TIMEOUT": "50000"})
             self.assertEqual(sent.accounts, (20, 0, 0), (protocol, compression, sent.lines))
@@ -275,10 +275,10 @@ class OwnCollector(harness.Scenario):
 
     def test_every_protocol_is_stored(self):
         collector = self.start()
-        self.send("grpc", f"http://127.0.0.1:{collector.grpc}")
+        self.send("grpc", f"http://127.0.0.1:{collector.grpc}", "zstd")
         self.send("http/json", f"http://127.0.0.1:{collector.otlp}")
         self.send("http/protobuf", f"http://127.0.0.1:{collector.otlp}")
-        self.assertEqual(self.count_stored(), 120)
+        self.assertEqual(self.count_stored(), 140)
 
     def test_unix_sockets(self):
         grpc_path, http_path = (os.path.join(self.folder.name, name) for name in ("grpc", "http"))

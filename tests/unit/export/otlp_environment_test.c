@@ -172,7 +172,7 @@ static void test_everything_else_is_read(void **state)
     (void)state;
     const struct pair first[MAX_VARIABLES] = {
         {NAME "HEADERS", " api-key = a%2Cb%20c , X=,,"},
-        {NAME "COMPRESSION", "GZip"},
+        {NAME "COMPRESSION", "ZStd"},
         {NAME "TIMEOUT", "250"},
         {NAME "CERTIFICATE", "/ca.pem"},
     };
@@ -182,7 +182,7 @@ static void test_everything_else_is_read(void **state)
     assert_int_equal(settings.n_headers, 2);
     assert_string_equal(settings.headers[0], "api-key: a,b c");
     assert_string_equal(settings.headers[1], "X: ");
-    assert_int_equal(settings.compression, FTR_OTLP_GZIP);
+    assert_int_equal(settings.compression, FTR_OTLP_ZSTD);
     assert_int_equal(settings.timeout_ms, 250);
     assert_text(settings.files[FTRI_OTLP_CERTIFICATE].path, "/ca.pem");
     ftri_otlp_settings_deinit(&settings);
