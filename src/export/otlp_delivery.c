@@ -115,7 +115,8 @@ static void sleep_until(uint64_t monotonic_ns)
 /* Another try of what did not work must end the same way. */
 static bool is_final(int result)
 {
-    return result == -EMSGSIZE || result == -EINVAL || result == -ENOMEM || result == -EACCES;
+    return result == -EMSGSIZE || result == -EINVAL || result == -ENOMEM || result == -EACCES ||
+           result == -EPROTO;
 }
 
 /* The file to blame, which libcurl's text may name without the setting it came from. */

@@ -83,7 +83,7 @@ def write_symbol_lists(tree):
 
 
 def needed_libraries(tree):
-    """a library needs the C library only; libflowtrace-export also libflowtrace, libcurl, zlib"""
+    """a library needs the C library only; libflowtrace-export also libflowtrace, libcurl, zlib, libzstd"""
     for library in libraries(tree):
         allowed = NEEDED.get(os.path.basename(library), NEEDED["libflowtrace.so"])
         text = output(["readelf", "-d", library]).stdout.decode()

@@ -120,6 +120,12 @@ class Tls(unittest.TestCase):
                          CLIENT_KEY=self.ours.path("server.key"), CLIENT_CERTIFICATE=self.client_certificate)
         self.assert_lost(sent, receiver, PREFIX + "CLIENT_KEY: " + self.ours.path("server.key"))
 
+    def test_grpc_needs_a_server_that_offers_http2(self):
+        receiver = self.receive("http/protobuf")
+        sent = self.send("grpc", receiver, CERTIFICATE=self.ours.path("ca.pem"))
+        self.assertEqual(sent.accounts, (0, 0, 30), sent.lines)
+        self.assertIn("the server does not speak HTTP/2", sent.diagnostics)
+
     def test_files_that_cannot_be_used_are_an_error_at_once(self):
         garbage = os.path.join(self.folder.name, "garbage")
         with open(garbage, "wb") as file:
