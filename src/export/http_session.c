@@ -19,7 +19,7 @@ struct ftri_http_session {
 
 struct ftri_http_session *ftri_http_session_new(void)
 {
-    struct ftri_http_session *self = ftri_alloc(sizeof *self);
+    struct ftri_http_session *self = ftri_zalloc(sizeof *self);
     if (!self)
         return NULL;
     self->easy = ftri_http_start_curl() ? curl_easy_init() : NULL;
