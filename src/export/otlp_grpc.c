@@ -208,8 +208,10 @@ int ftri_grpc_judge(const struct ftri_grpc_head *head, const struct ftri_http_an
     if (status == 0)
         return judge_success(head, answer->body, unpacked, ret_verdict);
     judge_failure(head, status, ret_verdict);
-    if (!is_grpc)
-        snprintf(ret_verdict->answer.text, sizeof ret_verdict->answer.text,
-                 "HTTP %d, and no gRPC answer", answer->status);
+    if (is_grpc)
+        return 0;
+    ret_verdict->answer.retry_delay_ns = answer->retry_after_ns;
+    snprintf(ret_verdict->answer.text, sizeof ret_verdict->answer.text,
+             "HTTP %d, and no gRPC answer", answer->status);
     return 0;
 }
