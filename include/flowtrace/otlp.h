@@ -45,6 +45,7 @@ typedef struct ftr_otlp_options {
     bool is_insecure;           /* gRPC to host:port goes without TLS */
 } ftr_otlp_options;
 
+/* NULL: the error says which option is wrong. FTR_OK with a text: what was ignored. */
 FTR_API ftr_exporter *ftr_otlp_exporter_new(const ftr_otlp_options *options, ftr_error *error);
 /* By OTEL_EXPORTER_OTLP_* as the specification says. NULL: the error says which variable is wrong.
  * FTR_OK with a text: a variable was ignored because the specification says so, and why. */

@@ -49,7 +49,8 @@ typedef struct ftr_config {
     uint32_t open_spans;        /* per thread that starts spans: 65536 */
     /* Told what nobody else would hear: a variable that is ignored, what an exporter or its
      * destination says about spans it did not take. One sentence; at most one a second from each
-     * exporter. Called by ftr_init and on threads of the library: it may not call it. */
+     * exporter. Called by ftr_init and on threads of the library, which it may not call back;
+     * after an ftr_shutdown that ran out of time possibly once more. */
     void (*on_diagnostic)(void *argument, const char *text);
     void *diagnostic_argument;
 } ftr_config;
