@@ -27,7 +27,7 @@ static void check(const struct ftri_otlp_verdict *verdict)
     require(memchr(answer->text, '\0', sizeof answer->text) != NULL);
     for (const char *c = answer->text; *c; c++)
         require((uint8_t)*c >= ' ' && *c != 0x7f);
-    require(verdict->kind == FTRI_OTLP_ACCEPTED || verdict->reason[0]);
+    require(verdict->kind == FTRI_OTLP_ACCEPTED || verdict->reason[0] || answer->text[0]);
 }
 
 static void judge_http(struct ftri_view body, int status)

@@ -197,17 +197,25 @@ static int judge_success(const struct ftri_grpc_head *head, struct ftri_view bod
     return r == -EBADMSG ? 0 : r;
 }
 
+/* Without a status nobody knows whether the batch was taken. It is sent again: a server that gets
+ * it twice knows its spans by their ids, one that never got it would be told nothing. */
+static void judge_cut_off(struct ftri_otlp_verdict *verdict)
+{
+    verdict->kind = FTRI_OTLP_PASSING;
+    ftri_otlp_answer_set_text(&verdict->answer, FTR_STR("the answer ended before its gRPC status"));
+}
+
 int ftri_grpc_judge(const struct ftri_grpc_head *head, const struct ftri_http_answer *answer,
                     struct ftri_bytes *unpacked, struct ftri_otlp_verdict *ret_verdict)
 {
     *ret_verdict = (struct ftri_otlp_verdict){.kind = FTRI_OTLP_ACCEPTED};
     const bool is_grpc = head->is_grpc && answer->status == 200;
-    const int status = is_grpc && head->status >= 0 ? head->status
-                       : is_grpc                    ? UNKNOWN
-                                                    : status_of_http(answer->status);
-    if (status == 0)
+    if (is_grpc && head->status == 0)
         return judge_success(head, answer->body, unpacked, ret_verdict);
-    judge_failure(head, status, ret_verdict);
+    if (is_grpc && head->status < 0)
+        judge_cut_off(ret_verdict);
+    else
+        judge_failure(head, is_grpc ? head->status : status_of_http(answer->status), ret_verdict);
     if (is_grpc)
         return 0;
     ret_verdict->answer.retry_delay_ns = answer->retry_after_ns;

@@ -167,6 +167,24 @@ def first_hangs(port):
     return serve
 
 
+def closes_at_once(port, n_connections):
+    """The first connections that get an answer are closed right behind it."""
+    answered = []
+
+    def serve(connection):
+        with socket.create_connection(("127.0.0.1", port)) as other:
+            threading.Thread(target=forward, args=(connection, other), daemon=True).start()
+            answer = b""
+            while piece := other.recv(65536):
+                connection.sendall(piece)
+                answer += piece
+                if b"grpc-status" in answer and len(answered) < n_connections:
+                    answered.append(connection)
+                    break
+        connection.shutdown(socket.SHUT_WR)
+    return serve
+
+
 HTTP_PASSING = [silence, drip, reset, garbage, endless_head, hundreds]
 HTTP_FINAL = [flood, flood_in_chunks, bomb]
 GRPC_ANY = [silence, reset, garbage, http2(silence), http2(flood_frames), http2(flood_pings),
@@ -229,6 +247,17 @@ class Hostile(unittest.TestCase):
         sent = Sent(50, {PREFIX + "PROTOCOL": "grpc", PREFIX + "ENDPOINT": f"http://127.0.0.1:{receiver.port}",
                          PREFIX + "TIMEOUT": "5000", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "10"}, shutdown_ms=90000)
         self.assertEqual(sent.accounts, (40, 0, 10), sent.lines)
+
+    def test_a_connection_that_is_closed_right_behind_the_answer(self):
+        """libcurl 7.88 then loses the trailers now and then; the batch comes again."""
+        good = GrpcReceiver()
+        self.addCleanup(good.stop)
+        receiver = self.receive(closes_at_once(good.port, 3))
+        sent = Sent(50, {PREFIX + "PROTOCOL": "grpc", PREFIX + "ENDPOINT": f"http://127.0.0.1:{receiver.port}",
+                         PREFIX + "TIMEOUT": "50000", "OTEL_BSP_EXPORT_TIMEOUT": "50000",
+                         "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "10"}, shutdown_ms=90000)
+        self.assertEqual(sent.accounts, (50, 0, 0), sent.lines)
+        self.assertEqual(set(good.names()), {f"sent {i}" for i in range(50)})
 
     def test_a_grpc_handler_that_never_returns(self):
         receiver = GrpcReceiver([lambda context: time.sleep(5) or b""])

@@ -180,6 +180,12 @@ class Grpc(Suite):
         self.assert_accounts(sent, 0, 0, 50)
         self.assertIn("gRPC UNIMPLEMENTED", sent.diagnostics)
 
+    def test_batches_larger_than_the_first_window_of_http2(self):
+        receiver = self.receive(GrpcReceiver)
+        self.assert_accounts(self.send("grpc", receiver, spans=20000), 20000, 0, 0)
+        self.assertGreater(max(len(request.SerializeToString()) for request in receiver.requests), 300_000)
+        self.assertEqual(len(receiver.names()), 20000)
+
     def test_a_message_over_the_servers_limit_is_final(self):
         """The server answers and resets before it has read all of the request."""
         receiver = self.receive(GrpcReceiver, options=[("grpc.max_receive_message_length", 100)])
