@@ -2,8 +2,8 @@
  *
  * Any bytes as an OTLP request. What the check accepts, every walker must walk, and the JSON made
  * of it must be read back to the same JSON. */
+#include "otlp/answer.h"
 #include "otlp/json.h"
-#include "otlp/response.h"
 #include "otlp/view.h"
 
 #include <string.h>
@@ -101,8 +101,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct ftri_view bytes = ftri_view_of(data, size);
     struct ftri_otlp_counts counts;
     struct ftri_otlp_error error = {0};
-    struct ftri_otlp_partial_success partial;
-    (void)!ftri_otlp_response_read(bytes, &partial);
+    struct ftri_otlp_answer answer = {0};
+    (void)!ftri_otlp_answer_read_response(&answer, bytes);
+    (void)!ftri_otlp_answer_read_status(&answer, bytes);
     if (ftri_otlp_traces_check(bytes, &counts, &error) < 0) {
         require(error.path[0] && error.reason[0] && error.offset <= size);
         return 0;

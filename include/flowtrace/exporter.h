@@ -67,11 +67,16 @@ typedef struct ftr_export_batch {
     size_t n_resource;
 } ftr_export_batch;
 
+enum { FTR_EXPORT_TEXT_BYTES = 512 };
+
 typedef struct ftr_export_result {
     size_t n_delivered;
     size_t n_rejected; /* refused for good by the destination */
     size_t n_lost;     /* given up: deadline, unreachable, not retryable */
-} ftr_export_result;   /* the three add up to n_spans */
+    /* Why not all were delivered, or what the destination warns of; for ftr_config's on_diagnostic.
+     * Empty when there is nothing to say. */
+    char text[FTR_EXPORT_TEXT_BYTES];
+} ftr_export_result; /* the three numbers add up to n_spans */
 
 typedef enum ftr_export_form {
     FTR_EXPORT_OTLP = 1, /* `otlp` is filled */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The OTLP exporter (library flowtrace-export; needs libcurl). OTLP 1.x over HTTP with binary
- * protobuf; retries 429, 502, 503 and 504 with the server's Retry-After, else exponential back-off.
- */
+ * The OTLP exporter (library flowtrace-export; needs libcurl). OTLP 1.x over gRPC and HTTP, over
+ * TCP, TLS and Unix sockets.
+ *
+ * What the specification calls retryable is tried again until the deadline: after the delay that
+ * the server asks for, else with exponential back-off. Spans that the server says it rejected are
+ * counted as such. Requests are at most 64 MiB, answers at most 4 MiB, also when unpacked. */
 #ifndef FLOWTRACE_OTLP_H
 #define FLOWTRACE_OTLP_H
 
@@ -14,14 +17,35 @@ extern "C" {
 
 typedef struct ftr_exporter ftr_exporter; /* <flowtrace/exporter.h> */
 
+typedef enum ftr_otlp_protocol {
+    FTR_OTLP_HTTP_PROTOBUF = 0,
+    FTR_OTLP_HTTP_JSON = 1,
+    FTR_OTLP_GRPC = 2
+} ftr_otlp_protocol;
+
+typedef enum ftr_otlp_compression {
+    FTR_OTLP_PLAIN = 0,
+    FTR_OTLP_GZIP = 1,
+    FTR_OTLP_ZSTD = 2
+} ftr_otlp_compression;
+
+/* Each has its variable OTEL_EXPORTER_OTLP_*, with the same meaning. Texts may be empty. */
 typedef struct ftr_otlp_options {
     size_t size;
-    ftr_str endpoint; /* full URL, e.g. http://127.0.0.1:4318/v1/traces, or unix:///path */
-    ftr_str headers;  /* "name=value,name=value", values percent-encoded; may be empty */
-    bool use_gzip;
-    uint32_t timeout_ms; /* 0: 10000 */
+    /* Full URL, e.g. http://127.0.0.1:4318/v1/traces, or unix:///path; of gRPC the scheme and host
+     * count, and host:port will do. */
+    ftr_str endpoint;
+    ftr_str headers; /* "name=value,name=value", values percent-encoded */
+    ftr_otlp_compression compression;
+    uint32_t timeout_ms; /* for one batch, with all its tries; 0: 10000 */
+    ftr_otlp_protocol protocol;
+    ftr_str certificate;        /* PEM file of the authorities to trust; else the system's */
+    ftr_str client_certificate; /* PEM file */
+    ftr_str client_key;         /* PEM file */
+    bool is_insecure;           /* gRPC to host:port goes without TLS */
 } ftr_otlp_options;
 
+/* NULL: the error says which option is wrong. FTR_OK with a text: what was ignored. */
 FTR_API ftr_exporter *ftr_otlp_exporter_new(const ftr_otlp_options *options, ftr_error *error);
 /* By OTEL_EXPORTER_OTLP_* as the specification says. NULL: the error says which variable is wrong.
  * FTR_OK with a text: a variable was ignored because the specification says so, and why. */

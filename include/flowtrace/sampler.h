@@ -38,7 +38,7 @@ typedef struct ftr_sampler_class {
     const char *name;
     /* *tracestate is the parent's, empty without one. To change what the trace carries on, point it
      * to other text, in question->room or in memory that outlives the call; one that is not valid
-     * is reported to ftr_config.diagnose and not taken. A sampler whose decisions have another
+     * is reported to ftr_config.on_diagnostic and not taken. A sampler whose decisions have another
      * probability than the tracestate says (ot=th:...) has to say so there.
      * Called by any thread, by several at once; what it starts itself is not recorded. Any other
      * value than FTR_DECISION_SAMPLE drops. */

@@ -73,11 +73,13 @@ typedef struct ftr_config {
     void *sampler_instance;
     /* At most so many of the new traces that the sampler would take; 0: no limit. */
     double max_traces_per_second;
-    /* Told, in one sentence that is borrowed for the call, of a setting of the environment that is
-     * not used because it is wrong. Called by any thread; calls nothing of this library. NULL: a
-     * few such lines go to stderr. */
-    void (*diagnose)(void *instance, ftr_str text);
-    void *diagnose_instance;
+    /* Told what nobody else would hear: a setting of the environment that is not used because it is
+     * wrong, what an exporter or its destination says about spans it did not take. One sentence,
+     * borrowed for the call; at most one a second from each exporter. Called by ftr_init and on any
+     * thread, also on the library's, which it may not call back; after an ftr_shutdown that ran out
+     * of time possibly once more. NULL: a few such lines a minute go to stderr. */
+    void (*on_diagnostic)(void *argument, const char *text);
+    void *diagnostic_argument;
 } ftr_config;
 
 #ifdef __cplusplus

@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_serve,     &command_run_graph,   &command_validate, &command_components,
+    &command_serve,     &command_run_graph,   &command_validate, &command_components, &command_env,
     &command_trace_get, &command_trace_query, &command_demo,     &command_sink,
 };
 

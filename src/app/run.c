@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "config/options.h"
 #include "config/quantity.h"
@@ -60,6 +61,12 @@ static int run_pipeline(struct pipeline *pipeline, const struct run_options *opt
     return status;
 }
 
+static void log_diagnostic(void *argument, const char *text)
+{
+    (void)argument;
+    log_write(LOG_LEVEL_WARNING, "tracing: %s", text);
+}
+
 static int run(const void *values, const char *const *operands, size_t n_operands)
 {
     (void)n_operands;
@@ -72,6 +79,7 @@ static int run(const void *values, const char *const *operands, size_t n_operand
     pipeline.environment.is_insecure = options->is_insecure;
     ftr_config config = FTR_CONFIG_INIT;
     config.otlp_exporter = ftr_otlp_exporter_from_environment;
+    config.on_diagnostic = log_diagnostic;
     ftr_error reason;
     if (ftr_init(&config, &reason) != FTR_OK) {
         pipeline_close(&pipeline);

@@ -19,6 +19,11 @@ struct ftri_http_request {
     const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
     struct ftri_view body;      /* borrowed until the answer */
     uint64_t timeout_ns;
+    bool is_http2;   /* and nothing else: by prior knowledge, over TLS by ALPN */
+    bool takes_gzip; /* the answer may come compressed; its limit is for what is unpacked */
+    /* Each header and trailer of the answer, borrowed; may be NULL. */
+    void (*on_header)(void *argument, ftr_str name, ftr_str value);
+    void *header_argument;
     /* NULL: none, or libcurl's default. */
     const char *unix_socket;        /* path to connect to instead of the URL's host */
     const char *ca_file;            /* PEM */
@@ -28,17 +33,19 @@ struct ftri_http_request {
 
 struct ftri_http_answer {
     int status; /* 0: no answer; error says why */
-    char error[160];
+    char error[256];
     uint64_t retry_after_ns; /* 0: the server did not ask for a delay */
     struct ftri_view body;   /* borrowed for the call or until the caller's buffer changes */
 };
 
-/* One thread at a time. NULL when memory is short. */
+/* One thread at a time. NULL when memory is short. A forked child may go on with its copy: it opens
+ * connections of its own and leaves the parent's alone. */
 struct ftri_http_session *ftri_http_session_new(void) FTRI_MUST_CHECK;
 void ftri_http_session_free(struct ftri_http_session *self);
 /* Blocks. The body is appended to ret_body, whose limit caps it (beyond: -EMSGSIZE). 0 also for
- * error statuses; -ENOMEM, -ETIMEDOUT, -ECONNREFUSED, -EMSGSIZE, -EINVAL (the URL or a file), -EIO
- * with answer->error and status 0. */
+ * error statuses; -ENOMEM, -ETIMEDOUT, -ECONNREFUSED, -EMSGSIZE, -EINVAL (the URL or a file),
+ * -EACCES (the server's certificate), -EPROTO (not HTTP/2), -EIO with answer->error and status 0.
+ */
 int ftri_http_session_call(struct ftri_http_session *self, const struct ftri_http_request *request,
                            struct ftri_bytes *ret_body,
                            struct ftri_http_answer *ret_answer) FTRI_MUST_CHECK;

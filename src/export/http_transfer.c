@@ -2,6 +2,7 @@
 #include "export/http_transfer.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/time.h"
 
 #include <errno.h>
@@ -9,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+/* What a server may ask us to wait; more is a mistake or malice. */
+enum { RETRY_AFTER_MAX_S = 24 * 3600 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 static bool curl_is_ready;
@@ -30,6 +34,23 @@ static size_t on_write(char *data, size_t size, size_t len, void *argument)
     (void)size; /* always 1 */
     self->write_result = ftri_bytes_append(self->answer_body, data, len);
     return self->write_result == 0 ? len : 0;
+}
+
+/* A line of the answer's head or trailers, with its end of line. The status line has no colon. */
+static size_t on_header_line(char *data, size_t size, size_t len, void *argument)
+{
+    struct ftri_http_transfer *self = argument;
+    (void)size; /* always 1 */
+    ftr_str rest = {data, len};
+    while (rest.len > 0 && (rest.data[rest.len - 1] == '\n' || rest.data[rest.len - 1] == '\r'))
+        rest.len--;
+    const char *colon = memchr(rest.data, ':', rest.len);
+    if (!colon)
+        return len;
+    const ftr_str name = {rest.data, (size_t)(colon - rest.data)};
+    self->on_header(self->header_argument, name,
+                    ftri_trim((ftr_str){colon + 1, rest.len - name.len - 1}));
+    return len;
 }
 
 static int add_header(struct ftri_http_transfer *self, const char *line)
@@ -131,7 +152,47 @@ static CURLcode set_behaviour(struct ftri_http_transfer *self, uint64_t timeout_
         code = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, self->error);
     if (code == CURLE_OK)
         code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER, self->headers);
+    /* Else a name server that does not answer would be waited for beyond the timeout. */
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     return code;
+}
+
+static CURLcode set_form(struct ftri_http_transfer *self, const struct ftri_http_request *request)
+{
+    CURL *easy = self->easy;
+    const bool is_tls = strncasecmp(request->url, "https:", 6) == 0;
+    CURLcode code = CURLE_OK;
+    self->is_http2 = request->is_http2;
+    if (request->is_http2)
+        code = curl_easy_setopt(
+            easy, CURLOPT_HTTP_VERSION,
+            (long)(is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
+    if (code == CURLE_OK && request->takes_gzip)
+        code = curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+    if (!request->on_header)
+        return code;
+    self->on_header = request->on_header;
+    self->header_argument = request->header_argument;
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header_line);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_HEADERDATA, self);
+    return code;
+}
+
+bool ftri_http_reuse_is_broken(void)
+{
+    const unsigned version = curl_version_info(CURLVERSION_NOW)->version_num;
+    return version >= 0x075800 && version < 0x080000;
+}
+
+static int refuse_new(void *easy, char *to, char *from, int to_port, int from_port)
+{
+    long n_new = 0;
+    (void)to, (void)from, (void)to_port, (void)from_port;
+    (void)curl_easy_getinfo((CURL *)easy, CURLINFO_NUM_CONNECTS, &n_new);
+    return n_new > 0 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 static int errno_of(CURLcode code)
@@ -145,6 +206,8 @@ static int errno_of(CURLcode code)
         return -ETIMEDOUT;
     case CURLE_COULDNT_CONNECT:
         return -ECONNREFUSED;
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return -EACCES;
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_SSL_CERTPROBLEM:
@@ -167,9 +230,21 @@ int ftri_http_transfer_init(struct ftri_http_transfer *self, CURL *easy,
         r = errno_of(set_body(easy, request));
     if (r == 0)
         r = errno_of(set_behaviour(self, request->timeout_ns));
+    if (r == 0)
+        r = errno_of(set_form(self, request));
     if (r < 0)
         ftri_http_transfer_deinit(self);
     return r;
+}
+
+int ftri_http_transfer_reuse(struct ftri_http_transfer *self)
+{
+    CURLcode code = curl_easy_setopt(self->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_0);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(self->easy, CURLOPT_PREREQFUNCTION, refuse_new);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(self->easy, CURLOPT_PREREQDATA, self->easy);
+    return errno_of(code);
 }
 
 void ftri_http_transfer_deinit(struct ftri_http_transfer *self)
@@ -195,11 +270,18 @@ int ftri_http_transfer_finish(struct ftri_http_transfer *self, CURLcode code,
     *ret_answer = (struct ftri_http_answer){0};
     if (code != CURLE_OK)
         return failure(self, code, ret_answer);
-    long status = 0;
+    long status = 0, version = 0;
     curl_off_t retry_after_s = 0;
     (void)curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(self->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+    (void)curl_easy_getinfo(self->easy, CURLINFO_HTTP_VERSION, &version);
+    if (self->is_http2 && version != CURL_HTTP_VERSION_2_0) {
+        snprintf(ret_answer->error, sizeof ret_answer->error, "the server does not speak HTTP/2");
+        return -EPROTO;
+    }
     ret_answer->status = (int)status;
+    if (retry_after_s > RETRY_AFTER_MAX_S)
+        retry_after_s = RETRY_AFTER_MAX_S;
     if (retry_after_s > 0)
         ret_answer->retry_after_ns = (uint64_t)retry_after_s * FTRI_NS_PER_S;
     ret_answer->body = ftri_bytes_view(self->answer_body);

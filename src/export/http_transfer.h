@@ -11,9 +11,16 @@ struct ftri_http_transfer {
     CURL *easy;
     struct curl_slist *headers;
     struct ftri_bytes *answer_body;
+    void (*on_header)(void *argument, ftr_str name, ftr_str value);
+    void *header_argument;
+    bool is_http2;
     int write_result; /* of the last append to answer_body */
     char error[CURL_ERROR_SIZE];
 };
+
+/* libcurl 7.88 puts HTTP/2 into a connection that has it already when the request asks for it by
+ * prior knowledge again, and fails (curl issue 10634). */
+bool ftri_http_reuse_is_broken(void);
 
 /* Once in the process; false: libcurl cannot start. */
 bool ftri_http_start_curl(void) FTRI_MUST_CHECK;
@@ -23,6 +30,9 @@ bool ftri_http_start_curl(void) FTRI_MUST_CHECK;
 int ftri_http_transfer_init(struct ftri_http_transfer *self, CURL *easy,
                             const struct ftri_http_request *request,
                             struct ftri_bytes *answer_body) FTRI_MUST_CHECK;
+/* Before it is performed, over cleartext HTTP/2: ask for HTTP/2 without prior knowledge, and fail
+ * with CURLE_ABORTED_BY_CALLBACK where no connection is left to reuse. */
+int ftri_http_transfer_reuse(struct ftri_http_transfer *self) FTRI_MUST_CHECK;
 /* The easy handle stays the caller's. */
 void ftri_http_transfer_deinit(struct ftri_http_transfer *self);
 /* What came of it: 0 or a negated errno as ftri_http_session_call; fills all of ret_answer. */

@@ -47,21 +47,46 @@ static int take_endpoint(const struct environment *self, struct ftri_otlp_settin
     if (specific.value.data)
         return ftri_otlp_settings_endpoint(settings, specific.name, specific.value, error);
     const struct variable general = read_one(self, "", "ENDPOINT");
-    const ftr_str base = general.value.data ? general.value : FTR_STR("http://localhost:4318");
+    const ftr_str standard = settings->protocol == FTR_OTLP_GRPC ? FTR_STR("http://localhost:4317")
+                                                                 : FTR_STR("http://localhost:4318");
+    const ftr_str base = general.value.data ? general.value : standard;
     return ftri_otlp_settings_base(settings, general.name, base, error);
+}
+
+/* Which of n words the variable holds; an unknown one leaves the first, with a warning. */
+static size_t take_word(const struct environment *self, struct ftri_otlp_settings *settings,
+                        const char *suffix, const char *const *words, size_t n,
+                        const char *expected)
+{
+    const struct variable found = read_either(self, suffix);
+    if (!found.value.data)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        if (is_word(found.value, words[i]))
+            return i;
+    ftri_otlp_settings_warn(settings, "%s: ignored, expected %s", found.name, expected);
+    return 0;
 }
 
 static int take_protocol(const struct environment *self, struct ftri_otlp_settings *settings,
                          struct ftri_error *error)
 {
-    const struct variable protocol = read_either(self, "PROTOCOL");
-    if (!protocol.value.data || is_word(protocol.value, "http/protobuf"))
-        return 0;
-    if (is_word(protocol.value, "grpc") || is_word(protocol.value, "http/json"))
-        return ftri_error_set(error, -ENOTSUP,
-                              "%s: %.*s is not built in; http/protobuf is what this library speaks",
-                              protocol.name, (int)protocol.value.len, protocol.value.data);
-    ftri_error_set(&settings->warning, 0, "%s: ignored, expected http/protobuf", protocol.name);
+    static const char *const words[] = {[FTR_OTLP_HTTP_PROTOBUF] = "http/protobuf",
+                                        [FTR_OTLP_HTTP_JSON] = "http/json",
+                                        [FTR_OTLP_GRPC] = "grpc"};
+    (void)error;
+    settings->protocol = (ftr_otlp_protocol)take_word(
+        self, settings, "PROTOCOL", words, FTRI_COUNT(words), "grpc, http/protobuf or http/json");
+    return 0;
+}
+
+static int take_insecure(const struct environment *self, struct ftri_otlp_settings *settings,
+                         struct ftri_error *error)
+{
+    static const char *const words[] = {"false", "true"};
+    (void)error;
+    settings->is_insecure =
+        take_word(self, settings, "INSECURE", words, FTRI_COUNT(words), "true or false") == 1;
     return 0;
 }
 
@@ -75,12 +100,11 @@ static int take_headers(const struct environment *self, struct ftri_otlp_setting
 static int take_compression(const struct environment *self, struct ftri_otlp_settings *settings,
                             struct ftri_error *error)
 {
+    static const char *const words[] = {
+        [FTR_OTLP_PLAIN] = "none", [FTR_OTLP_GZIP] = "gzip", [FTR_OTLP_ZSTD] = "zstd"};
     (void)error;
-    const struct variable compression = read_either(self, "COMPRESSION");
-    settings->use_gzip = compression.value.data && is_word(compression.value, "gzip");
-    if (compression.value.data && !settings->use_gzip && !is_word(compression.value, "none"))
-        ftri_error_set(&settings->warning, 0, "%s: ignored, expected gzip or none",
-                       compression.name);
+    settings->compression = (ftr_otlp_compression)take_word(
+        self, settings, "COMPRESSION", words, FTRI_COUNT(words), "gzip, zstd or none");
     return 0;
 }
 
@@ -105,29 +129,25 @@ static int take_timeout(const struct environment *self, struct ftri_otlp_setting
     (void)error;
     const struct variable timeout = read_either(self, "TIMEOUT");
     if (timeout.value.data && !parse_timeout(timeout.value, &settings->timeout_ms))
-        ftri_error_set(&settings->warning, 0, "%s: ignored, expected 1 to 3600000 milliseconds",
-                       timeout.name);
+        ftri_otlp_settings_warn(settings, "%s: ignored, expected 1 to 3600000 milliseconds",
+                                timeout.name);
     return 0;
-}
-
-static int copy_path(const struct environment *self, const char *suffix, const char **ret_path,
-                     struct ftri_otlp_settings *settings, struct ftri_error *error)
-{
-    const struct variable file = read_either(self, suffix);
-    if (!file.value.data)
-        return 0;
-    *ret_path = ftri_arena_copy(&settings->arena, file.value).data;
-    return *ret_path ? 0 : ftri_error_set(error, -ENOMEM, "%s: out of memory", file.name);
 }
 
 static int take_files(const struct environment *self, struct ftri_otlp_settings *settings,
                       struct ftri_error *error)
 {
-    int r = copy_path(self, "CERTIFICATE", &settings->ca_file, settings, error);
-    if (r == 0)
-        r = copy_path(self, "CLIENT_CERTIFICATE", &settings->client_certificate, settings, error);
-    if (r == 0)
-        r = copy_path(self, "CLIENT_KEY", &settings->client_key, settings, error);
+    static const char *const suffixes[FTRI_OTLP_N_FILES] = {
+        [FTRI_OTLP_CERTIFICATE] = "CERTIFICATE",
+        [FTRI_OTLP_CLIENT_CERTIFICATE] = "CLIENT_CERTIFICATE",
+        [FTRI_OTLP_CLIENT_KEY] = "CLIENT_KEY",
+    };
+    int r = 0;
+    for (size_t i = 0; i < FTRI_OTLP_N_FILES && r == 0; i++) {
+        const struct variable file = read_either(self, suffixes[i]);
+        r = ftri_otlp_settings_file(settings, (enum ftri_otlp_file_kind)i, file.name, file.value,
+                                    error);
+    }
     return r;
 }
 
@@ -136,7 +156,8 @@ int ftri_otlp_environment_read(ftri_otlp_variable_function get, void *argument,
 {
     static int (*const steps[])(const struct environment *, struct ftri_otlp_settings *,
                                 struct ftri_error *) = {
-        take_protocol, take_endpoint, take_headers, take_compression, take_timeout, take_files,
+        take_protocol,    take_insecure, take_endpoint, take_headers,
+        take_compression, take_timeout,  take_files,
     };
     const struct environment environment = {get, argument};
     int r = 0;

@@ -10,7 +10,7 @@
 /* The environment, replaceable: the value of a variable or NULL, valid until the call returns. */
 typedef const char *(*ftri_otlp_variable_function)(void *argument, const char *name);
 
-/* 0; -EINVAL: a value that cannot be used; -ENOTSUP: a protocol that is not built; -ENOMEM. */
+/* 0; -EINVAL: a value that cannot be used; -ENOMEM. The settings' warn is told what was ignored. */
 int ftri_otlp_environment_read(ftri_otlp_variable_function get, void *argument,
                                struct ftri_otlp_settings *ret_settings,
                                struct ftri_error *error) FTRI_MUST_CHECK;

@@ -6,10 +6,11 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "export/otlp_delivery.h"
 #include "export/otlp_environment.h"
-#include "export/otlp_http.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,8 +21,6 @@ static ftr_status status_of(int result)
         return FTR_OK;
     case -ENOMEM:
         return FTR_ERR_MEMORY;
-    case -ENOTSUP:
-        return FTR_ERR_UNAVAILABLE;
     default:
         return FTR_ERR_INVALID;
     }
@@ -35,15 +34,24 @@ static void report(ftr_error *error, int result, const struct ftri_error *why)
     memcpy(error->text, why->text, sizeof error->text);
 }
 
+/* Warnings one after the other, as many as there is room for. */
+static void add_warning(void *argument, const char *text)
+{
+    struct ftri_error *warnings = argument;
+    const size_t len = strlen(warnings->text);
+    snprintf(warnings->text + len, sizeof warnings->text - len, "%s%s", len ? "; " : "", text);
+}
+
 /* Takes over what is in the settings, which are given back empty. */
 static ftr_exporter *new_exporter(struct ftri_otlp_settings *settings)
 {
-    struct ftri_otlp_http *instance = ftri_otlp_http_new(settings);
+    const ftr_exporter_class *exporter_class = ftri_otlp_delivery_class(settings->protocol);
+    struct ftri_otlp_delivery *instance = ftri_otlp_delivery_new(settings);
     if (!instance)
         return NULL;
-    ftr_exporter *exporter = ftr_exporter_new(&ftri_otlp_http_class, instance);
+    ftr_exporter *exporter = ftr_exporter_new(exporter_class, instance);
     if (!exporter)
-        ftri_otlp_http_class.close(instance);
+        exporter_class->close(instance);
     return exporter;
 }
 
@@ -51,8 +59,9 @@ static ftr_exporter *finish(struct ftri_otlp_settings *settings, int result, str
                             ftr_error *error)
 {
     ftr_exporter *exporter = NULL;
+    if (result == 0)
+        result = ftri_otlp_settings_check_files(settings, why);
     if (result == 0) {
-        *why = settings->warning;
         exporter = new_exporter(settings);
         if (!exporter)
             result = ftri_error_set(why, -ENOMEM, "OTLP exporter: out of memory");
@@ -62,11 +71,20 @@ static ftr_exporter *finish(struct ftri_otlp_settings *settings, int result, str
     return exporter;
 }
 
+/* Warnings stand in `why` until an error takes their place. */
+static void init(struct ftri_otlp_settings *settings, struct ftri_error *why)
+{
+    why->text[0] = '\0';
+    ftri_otlp_settings_init(settings);
+    settings->warn = add_warning;
+    settings->warn_argument = why;
+}
+
 ftr_exporter *ftr_otlp_exporter_new(const ftr_otlp_options *options, ftr_error *error)
 {
-    struct ftri_error why = {""};
+    struct ftri_error why;
     struct ftri_otlp_settings settings;
-    ftri_otlp_settings_init(&settings);
+    init(&settings, &why);
     const int r = ftri_otlp_settings_from_options(&settings, options, &why);
     return finish(&settings, r, &why, error);
 }
@@ -79,9 +97,9 @@ static const char *get_variable(void *argument, const char *name)
 
 ftr_exporter *ftr_otlp_exporter_from_environment(ftr_error *error)
 {
-    struct ftri_error why = {""};
+    struct ftri_error why;
     struct ftri_otlp_settings settings;
-    ftri_otlp_settings_init(&settings);
+    init(&settings, &why);
     const int r = ftri_otlp_environment_read(get_variable, NULL, &settings, &why);
     return finish(&settings, r, &why, error);
 }

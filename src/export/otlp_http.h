@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The OTLP exporter behind include/flowtrace/otlp.h, as a class and an instance, so that it can be
- * driven without the rest of the library. The instance belongs to its exporter's thread. */
+ * How an answer of OTLP/HTTP is to be taken (OTLP specification, "OTLP/HTTP Response"). */
 #pragma once
 
-#include "export/otlp_settings.h"
+struct ftri_http_answer;
+struct ftri_otlp_verdict;
 
-struct ftr_exporter_class;
-struct ftri_otlp_http;
-
-extern const struct ftr_exporter_class ftri_otlp_http_class;
-
-/* Takes over the settings on success. NULL when memory is short or libcurl cannot start. */
-struct ftri_otlp_http *ftri_otlp_http_new(struct ftri_otlp_settings *settings) FTRI_MUST_CHECK;
+void ftri_otlp_http_judge(const struct ftri_http_answer *answer,
+                          struct ftri_otlp_verdict *ret_verdict);

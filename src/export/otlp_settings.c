@@ -3,13 +3,17 @@
 
 #include "base/error.h"
 #include "base/hex.h"
+#include "base/text.h"
+#include "export/pem_file.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #define TRACES_PATH "/v1/traces"
+#define GRPC_PATH "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 void ftri_otlp_settings_init(struct ftri_otlp_settings *self)
 {
@@ -20,6 +24,18 @@ void ftri_otlp_settings_init(struct ftri_otlp_settings *self)
 void ftri_otlp_settings_deinit(struct ftri_otlp_settings *self)
 {
     ftri_arena_deinit(&self->arena);
+}
+
+void ftri_otlp_settings_warn(struct ftri_otlp_settings *self, const char *format, ...)
+{
+    if (!self->warn)
+        return;
+    char text[FTRI_ERROR_TEXT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    self->warn(self->warn_argument, text);
 }
 
 static int no_memory(const char *name, struct ftri_error *error)
@@ -41,14 +57,22 @@ static bool is_visible(ftr_str text)
     return true;
 }
 
+static bool is_unix(ftr_str url)
+{
+    return starts_with(url, "unix:");
+}
+
+/* unix:///path, and unix:/path as gRPC writes it. */
 static int set_unix_endpoint(struct ftri_otlp_settings *self, const char *name, ftr_str url,
                              struct ftri_error *error)
 {
-    const ftr_str path = {url.data + strlen("unix://"), url.len - strlen("unix://")};
+    const size_t len = strlen(starts_with(url, "unix://") ? "unix://" : "unix:");
+    const ftr_str path = {url.data + len, url.len - len};
     if (path.len == 0 || path.data[0] != '/' || memchr(path.data, '\0', path.len))
         return ftri_error_set(error, -EINVAL, "%s: expected unix:///path/of/socket", name);
     self->unix_socket = ftri_arena_copy(&self->arena, path).data;
-    self->url = "http://localhost" TRACES_PATH;
+    self->url = self->protocol == FTR_OTLP_GRPC ? "http://localhost" GRPC_PATH
+                                                : "http://localhost" TRACES_PATH;
     return self->unix_socket ? 0 : no_memory(name, error);
 }
 
@@ -67,24 +91,64 @@ static int check_url(const char *name, ftr_str url, struct ftri_error *error)
     return 0;
 }
 
+/* prefix, text and suffix become the URL. */
+static int set_url(struct ftri_otlp_settings *self, const char *name, const char *prefix,
+                   ftr_str text, const char *suffix, struct ftri_error *error)
+{
+    const size_t room = strlen(prefix) + text.len + strlen(suffix) + 1;
+    char *joined = ftri_arena_alloc(&self->arena, room);
+    if (!joined)
+        return no_memory(name, error);
+    snprintf(joined, room, "%s%.*s%s", prefix, (int)text.len, text.data, suffix);
+    self->unix_socket = NULL;
+    self->url = joined;
+    return 0;
+}
+
+static ftr_str from(ftr_str text, size_t n)
+{
+    return (ftr_str){text.data + n, text.len - n};
+}
+
+/* Where a scheme beats is_insecure. The path is the service's, whatever the URL says. */
+static int set_grpc_endpoint(struct ftri_otlp_settings *self, const char *name, ftr_str url,
+                             struct ftri_error *error)
+{
+    const bool is_plain = starts_with(url, "http://");
+    const bool has_scheme = is_plain || starts_with(url, "https://");
+    const ftr_str rest = has_scheme ? from(url, is_plain ? 7 : 8) : url;
+    size_t len = 0;
+    while (len < rest.len && !strchr("/?#", rest.data[len]))
+        len++;
+    if (len == 0 || !is_visible(url) || (!has_scheme && len < url.len))
+        return ftri_error_set(error, -EINVAL,
+                              "%s: expected http://host:port, https://host:port, unix:///path or "
+                              "host:port",
+                              name);
+    if (len + 1 < rest.len)
+        ftri_otlp_settings_warn(self, "%s: what follows the host is ignored, gRPC has its own path",
+                                name);
+    const bool is_tls = has_scheme ? !is_plain : !self->is_insecure;
+    return set_url(self, name, is_tls ? "https://" : "http://", (ftr_str){rest.data, len},
+                   GRPC_PATH, error);
+}
+
 int ftri_otlp_settings_endpoint(struct ftri_otlp_settings *self, const char *name, ftr_str url,
                                 struct ftri_error *error)
 {
-    if (starts_with(url, "unix://"))
+    if (is_unix(url))
         return set_unix_endpoint(self, name, url, error);
+    if (self->protocol == FTR_OTLP_GRPC)
+        return set_grpc_endpoint(self, name, url, error);
     const int r = check_url(name, url, error);
-    if (r < 0)
-        return r;
-    self->unix_socket = NULL;
-    self->url = ftri_arena_copy(&self->arena, url).data;
-    return self->url ? 0 : no_memory(name, error);
+    return r < 0 ? r : set_url(self, name, "", url, "", error);
 }
 
 int ftri_otlp_settings_base(struct ftri_otlp_settings *self, const char *name, ftr_str url,
                             struct ftri_error *error)
 {
-    if (starts_with(url, "unix://"))
-        return set_unix_endpoint(self, name, url, error);
+    if (is_unix(url) || self->protocol == FTR_OTLP_GRPC)
+        return ftri_otlp_settings_endpoint(self, name, url, error);
     const int r = check_url(name, url, error);
     if (r < 0)
         return r;
@@ -92,25 +156,7 @@ int ftri_otlp_settings_base(struct ftri_otlp_settings *self, const char *name, f
         return ftri_error_set(error, -EINVAL, "%s: a base URL has no query and no fragment", name);
     while (url.data[url.len - 1] == '/')
         url.len--;
-    const size_t room = url.len + sizeof TRACES_PATH;
-    char *joined = ftri_arena_alloc(&self->arena, room);
-    if (!joined)
-        return no_memory(name, error);
-    snprintf(joined, room, "%.*s" TRACES_PATH, (int)url.len, url.data);
-    self->unix_socket = NULL;
-    self->url = joined;
-    return 0;
-}
-
-static ftr_str trim(ftr_str text)
-{
-    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
-        text.data++;
-        text.len--;
-    }
-    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
-        text.len--;
-    return text;
+    return set_url(self, name, "", url, TRACES_PATH, error);
 }
 
 /* RFC 9110 5.6.2 */
@@ -145,19 +191,42 @@ static int decode_value(ftr_str encoded, char *out)
     return 0;
 }
 
+/* What frames the message is ours. */
+static bool is_reserved(ftr_str key)
+{
+    static const char *const names[] = {"content-type",
+                                        "content-length",
+                                        "content-encoding",
+                                        "accept-encoding",
+                                        "transfer-encoding",
+                                        "connection",
+                                        "host",
+                                        "te",
+                                        "expect"};
+    for (size_t i = 0; i < FTRI_COUNT(names); i++)
+        if (ftri_text_same_word(key, ftr_str_from(names[i])))
+            return true;
+    return starts_with(key, "grpc-");
+}
+
 static int add_header(struct ftri_otlp_settings *self, const char *name, ftr_str member,
                       struct ftri_error *error)
 {
     const char *equals = memchr(member.data, '=', member.len);
     const size_t key_len = equals ? (size_t)(equals - member.data) : 0;
-    const ftr_str key = trim((ftr_str){member.data, key_len});
+    const ftr_str key = ftri_trim((ftr_str){member.data, key_len});
     if (!is_token(key))
         return ftri_error_set(error, -EINVAL, "%s: expected name=value pairs with commas between",
                               name);
+    if (is_reserved(key)) {
+        ftri_otlp_settings_warn(self, "%s: %.*s is ignored, the protocol sets it", name,
+                                (int)key.len, key.data);
+        return 0;
+    }
     if (self->n_headers == FTRI_OTLP_MAX_HEADERS)
         return ftri_error_set(error, -EINVAL, "%s: more than %d headers", name,
                               FTRI_OTLP_MAX_HEADERS);
-    const ftr_str value = trim((ftr_str){equals + 1, member.len - key_len - 1});
+    const ftr_str value = ftri_trim((ftr_str){equals + 1, member.len - key_len - 1});
     char *line = ftri_arena_alloc(&self->arena, key.len + value.len + sizeof ": ");
     if (!line)
         return no_memory(name, error);
@@ -177,7 +246,7 @@ int ftri_otlp_settings_headers(struct ftri_otlp_settings *self, const char *name
     while (list.len > 0) {
         const char *comma = memchr(list.data, ',', list.len);
         const size_t len = comma ? (size_t)(comma - list.data) : list.len;
-        const ftr_str member = trim((ftr_str){list.data, len});
+        const ftr_str member = ftri_trim((ftr_str){list.data, len});
         const int r = member.len ? add_header(self, name, member, error) : 0;
         if (r < 0)
             return r;
@@ -187,6 +256,70 @@ int ftri_otlp_settings_headers(struct ftri_otlp_settings *self, const char *name
     return 0;
 }
 
+int ftri_otlp_settings_file(struct ftri_otlp_settings *self, enum ftri_otlp_file_kind kind,
+                            const char *name, ftr_str path, struct ftri_error *error)
+{
+    if (path.len == 0)
+        return 0;
+    self->files[kind] = (struct ftri_otlp_file){
+        .path = ftri_arena_copy(&self->arena, path).data,
+        .name = ftri_arena_copy(&self->arena, ftr_str_from(name)).data,
+    };
+    return self->files[kind].path && self->files[kind].name ? 0 : no_memory(name, error);
+}
+
+int ftri_otlp_settings_check_files(const struct ftri_otlp_settings *self, struct ftri_error *error)
+{
+    static const enum ftri_pem_kind kinds[FTRI_OTLP_N_FILES] = {
+        FTRI_PEM_CERTIFICATE, FTRI_PEM_CERTIFICATE, FTRI_PEM_PRIVATE_KEY};
+    for (size_t i = 0; i < FTRI_OTLP_N_FILES; i++) {
+        const struct ftri_otlp_file *file = &self->files[i];
+        const int r = file->path ? ftri_pem_file_check(file->path, kinds[i], error) : 0;
+        if (r < 0)
+            return ftri_error_prefix(error, r, "%s: %s", file->name, file->path);
+    }
+    const struct ftri_otlp_file *key = &self->files[FTRI_OTLP_CLIENT_KEY];
+    if (key->path && !self->files[FTRI_OTLP_CLIENT_CERTIFICATE].path)
+        return ftri_error_set(error, -EINVAL, "%s: there is no client certificate to it",
+                              key->name);
+    return 0;
+}
+
+static int take_files(struct ftri_otlp_settings *self, const ftr_otlp_options *options,
+                      struct ftri_error *error)
+{
+    int r = ftri_otlp_settings_file(self, FTRI_OTLP_CERTIFICATE, "certificate",
+                                    options->certificate, error);
+    if (r == 0)
+        r = ftri_otlp_settings_file(self, FTRI_OTLP_CLIENT_CERTIFICATE, "client_certificate",
+                                    options->client_certificate, error);
+    if (r == 0)
+        r = ftri_otlp_settings_file(self, FTRI_OTLP_CLIENT_KEY, "client_key", options->client_key,
+                                    error);
+    return r;
+}
+
+static int take_options(struct ftri_otlp_settings *self, const ftr_otlp_options *options,
+                        struct ftri_error *error)
+{
+    if ((unsigned)options->protocol > FTR_OTLP_GRPC)
+        return ftri_error_set(error, -EINVAL, "protocol: %d is not known", (int)options->protocol);
+    if ((unsigned)options->compression > FTR_OTLP_ZSTD)
+        return ftri_error_set(error, -EINVAL, "compression: %d is not known",
+                              (int)options->compression);
+    if (options->endpoint.len == 0)
+        return ftri_error_set(error, -EINVAL, "endpoint: missing");
+    self->protocol = options->protocol;
+    self->compression = options->compression;
+    self->is_insecure = options->is_insecure;
+    if (options->timeout_ms)
+        self->timeout_ms = options->timeout_ms;
+    int r = ftri_otlp_settings_endpoint(self, "endpoint", options->endpoint, error);
+    if (r == 0)
+        r = ftri_otlp_settings_headers(self, "headers", options->headers, error);
+    return r == 0 ? take_files(self, options, error) : r;
+}
+
 int ftri_otlp_settings_from_options(struct ftri_otlp_settings *self,
                                     const ftr_otlp_options *options, struct ftri_error *error)
 {
@@ -194,13 +327,5 @@ int ftri_otlp_settings_from_options(struct ftri_otlp_settings *self,
         return ftri_error_set(error, -EINVAL, "options: missing, or size not set");
     ftr_otlp_options known = {.size = sizeof known};
     memcpy(&known, options, ftri_size_min(options->size, sizeof known));
-    if (known.endpoint.len == 0)
-        return ftri_error_set(error, -EINVAL, "endpoint: missing");
-    int r = ftri_otlp_settings_endpoint(self, "endpoint", known.endpoint, error);
-    if (r == 0)
-        r = ftri_otlp_settings_headers(self, "headers", known.headers, error);
-    self->use_gzip = known.use_gzip;
-    if (known.timeout_ms)
-        self->timeout_ms = known.timeout_ms;
-    return r;
+    return take_options(self, &known, error);
 }

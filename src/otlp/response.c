@@ -9,8 +9,6 @@
 #include "codec/utf8.h"
 #include "codec/wire.h"
 
-#include <errno.h>
-
 /* A text field; bytes of no character become U+FFFD, so that every reader takes the message. */
 static int put_text(struct ftri_bytes *out, uint32_t number, ftr_str text)
 {
@@ -86,35 +84,4 @@ int ftri_otlp_status_to_json(int32_t code, ftr_str message, struct ftri_bytes *o
     ftri_json_str(&json, message);
     ftri_json_end_object(&json);
     return ftri_json_writer_status(&json);
-}
-
-static int read_partial(struct ftri_view bytes, struct ftri_otlp_partial_success *partial)
-{
-    struct ftri_wire_field field;
-    size_t next = 0;
-    int r = ftri_wire_next(bytes, &next, &field);
-    for (; r == FTRI_WIRE_FIELD; r = ftri_wire_next(bytes, &next, &field)) {
-        if (field.number == 1 && field.type == FTRI_WIRE_VARINT)
-            partial->n_rejected = (int64_t)field.value < 0 ? 0 : field.value;
-        else if (field.number == 2 && field.type == FTRI_WIRE_BYTES)
-            partial->message = ftri_view_str(field.bytes);
-    }
-    return r;
-}
-
-int ftri_otlp_response_read(struct ftri_view bytes, struct ftri_otlp_partial_success *ret_partial)
-{
-    struct ftri_otlp_partial_success partial = {0};
-    struct ftri_wire_field field;
-    size_t next = 0;
-    int r = ftri_wire_next(bytes, &next, &field);
-    while (r == FTRI_WIRE_FIELD) {
-        if (field.number == 1 && field.type == FTRI_WIRE_BYTES)
-            r = read_partial(field.bytes, &partial);
-        r = r < 0 ? r : ftri_wire_next(bytes, &next, &field);
-    }
-    if (r < 0)
-        return r;
-    *ret_partial = partial;
-    return 0;
 }

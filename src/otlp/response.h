@@ -24,7 +24,3 @@ int ftri_otlp_response_to_json(const struct ftri_otlp_partial_success *partial,
 int ftri_otlp_status_to_bytes(int32_t code, ftr_str message,
                               struct ftri_bytes *out) FTRI_MUST_CHECK;
 int ftri_otlp_status_to_json(int32_t code, ftr_str message, struct ftri_bytes *out) FTRI_MUST_CHECK;
-
-/* The other side: reads a response. 0, or -EBADMSG. The message points into bytes. */
-int ftri_otlp_response_read(struct ftri_view bytes,
-                            struct ftri_otlp_partial_success *ret_partial) FTRI_MUST_CHECK;

@@ -41,12 +41,16 @@ bool ftri_sampler_find(ftr_str name, struct ftri_sampler *ret_sampler)
     for (size_t i = 0; i < FTRI_COUNT(samplers); i++) {
         if (!ftri_text_same_word(name, ftr_str_from(samplers[i].name)))
             continue;
-        *ret_sampler = (struct ftri_sampler){.kind = samplers[i].kind,
+        *ret_sampler = (struct ftri_sampler){.name = samplers[i].name,
+                                             .kind = samplers[i].kind,
                                              .argument = samplers[i].argument,
                                              .is_parent_based = samplers[i].is_parent_based};
         set_ratio(ret_sampler, 1.0);
-        if (samplers[i].argument == RATE)
+        ret_sampler->value = samplers[i].argument == RATIO ? 1.0 : -1;
+        if (samplers[i].argument == RATE) {
+            ret_sampler->value = FTRI_SAMPLER_RATE;
             ftri_sampler_limit(ret_sampler, FTRI_SAMPLER_RATE);
+        }
         return true;
     }
     return false;
@@ -84,6 +88,7 @@ bool ftri_sampler_set_argument(struct ftri_sampler *self, ftr_str text)
         ftri_sampler_limit(self, value);
     else
         return false;
+    self->value = value;
     return true;
 }
 

@@ -21,6 +21,8 @@ enum ftri_sampler_kind {
 };
 
 struct ftri_sampler {
+    const char *name;     /* static */
+    double value;         /* of the argument: a ratio or a rate; below 0: it takes none */
     uint8_t kind;         /* enum ftri_sampler_kind */
     uint8_t argument;     /* what its argument is, see sampler.c */
     bool is_parent_based; /* a remote parent's flag decides where there is one */

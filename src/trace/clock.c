@@ -160,8 +160,8 @@ uint64_t ftri_clock_wall_ns(uint32_t version, uint64_t stamp)
 {
     if (version & FTRI_CLOCK_FAKE)
         return stamp;
-    /* Whoever took the stamp read this version from the word: what is read here is that or later, so
-     * that its calibration is there to see. */
+    /* Whoever took the stamp read this version from the word: what is read here is that or later,
+     * so that its calibration is there to see. */
     (void)atomic_load_explicit(&ftri_clock_word, memory_order_acquire);
     const struct calibration *c = &calibrations[version & VERSION_MASK];
     const wide ticks = (int64_t)(stamp - c->stamp);

@@ -8,42 +8,53 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { LINES_PER_MINUTE = 5, TEXT_BYTES = 512 };
+enum { LINES_PER_MINUTE = 5, TEXT_BYTES = 1024 };
 
 #define PREFIX "flowtrace: "
+enum { PREFIX_LEN = sizeof PREFIX - 1 };
 
-static void (*tell)(void *instance, ftr_str text);
-static void *teller;
+static struct ftri_teller general;
 static struct ftri_rate_limit lines = {.period_ns = 60 * FTRI_NS_PER_S,
                                        .n_tokens = LINES_PER_MINUTE};
 
-void ftri_diagnostics_set(void (*new_tell)(void *instance, ftr_str text), void *instance)
+void ftri_diagnostics_set(const struct ftri_teller *teller)
 {
-    tell = new_tell;
-    teller = instance;
+    general = *teller;
 }
 
-/* Of a text of any length what there is room for. */
-static size_t length(int len, size_t room)
+static void print_line(char *line, size_t len)
 {
-    return len < 0 ? 0 : ftri_size_min((size_t)len, room - 1);
+    if (!ftri_rate_limit_take(&lines, ftri_time_monotonic_ns()))
+        return;
+    line[len] = '\n';
+    const ssize_t written = write(STDERR_FILENO, line, len + 1);
+    (void)written; /* there is nobody left to tell */
+}
+
+/* A text that does not fit is cut. */
+static void tell(const struct ftri_teller *teller, const char *format, va_list arguments)
+{
+    char line[PREFIX_LEN + TEXT_BYTES] = PREFIX;
+    char *const text = line + PREFIX_LEN;
+    const int len = vsnprintf(text, TEXT_BYTES, format, arguments);
+    if (teller->tell)
+        teller->tell(teller->argument, text);
+    else if (len > 0)
+        print_line(line, PREFIX_LEN + ftri_size_min((size_t)len, TEXT_BYTES - 1));
+}
+
+void ftri_tell(const struct ftri_teller *teller, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tell(teller, format, arguments);
+    va_end(arguments);
 }
 
 void ftri_diagnose(const char *format, ...)
 {
-    char line[sizeof PREFIX + TEXT_BYTES] = PREFIX;
-    char *const text = line + sizeof PREFIX - 1;
     va_list arguments;
     va_start(arguments, format);
-    const size_t len = length(vsnprintf(text, TEXT_BYTES, format, arguments), TEXT_BYTES);
+    tell(&general, format, arguments);
     va_end(arguments);
-    if (tell) {
-        tell(teller, (ftr_str){text, len});
-        return;
-    }
-    if (!ftri_rate_limit_take(&lines, ftri_time_monotonic_ns()))
-        return;
-    text[len] = '\n';
-    const ssize_t written = write(STDERR_FILENO, line, sizeof PREFIX + len);
-    (void)written; /* there is nobody left to tell */
 }

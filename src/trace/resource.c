@@ -2,6 +2,7 @@
 #include "trace/resource.h"
 
 #include "base/text.h"
+#include "trace/diagnostics.h"
 
 #include <errno.h>
 #include <flowtrace/tracing.h>
@@ -121,15 +122,16 @@ static bool read_pair(ftr_str pair, struct list *list)
 }
 
 /* "key=value,key=value", percent-encoded; one mistake and all of it is ignored. text: our copy. */
-static void read_list(ftr_str text, struct list *list)
+static bool read_list(ftr_str text, struct list *list)
 {
     for (ftr_str pair; ftri_text_split(&text, ',', &pair);) {
         pair = ftri_trim(pair);
         if (pair.len > 0 && !read_pair(pair, list)) {
             list->n = 0;
-            return;
+            return false;
         }
     }
+    return true;
 }
 
 static void put_all(struct list *list, const ftr_attribute *attributes, size_t n)
@@ -181,7 +183,9 @@ int ftri_resource_read(struct ftri_arena *arena, const ftr_config *config,
     put_str(&list, "telemetry.sdk.language", FTR_STR("c"));
     put_str(&list, "telemetry.sdk.version", FTR_STR(FTR_VERSION));
     put(&list, FTR_STR(FTRI_RESOURCE_PID), ftr_value_i64(getpid()));
-    read_list(pairs, &from_list);
+    if (!read_list(pairs, &from_list))
+        ftri_diagnose("OTEL_RESOURCE_ATTRIBUTES: ignored, expected key=value pairs, "
+                      "percent-encoded, with commas between");
     put_all(&list, from_list.items, from_list.n);
     if (named.len > 0)
         put_str(&list, "service.name", named);

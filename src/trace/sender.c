@@ -6,13 +6,17 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
+#include "base/time.h"
 #include "otlp/encode.h"
 #include "trace/clock.h"
 #include "trace/exporter.h"
 #include "trace/os_thread.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A batch may exceed its nominal size by one span. */
@@ -55,8 +59,10 @@ struct ftri_sender {
     _Atomic uint64_t n_lost_queue_full;
     _Atomic uint64_t n_lost_export;
 
-    struct ftri_bytes message; /* the thread's: one whole TracesData */
-    struct ftri_bytes scratch; /* the thread's: spans in the exporters' form */
+    uint64_t next_diagnostic_ns;     /* the thread's: none before */
+    uint64_t n_lost_queue_full_told; /* the thread's */
+    struct ftri_bytes message;       /* the thread's: one whole TracesData */
+    struct ftri_bytes scratch;       /* the thread's: spans in the exporters' form */
 };
 
 struct ftri_origin *ftri_origin_ref(struct ftri_origin *self)
@@ -295,14 +301,34 @@ static bool encode_message(struct ftri_sender *self, const struct batch *batch,
 }
 
 /* What an exporter claims may not exceed what it was given; what it forgets is lost. */
-static void settle(struct ftri_sender *self, size_t n_spans, ftr_export_result result)
+static void settle(struct ftri_sender *self, size_t n_spans, ftr_export_result *result)
 {
-    result.n_delivered = ftri_size_min(result.n_delivered, n_spans);
-    result.n_rejected = ftri_size_min(result.n_rejected, n_spans - result.n_delivered);
-    atomic_fetch_add(&self->n_delivered, result.n_delivered);
-    atomic_fetch_add(&self->n_rejected, result.n_rejected);
-    atomic_fetch_add(&self->n_lost_export, n_spans - result.n_delivered - result.n_rejected);
+    result->n_delivered = ftri_size_min(result->n_delivered, n_spans);
+    result->n_rejected = ftri_size_min(result->n_rejected, n_spans - result->n_delivered);
+    result->n_lost = n_spans - result->n_delivered - result->n_rejected;
+    atomic_fetch_add(&self->n_delivered, result->n_delivered);
+    atomic_fetch_add(&self->n_rejected, result->n_rejected);
+    atomic_fetch_add(&self->n_lost_export, result->n_lost);
     atomic_fetch_sub(&self->n_queued, n_spans);
+}
+
+/* "exporter otlp/http: 3 of 7 spans rejected, 0 lost: HTTP 400: bad id" */
+static void say(struct ftri_sender *self, const ftr_export_result *result)
+{
+    const uint64_t n_lost_queue_full = atomic_load(&self->n_lost_queue_full);
+    const uint64_t n_new = n_lost_queue_full - self->n_lost_queue_full_told;
+    const bool has_loss = result->n_rejected > 0 || result->n_lost > 0 || n_new > 0;
+    const uint64_t now_ns = ftri_clock_monotonic_ns();
+    if (now_ns < self->next_diagnostic_ns || (!has_loss && !result->text[0]))
+        return;
+    ftri_tell(&self->settings.teller,
+              "exporter %.64s: %zu spans delivered, %zu rejected, %zu lost, %" PRIu64
+              " more lost to a full queue%s%.*s",
+              self->exporter->exporter_class->name, result->n_delivered, result->n_rejected,
+              result->n_lost, n_new, result->text[0] ? ": " : "", FTR_EXPORT_TEXT_BYTES - 1,
+              result->text);
+    self->next_diagnostic_ns = now_ns + FTRI_NS_PER_S;
+    self->n_lost_queue_full_told = n_lost_queue_full;
 }
 
 static void export_batch(struct ftri_sender *self, const struct batch *batch, uint64_t deadline_ns)
@@ -323,7 +349,9 @@ static void export_batch(struct ftri_sender *self, const struct batch *batch, ui
         exporter_class->export_batch(self->exporter->instance, &exported, deadline_ns, &result);
         atomic_store(&self->is_exporting, false);
     }
-    settle(self, batch->n_spans, result);
+    result.text[sizeof result.text - 1] = '\0';
+    settle(self, batch->n_spans, &result);
+    say(self, &result);
 }
 
 /* NULL: stopped, and nothing is left. Called with the lock held. */

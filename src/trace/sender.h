@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "trace/diagnostics.h"
 #include "trace/record.h"
 
 #include <flowtrace/tracing.h>
@@ -19,6 +20,7 @@ struct ftri_sender_settings {
     uint32_t batch_spans; /* 0: no limit */
     uint64_t delay_ns;
     uint64_t timeout_ns; /* for one export */
+    struct ftri_teller teller;
 };
 
 /* What every batch says about its origin; outlives the senders that name it. */

@@ -140,6 +140,8 @@ static int add_otlp(struct choice *self, const ftr_config *config, struct ftri_e
     if (!exporter)
         return ftri_error_set(error, why.status == FTR_ERR_MEMORY ? -ENOMEM : -EINVAL, "%s",
                               why.text);
+    if (why.text[0])
+        ftri_diagnose("%s", why.text);
     return add_own(self, exporter, error);
 }
 
@@ -298,7 +300,6 @@ static void watch_forks(void)
 static int start(const ftr_config *config, struct ftri_error *error)
 {
     struct origin *origin = NULL;
-    ftri_diagnostics_set(config->diagnose, config->diagnose_instance);
     int rc = make_origin(config, &origin, error);
     if (rc < 0)
         return rc;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <flowtrace/propagation.h>
 #include <flowtrace/sampler.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -25,15 +26,13 @@ static const char *variable(const char *name)
 static bool variable_is_true(const char *name)
 {
     const char *text = variable(name);
+    if (text && strcasecmp(text, "true") != 0 && strcasecmp(text, "false") != 0)
+        ftri_diagnose("%s: taken as false, expected true or false", name);
     return text && strcasecmp(text, "true") == 0;
 }
 
-/* A whole decimal number that fits; false leaves *ret_value alone. */
-static bool read_number(const char *name, uint64_t max, uint64_t *ret_value)
+static bool parse_number(const char *text, uint64_t max, uint64_t *ret_value)
 {
-    const char *text = variable(name);
-    if (!text)
-        return false;
     uint64_t value = 0;
     for (const char *at = text; *at; at++) {
         if (*at < '0' || *at > '9' || value > (max - (uint64_t)(*at - '0')) / 10)
@@ -42,6 +41,18 @@ static bool read_number(const char *name, uint64_t max, uint64_t *ret_value)
     }
     *ret_value = value;
     return true;
+}
+
+/* A whole decimal number that fits; false leaves *ret_value alone. */
+static bool read_number(const char *name, uint64_t max, uint64_t *ret_value)
+{
+    const char *text = variable(name);
+    if (!text)
+        return false;
+    if (parse_number(text, max, ret_value))
+        return true;
+    ftri_diagnose("%s: ignored, expected a whole number from 0 to %" PRIu64, name, max);
+    return false;
 }
 
 /* The configured value, else that of the first variable that is set, else the default. */
@@ -81,14 +92,13 @@ static void choose_limits(struct ftri_settings *self, const ftr_limits *wanted)
 /* OTEL_BSP_* have their exact meaning where they are set: counts of spans bound the queue then. */
 static void choose_sender(struct ftri_settings *self, const ftr_config *config)
 {
-    self->sender = (struct ftri_sender_settings){
-        .queue_bytes = config->queue_bytes ? config->queue_bytes : (size_t)16 << 20,
-        .batch_bytes = config->batch_bytes ? config->batch_bytes : (size_t)512 << 10,
-        .delay_ns =
-            choose(config->batch_delay_ms, "OTEL_BSP_SCHEDULE_DELAY", NULL, 200) * FTRI_NS_PER_MS,
-        .timeout_ns = choose(config->export_timeout_ms, "OTEL_BSP_EXPORT_TIMEOUT", NULL, 10000) *
-                      FTRI_NS_PER_MS,
-    };
+    struct ftri_sender_settings *sender = &self->sender;
+    sender->queue_bytes = config->queue_bytes ? config->queue_bytes : (size_t)16 << 20;
+    sender->batch_bytes = config->batch_bytes ? config->batch_bytes : (size_t)512 << 10;
+    sender->delay_ns =
+        choose(config->batch_delay_ms, "OTEL_BSP_SCHEDULE_DELAY", NULL, 200) * FTRI_NS_PER_MS;
+    sender->timeout_ns =
+        choose(config->export_timeout_ms, "OTEL_BSP_EXPORT_TIMEOUT", NULL, 10000) * FTRI_NS_PER_MS;
     uint64_t n = 0;
     if (config->queue_bytes == 0 && read_number("OTEL_BSP_MAX_QUEUE_SIZE", UINT32_MAX, &n) && n > 0)
         self->sender.queue_spans = (uint32_t)n;
@@ -111,8 +121,13 @@ static void choose_exporters(struct ftri_settings *self)
     ftr_str rest = ftr_str_from(list);
     for (ftr_str name; ftri_text_split(&rest, ',', &name);) {
         name = ftri_trim(name);
-        self->wants_otlp |= ftri_text_same_word(name, FTR_STR("otlp"));
-        self->wants_console |= ftri_text_same_word(name, FTR_STR("console"));
+        const bool is_otlp = ftri_text_same_word(name, FTR_STR("otlp"));
+        const bool is_console = ftri_text_same_word(name, FTR_STR("console"));
+        self->wants_otlp |= is_otlp;
+        self->wants_console |= is_console;
+        if (!is_otlp && !is_console && !ftri_text_same_word(name, FTR_STR("none")))
+            ftri_diagnose("OTEL_TRACES_EXPORTER: %.*s is ignored, expected otlp, console or none",
+                          (int)ftri_size_min(name.len, 64), name.data);
     }
 }
 
@@ -229,7 +244,12 @@ static int choose_memory(struct ftri_settings *self, const ftr_config *config,
 int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
                        struct ftri_error *error)
 {
-    *self = (struct ftri_settings){.is_disabled = variable_is_true("OTEL_SDK_DISABLED")};
+    const struct ftri_teller teller = {config->on_diagnostic, config->diagnostic_argument};
+    ftri_diagnostics_set(&teller);
+    *self = (struct ftri_settings){
+        .sender = {.teller = teller},
+        .is_disabled = variable_is_true("OTEL_SDK_DISABLED"),
+    };
     ftri_arena_init(&self->arena, (size_t)16 << 20);
     choose_limits(self, &config->limits);
     choose_sender(self, config);

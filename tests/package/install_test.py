@@ -286,7 +286,7 @@ class Package(Installed):
         path = os.path.join(self.libraries, "libflowtrace-export.so")
         self.assertEqual(dynamic(path, "SONAME"), ["libflowtrace-export.so.0"])
         self.assertEqual(set(dynamic(path, "NEEDED")) - {"ld-linux-x86-64.so.2"},
-                         {"libflowtrace.so.0", "libcurl.so.4", "libz.so.1", "libc.so.6"})
+                         {"libflowtrace.so.0", "libcurl.so.4", "libz.so.1", "libzstd.so.1", "libc.so.6"})
 
     def test_archives_share_a_namespace(self):
         defined = [name for archive in ("libflowtrace.a", "libflowtrace-export.a")
@@ -305,14 +305,14 @@ class Package(Installed):
             self.assertEqual(done.returncode == 0, is_found, f"{wanted}: {done.stderr}")
 
     def test_static_link_flags(self):
-        """What a link with the archives needs, by pkg-config alone: no zstd among it."""
+        """What a link with the archives needs, by pkg-config alone."""
         def libraries(*arguments):
             return [word for word in self.pkg_config("--libs", *arguments).split() if word[:2] in ("-l", "-p")]
 
         self.assertEqual(libraries("--static", "flowtrace"), ["-lflowtrace", "-pthread"])
         self.assertEqual(sorted(libraries("--static", "flowtrace-export")),
-                         ["-lcurl", "-lflowtrace", "-lflowtrace-export", "-lz", "-pthread"])
-        self.assertEqual(sorted(libraries("flowtrace-export-static")), ["-lcurl", "-lz", "-pthread"])
+                         ["-lcurl", "-lflowtrace", "-lflowtrace-export", "-lz", "-lzstd", "-pthread"])
+        self.assertEqual(sorted(libraries("flowtrace-export-static")), ["-lcurl", "-lz", "-lzstd", "-pthread"])
 
     def test_without_the_files_of_libcurl(self):
         """Its user links the shared libraries, or the archive of libflowtrace, and is told about the rest."""

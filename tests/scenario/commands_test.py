@@ -17,7 +17,7 @@ class Commands(Scenario):
     def test_help_on_every_level(self):
         top = self.call("--help")
         self.assertEqual(top.returncode, 0)
-        for command in ("serve", "run", "validate", "components", "demo", "sink", "trace get",
+        for command in ("serve", "run", "validate", "components", "env", "demo", "sink", "trace get",
                         "trace query"):
             self.assertIn(command, top.stdout)
             done = self.call(*command.split(), "--help")

@@ -13,7 +13,7 @@ from tree import Finding
 C_LIBRARY = r"libc\.so\.6|ld-linux[\w\-.]*"
 NEEDED = {
     "libflowtrace.so": re.compile(rf"^({C_LIBRARY})$"),
-    "libflowtrace-export.so": re.compile(rf"^({C_LIBRARY}|libflowtrace\.so\.\d+|libcurl\.so\.4|libz\.so\.1)$"),
+    "libflowtrace-export.so": re.compile(rf"^({C_LIBRARY}|libflowtrace\.so\.\d+|libcurl\.so\.4|libz\.so\.1|libzstd\.so\.1)$"),
 }
 
 
@@ -83,7 +83,7 @@ def write_symbol_lists(tree):
 
 
 def needed_libraries(tree):
-    """a library needs the C library only; libflowtrace-export also libflowtrace, libcurl, zlib"""
+    """a library needs the C library only; libflowtrace-export also libflowtrace, libcurl, zlib, libzstd"""
     for library in libraries(tree):
         allowed = NEEDED.get(os.path.basename(library), NEEDED["libflowtrace.so"])
         text = output(["readelf", "-d", library]).stdout.decode()

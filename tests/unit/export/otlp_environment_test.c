@@ -9,12 +9,18 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #define NAME "OTEL_EXPORTER_OTLP_"
 #define TRACES "OTEL_EXPORTER_OTLP_TRACES_"
+#define GRPC                                                                                       \
+    {                                                                                              \
+        TRACES "PROTOCOL", "grpc"                                                                  \
+    }
+#define EXPORT "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 enum { MAX_VARIABLES = 4 };
 
@@ -29,6 +35,21 @@ static const char *get(void *argument, const char *name)
         if (strcmp(pairs[i].name, name) == 0)
             return pairs[i].value;
     return NULL;
+}
+
+static char warned[512];
+
+static void warn(void *argument, const char *text)
+{
+    (void)argument;
+    snprintf(warned, sizeof warned, "%s", text);
+}
+
+static void init(struct ftri_otlp_settings *settings)
+{
+    warned[0] = '\0';
+    ftri_otlp_settings_init(settings);
+    settings->warn = warn;
 }
 
 static void assert_text(const char *got, const char *expected)
@@ -59,18 +80,29 @@ static void test_endpoints(void **state)
         {{{TRACES "ENDPOINT", "HTTP://c?k=v"}}, "HTTP://c?k=v", NULL},
         {{{NAME "ENDPOINT", "unix:///run/x"}}, "http://localhost/v1/traces", "/run/x"},
         {{{TRACES "ENDPOINT", "unix:///run/x"}}, "http://localhost/v1/traces", "/run/x"},
+        {{{TRACES "ENDPOINT", "unix:/run/x"}}, "http://localhost/v1/traces", "/run/x"},
+        {{{NAME "PROTOCOL", "HTTP/JSON"}}, "http://localhost:4318/v1/traces", NULL},
+        {{GRPC}, "http://localhost:4317" EXPORT, NULL},
+        {{GRPC, {NAME "ENDPOINT", "http://c:1"}}, "http://c:1" EXPORT, NULL},
+        {{GRPC, {TRACES "ENDPOINT", "https://c:1/"}}, "https://c:1" EXPORT, NULL},
+        {{GRPC, {NAME "ENDPOINT", "c:1"}}, "https://c:1" EXPORT, NULL},
+        {{GRPC, {NAME "ENDPOINT", "c:1"}, {NAME "INSECURE", "TRUE"}}, "http://c:1" EXPORT, NULL},
+        {{GRPC, {NAME "ENDPOINT", "https://c:1"}, {NAME "INSECURE", "true"}},
+         "https://c:1" EXPORT,
+         NULL},
+        {{GRPC, {NAME "ENDPOINT", "unix:/run/x"}}, "http://localhost" EXPORT, "/run/x"},
     };
     for (size_t i = 0; i < FTRI_COUNT(rows); i++) {
         struct ftri_otlp_settings settings;
-        ftri_otlp_settings_init(&settings);
+        init(&settings);
         struct ftri_error error = {""};
         assert_int_equal(
             ftri_otlp_environment_read(get, (void *)rows[i].variables, &settings, &error), 0);
         assert_text(settings.url, rows[i].url);
         assert_text(settings.unix_socket, rows[i].unix_socket);
-        assert_string_equal(settings.warning.text, "");
+        assert_string_equal(warned, "");
         assert_int_equal(settings.timeout_ms, 10000);
-        assert_false(settings.use_gzip);
+        assert_int_equal(settings.compression, FTR_OTLP_PLAIN);
         ftri_otlp_settings_deinit(&settings);
     }
 }
@@ -90,8 +122,6 @@ static void test_wrong_values_are_named(void **state)
         {{NAME "ENDPOINT", "http://a?q"}, -EINVAL, NAME "ENDPOINT: "},
         {{NAME "ENDPOINT", "unix://x"}, -EINVAL, NAME "ENDPOINT: "},
         {{TRACES "ENDPOINT", "ftp://a"}, -EINVAL, TRACES "ENDPOINT: "},
-        {{TRACES "PROTOCOL", "grpc"}, -ENOTSUP, TRACES "PROTOCOL: grpc is not built in"},
-        {{NAME "PROTOCOL", "HTTP/JSON"}, -ENOTSUP, NAME "PROTOCOL: HTTP/JSON is not built in"},
         {{NAME "HEADERS", "novalue"}, -EINVAL, NAME "HEADERS: "},
         {{NAME "HEADERS", "a b=c"}, -EINVAL, NAME "HEADERS: "},
         {{NAME "HEADERS", "=c"}, -EINVAL, NAME "HEADERS: "},
@@ -101,7 +131,7 @@ static void test_wrong_values_are_named(void **state)
     for (size_t i = 0; i < FTRI_COUNT(rows); i++) {
         const struct pair variables[MAX_VARIABLES] = {rows[i].variable};
         struct ftri_otlp_settings settings;
-        ftri_otlp_settings_init(&settings);
+        init(&settings);
         struct ftri_error error = {""};
         assert_int_equal(ftri_otlp_environment_read(get, (void *)variables, &settings, &error),
                          rows[i].result);
@@ -115,18 +145,24 @@ static void test_ignored_values_leave_a_warning(void **state)
 {
     (void)state;
     static const struct pair rows[] = {
-        {NAME "PROTOCOL", "morse"}, {NAME "COMPRESSION", "brotli"},  {TRACES "TIMEOUT", "soon"},
-        {NAME "TIMEOUT", "0"},      {NAME "TIMEOUT", "99999999999"}, {NAME "TIMEOUT", "-5"},
+        {NAME "PROTOCOL", "morse"},
+        {NAME "COMPRESSION", "brotli"},
+        {TRACES "TIMEOUT", "soon"},
+        {NAME "INSECURE", "yes"},
+        {NAME "HEADERS", "Content-Type=text/plain,grpc-timeout=1S"},
+        {NAME "TIMEOUT", "0"},
+        {NAME "TIMEOUT", "99999999999"},
+        {NAME "TIMEOUT", "-5"},
     };
     for (size_t i = 0; i < FTRI_COUNT(rows); i++) {
         const struct pair variables[MAX_VARIABLES] = {rows[i]};
         struct ftri_otlp_settings settings;
-        ftri_otlp_settings_init(&settings);
+        init(&settings);
         struct ftri_error error = {""};
         assert_int_equal(ftri_otlp_environment_read(get, (void *)variables, &settings, &error), 0);
-        assert_memory_equal(settings.warning.text, rows[i].name, strlen(rows[i].name));
+        assert_memory_equal(warned, rows[i].name, strlen(rows[i].name));
         assert_int_equal(settings.timeout_ms, 10000);
-        assert_false(settings.use_gzip);
+        assert_int_equal(settings.compression, FTR_OTLP_PLAIN);
         ftri_otlp_settings_deinit(&settings);
     }
 }
@@ -136,19 +172,19 @@ static void test_everything_else_is_read(void **state)
     (void)state;
     const struct pair first[MAX_VARIABLES] = {
         {NAME "HEADERS", " api-key = a%2Cb%20c , X=,,"},
-        {NAME "COMPRESSION", "GZip"},
+        {NAME "COMPRESSION", "ZStd"},
         {NAME "TIMEOUT", "250"},
         {NAME "CERTIFICATE", "/ca.pem"},
     };
     struct ftri_otlp_settings settings;
-    ftri_otlp_settings_init(&settings);
+    init(&settings);
     assert_int_equal(ftri_otlp_environment_read(get, (void *)first, &settings, NULL), 0);
     assert_int_equal(settings.n_headers, 2);
     assert_string_equal(settings.headers[0], "api-key: a,b c");
     assert_string_equal(settings.headers[1], "X: ");
-    assert_true(settings.use_gzip);
+    assert_int_equal(settings.compression, FTR_OTLP_ZSTD);
     assert_int_equal(settings.timeout_ms, 250);
-    assert_text(settings.ca_file, "/ca.pem");
+    assert_text(settings.files[FTRI_OTLP_CERTIFICATE].path, "/ca.pem");
     ftri_otlp_settings_deinit(&settings);
 
     const struct pair second[MAX_VARIABLES] = {
@@ -157,12 +193,12 @@ static void test_everything_else_is_read(void **state)
         {TRACES "CLIENT_KEY", "/k"},
         {TRACES "CLIENT_CERTIFICATE", "/c"},
     };
-    ftri_otlp_settings_init(&settings);
+    init(&settings);
     assert_int_equal(ftri_otlp_environment_read(get, (void *)second, &settings, NULL), 0);
     assert_int_equal(settings.n_headers, 1);
     assert_string_equal(settings.headers[0], "specific: 2");
-    assert_text(settings.client_key, "/k");
-    assert_text(settings.client_certificate, "/c");
+    assert_text(settings.files[FTRI_OTLP_CLIENT_KEY].path, "/k");
+    assert_text(settings.files[FTRI_OTLP_CLIENT_CERTIFICATE].path, "/c");
     ftri_otlp_settings_deinit(&settings);
 }
 
@@ -174,7 +210,7 @@ static void test_short_memory_is_an_error(void **state)
         {NAME "HEADERS", "a=b"}, {NAME "CERTIFICATE", "/ca.pem"}, {NAME "ENDPOINT", "http://c"}};
     for (uint64_t n = 1; n < 20; n++) {
         struct ftri_otlp_settings settings;
-        ftri_otlp_settings_init(&settings);
+        init(&settings);
         struct ftri_error error = {""};
         ftri_mem_fail_at(n);
         const int r = ftri_otlp_environment_read(get, (void *)variables, &settings, &error);
@@ -182,7 +218,7 @@ static void test_short_memory_is_an_error(void **state)
         if (r == 0) {
             assert_text(settings.url, "http://c/v1/traces");
             assert_text(settings.headers[0], "a: b");
-            assert_text(settings.ca_file, "/ca.pem");
+            assert_text(settings.files[FTRI_OTLP_CERTIFICATE].path, "/ca.pem");
         } else {
             assert_int_equal(r, -ENOMEM);
             assert_non_null(strstr(error.text, "out of memory"));

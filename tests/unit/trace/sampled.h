@@ -11,11 +11,11 @@
 static ftr_memory_spans *spans;
 static char told[1024];
 
-static inline void remember(void *instance, ftr_str text)
+static inline void remember(void *argument, const char *text)
 {
-    (void)instance;
+    (void)argument;
     const size_t len = strlen(told);
-    snprintf(told + len, sizeof told - len, "%.*s\n", (int)text.len, text.data);
+    snprintf(told + len, sizeof told - len, "%s\n", text);
 }
 
 static inline ftr_config config_of(const char *sampler, const char *argument)
@@ -23,7 +23,7 @@ static inline ftr_config config_of(const char *sampler, const char *argument)
     ftr_config config = FTR_CONFIG_INIT;
     config.sampler = ftr_str_from(sampler);
     config.sampler_argument = ftr_str_from(argument);
-    config.diagnose = remember;
+    config.on_diagnostic = remember;
     return config;
 }
 

@@ -219,6 +219,58 @@ static void test_wishes_for_an_exporter(void **state)
     unsetenv("OTEL_EXPORTER_OTLP_ENDPOINT");
 }
 
+static void reject_one(void *instance, const ftr_export_batch *batch, uint64_t deadline_ns,
+                       ftr_export_result *ret_result)
+{
+    (void)instance, (void)deadline_ns;
+    ret_result->n_delivered = batch->n_spans - 1;
+    ret_result->n_rejected = 1;
+    snprintf(ret_result->text, sizeof ret_result->text, "span 3 is bad");
+}
+
+struct diagnostics {
+    size_t n;
+    char texts[4][400];
+};
+
+/* Called by ftr_init, then by the exporter's thread, read after the shutdown. */
+static void note_diagnostic(void *argument, const char *text)
+{
+    struct diagnostics *diagnostics = argument;
+    assert_true(diagnostics->n < 4);
+    snprintf(diagnostics->texts[diagnostics->n++], sizeof diagnostics->texts[0], "%s", text);
+}
+
+static void test_diagnostics_say_what_is_ignored_and_what_was_not_taken(void **state)
+{
+    (void)state;
+    static const ftr_exporter_class rejecting = {
+        .size = sizeof rejecting,
+        .name = "rejecting",
+        .form = FTR_EXPORT_SPANS,
+        .export_batch = reject_one,
+    };
+    struct diagnostics diagnostics = {0};
+    ftr_exporter *exporter = ftr_exporter_new(&rejecting, NULL);
+    ftr_config config = FTR_CONFIG_INIT;
+    config.exporters = &exporter;
+    config.n_exporters = 1;
+    config.batch_delay_ms = 60000;
+    config.on_diagnostic = note_diagnostic;
+    config.diagnostic_argument = &diagnostics;
+    setenv("OTEL_BSP_EXPORT_TIMEOUT", "soon", 1);
+    assert_int_equal(ftr_init(&config, NULL), FTR_OK);
+    unsetenv("OTEL_BSP_EXPORT_TIMEOUT");
+    record(5);
+    assert_int_equal(ftr_shutdown(60 * SECOND), FTR_OK);
+    assert_int_equal(counts().exporters[0].rejected, 1);
+    assert_int_equal(diagnostics.n, 2);
+    assert_non_null(strstr(diagnostics.texts[0], "OTEL_BSP_EXPORT_TIMEOUT: ignored"));
+    assert_non_null(strstr(diagnostics.texts[1], "exporter rejecting: "));
+    assert_non_null(strstr(diagnostics.texts[1], "1 rejected"));
+    assert_non_null(strstr(diagnostics.texts[1], "span 3 is bad"));
+}
+
 static void test_wrong_configurations_name_the_field(void **state)
 {
     (void)state;
@@ -324,6 +376,7 @@ int main(void)
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_sdk_disabled),
         cmocka_unit_test(test_wishes_for_an_exporter),
+        cmocka_unit_test(test_diagnostics_say_what_is_ignored_and_what_was_not_taken),
         cmocka_unit_test(test_wrong_configurations_name_the_field),
         cmocka_unit_test(test_span_counts_of_the_batch_processor_variables),
         cmocka_unit_test(test_every_allocation_may_fail),

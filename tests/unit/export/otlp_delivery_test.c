@@ -4,7 +4,7 @@
 #include "../net/served.h"
 
 #include "base/time.h"
-#include "export/otlp_http.h"
+#include "export/otlp_delivery.h"
 
 #include <arpa/inet.h>
 #include <flowtrace/exporter.h>
@@ -28,7 +28,7 @@ struct fixture {
     struct scripted script[MAX_ANSWERS];
     size_t n_requests;
     char seen[1024]; /* of the last request */
-    struct ftri_otlp_http *exporter;
+    struct ftri_otlp_delivery *exporter;
 };
 
 static void note_request(struct fixture *self, struct http_exchange *exchange)
@@ -91,42 +91,43 @@ static int tear_down(void **state)
 {
     struct fixture *self = *state;
     if (self->exporter)
-        ftri_otlp_http_class.close(self->exporter);
+        ftri_otlp_delivery_class(0)->close(self->exporter);
     served_stop(&self->served);
     free(self);
     return 0;
 }
 
-static void open_exporter(struct fixture *self, const char *url, bool use_gzip, uint32_t timeout_ms)
+static void open_exporter(struct fixture *self, const char *url, ftr_otlp_compression compression,
+                          uint32_t timeout_ms)
 {
     const ftr_otlp_options options = {
         .size = sizeof options,
         .endpoint = {url, strlen(url)},
         .headers = FTR_STR("key=value%20here"),
-        .use_gzip = use_gzip,
+        .compression = compression,
         .timeout_ms = timeout_ms,
     };
     struct ftri_otlp_settings settings;
     ftri_otlp_settings_init(&settings);
     assert_int_equal(ftri_otlp_settings_from_options(&settings, &options, NULL), 0);
-    self->exporter = ftri_otlp_http_new(&settings);
+    self->exporter = ftri_otlp_delivery_new(&settings);
     assert_non_null(self->exporter);
     ftri_otlp_settings_deinit(&settings);
 }
 
-static void open_here(struct fixture *self, bool use_gzip, uint32_t timeout_ms)
+static void open_here(struct fixture *self, ftr_otlp_compression compression, uint32_t timeout_ms)
 {
     char url[100];
     snprintf(url, sizeof url, "http://%s/v1/traces", http_server_address(self->served.server));
-    open_exporter(self, url, use_gzip, timeout_ms);
+    open_exporter(self, url, compression, timeout_ms);
 }
 
 static void export_within(struct fixture *self, uint64_t ns, ftr_export_result *ret_result)
 {
     const ftr_export_batch batch = {
         .size = sizeof batch, .n_spans = N_SPANS, .otlp = (const uint8_t *)"bytes", .otlp_len = 5};
-    ftri_otlp_http_class.export_batch(self->exporter, &batch, ftri_time_monotonic_ns() + ns,
-                                      ret_result);
+    ftri_otlp_delivery_class(0)->export_batch(self->exporter, &batch, ftri_time_monotonic_ns() + ns,
+                                              ret_result);
     assert_int_equal(ret_result->n_delivered + ret_result->n_rejected + ret_result->n_lost,
                      N_SPANS);
 }
@@ -148,7 +149,7 @@ static void test_a_batch_is_delivered(void **state)
 {
     struct fixture *self = *state;
     setenv("http_proxy", "http://127.0.0.1:1", 1); /* not for loopback */
-    open_here(self, false, 0);
+    open_here(self, FTR_OTLP_PLAIN, 0);
     self->script[0].status = self->script[1].status = 200;
     assert_export(self, N_SPANS, 0);
     assert_string_equal(
@@ -163,7 +164,7 @@ static void test_a_batch_is_delivered(void **state)
 static void test_gzip(void **state)
 {
     struct fixture *self = *state;
-    open_here(self, true, 0);
+    open_here(self, FTR_OTLP_GZIP, 0);
     self->script[0].status = self->script[1].status = 200;
     for (int i = 0; i < 2; i++) {
         assert_export(self, N_SPANS, 0);
@@ -174,7 +175,7 @@ static void test_gzip(void **state)
 static void test_503_is_tried_again_after_what_the_server_asks(void **state)
 {
     struct fixture *self = *state;
-    open_here(self, false, 0);
+    open_here(self, FTR_OTLP_PLAIN, 0);
     self->script[0] = (struct scripted){.status = 503, .retry_after = "2"};
     self->script[1].status = 200;
     const uint64_t start_ns = ftri_time_monotonic_ns();
@@ -186,7 +187,7 @@ static void test_503_is_tried_again_after_what_the_server_asks(void **state)
 static void test_429_without_a_delay_backs_off_about_a_second(void **state)
 {
     struct fixture *self = *state;
-    open_here(self, false, 0);
+    open_here(self, FTR_OTLP_PLAIN, 0);
     self->script[0].status = 429;
     self->script[1].status = 200;
     const uint64_t start_ns = ftri_time_monotonic_ns();
@@ -197,7 +198,7 @@ static void test_429_without_a_delay_backs_off_about_a_second(void **state)
 static void test_a_delay_beyond_the_deadline_gives_up_at_once(void **state)
 {
     struct fixture *self = *state;
-    open_here(self, false, 5000);
+    open_here(self, FTR_OTLP_PLAIN, 5000);
     self->script[0] = (struct scripted){.status = 502, .retry_after = "60"};
     const uint64_t start_ns = ftri_time_monotonic_ns();
     assert_export(self, 0, 0);
@@ -208,7 +209,7 @@ static void test_a_delay_beyond_the_deadline_gives_up_at_once(void **state)
 static void test_a_date_as_delay_is_understood(void **state)
 {
     struct fixture *self = *state;
-    open_here(self, false, 5000);
+    open_here(self, FTR_OTLP_PLAIN, 5000);
     self->script[0] =
         (struct scripted){.status = 504, .retry_after = "Fri, 31 Dec 2100 23:59:59 GMT"};
     assert_export(self, 0, 0);
@@ -218,7 +219,7 @@ static void test_a_date_as_delay_is_understood(void **state)
 static void test_other_failures_are_final(void **state)
 {
     struct fixture *self = *state;
-    open_here(self, false, 0);
+    open_here(self, FTR_OTLP_PLAIN, 0);
     static const int statuses[] = {400, 401, 500, 307};
     for (size_t i = 0; i < FTRI_COUNT(statuses); i++) {
         self->script[i].status = statuses[i];
@@ -230,7 +231,7 @@ static void test_other_failures_are_final(void **state)
 static void test_partial_success_counts_as_rejected(void **state)
 {
     struct fixture *self = *state;
-    open_here(self, false, 0);
+    open_here(self, FTR_OTLP_PLAIN, 0);
     /* partial_success {rejected_spans: 3, error_message: "no"}, by protobuf.dev, "Encoding" */
     self->script[0] = (struct scripted){200, NULL, "\x0a\x06\x08\x03\x12\x02no", 8};
     /* a server that rejects more than it got */
@@ -245,7 +246,7 @@ static void test_partial_success_counts_as_rejected(void **state)
 static void test_a_black_hole_costs_the_deadline_and_no_more(void **state)
 {
     struct fixture *self = *state;
-    open_here(self, false, 0);
+    open_here(self, FTR_OTLP_PLAIN, 0);
     const uint64_t start_ns = ftri_time_monotonic_ns();
     ftr_export_result result;
     export_within(self, 200 * FTRI_NS_PER_MS, &result);
@@ -258,7 +259,7 @@ static void test_a_black_hole_costs_the_deadline_and_no_more(void **state)
 static void test_the_configured_timeout_is_a_deadline_too(void **state)
 {
     struct fixture *self = *state;
-    open_here(self, false, 100);
+    open_here(self, FTR_OTLP_PLAIN, 100);
     const uint64_t start_ns = ftri_time_monotonic_ns();
     assert_export(self, 0, 0);
     assert_true(ftri_time_monotonic_ns() - start_ns < 2 * FTRI_NS_PER_S);
@@ -267,7 +268,7 @@ static void test_the_configured_timeout_is_a_deadline_too(void **state)
 static void test_a_huge_answer_is_refused(void **state)
 {
     struct fixture *self = *state;
-    open_here(self, false, 0);
+    open_here(self, FTR_OTLP_PLAIN, 0);
     const size_t len = (size_t)5 << 20;
     char *body = calloc(1, len);
     self->script[0] = (struct scripted){200, NULL, body, len};
@@ -292,7 +293,7 @@ static void test_a_refused_connection_is_tried_again_until_the_deadline(void **s
     struct fixture *self = *state;
     char url[100];
     snprintf(url, sizeof url, "http://127.0.0.1:%u/", (unsigned)closed_port());
-    open_exporter(self, url, false, 0);
+    open_exporter(self, url, FTR_OTLP_PLAIN, 0);
     const uint64_t start_ns = ftri_time_monotonic_ns();
     ftr_export_result result;
     export_within(self, 1500 * FTRI_NS_PER_MS, &result);
@@ -314,7 +315,7 @@ static void test_a_unix_socket(void **state)
     served_start(&other, &limits, &handler, address);
     char url[110];
     snprintf(url, sizeof url, "unix://%s", address + 5);
-    open_exporter(self, url, false, 0);
+    open_exporter(self, url, FTR_OTLP_PLAIN, 0);
     self->script[0].status = 200;
     assert_export(self, N_SPANS, 0);
     assert_memory_equal(self->seen, "/v1/traces|", 11);

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/environment.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "codec/json_writer.h"
+#include "config/options.h"
+#include "export/otlp_environment.h"
+#include "trace/settings.h"
+
+#include <errno.h>
+#include <flowtrace/propagation.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WARNINGS_BYTES = 256 * 1024 };
+#define MASK FTR_STR("***")
+
+/* Every variable of OpenTelemetry's that the library reads. */
+#define OTLP(suffix) "OTEL_EXPORTER_OTLP_" suffix, "OTEL_EXPORTER_OTLP_TRACES_" suffix
+static const char *const known[] = {
+    "OTEL_SDK_DISABLED",
+    "OTEL_SERVICE_NAME",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_PROPAGATORS",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
+    "OTEL_BSP_SCHEDULE_DELAY",
+    "OTEL_BSP_EXPORT_TIMEOUT",
+    "OTEL_BSP_MAX_QUEUE_SIZE",
+    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_SPAN_EVENT_COUNT_LIMIT",
+    "OTEL_SPAN_LINK_COUNT_LIMIT",
+    "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
+    OTLP("ENDPOINT"),
+    OTLP("PROTOCOL"),
+    OTLP("INSECURE"),
+    OTLP("HEADERS"),
+    OTLP("COMPRESSION"),
+    OTLP("TIMEOUT"),
+    OTLP("CERTIFICATE"),
+    OTLP("CLIENT_KEY"),
+    OTLP("CLIENT_CERTIFICATE"),
+};
+
+static void add_warning(void *argument, const char *text)
+{
+    ftri_json_str(argument, ftr_str_from(text));
+}
+
+/* One entry of the environment, when it is OpenTelemetry's and not empty. */
+static void check_name(const char *entry, struct ftri_json_writer *warnings)
+{
+    const char *equals = strchr(entry, '=');
+    char name[128];
+    if (strncmp(entry, "OTEL_", 5) != 0 || !equals || equals[1] == '\0')
+        return;
+    snprintf(name, sizeof name, "%.*s", (int)ftri_size_min((size_t)(equals - entry), 127), entry);
+    for (size_t i = 0; i < FTRI_COUNT(known); i++)
+        if (strcmp(name, known[i]) == 0)
+            return;
+    char text[384];
+    const char *nearest = options_nearest(name, known, FTRI_COUNT(known));
+    if (nearest)
+        snprintf(text, sizeof text, "%s: is not read; did you mean %s?", name, nearest);
+    else
+        snprintf(text, sizeof text, "%s: is not read", name);
+    add_warning(warnings, text);
+}
+
+static void put_name(struct ftri_json_writer *json, const char *name)
+{
+    ftri_json_name(json, ftr_str_from(name));
+}
+
+static void put_text(struct ftri_json_writer *json, const char *name, const char *text)
+{
+    put_name(json, name);
+    if (text)
+        ftri_json_str(json, ftr_str_from(text));
+    else
+        ftri_json_null(json);
+}
+
+/* 0: there is no limit. */
+static void put_limit(struct ftri_json_writer *json, const char *name, uint64_t limit)
+{
+    put_name(json, name);
+    if (limit)
+        ftri_json_u64(json, limit);
+    else
+        ftri_json_null(json);
+}
+
+static void put_resource(struct ftri_json_writer *json, const struct ftri_settings *settings)
+{
+    put_name(json, "resource");
+    ftri_json_begin_object(json);
+    for (size_t i = 0; i < settings->n_resource; i++) {
+        const ftr_attribute *attribute = &settings->resource[i];
+        ftri_json_name(json, attribute->key);
+        if (attribute->value.type == FTR_VALUE_STR)
+            ftri_json_str(json, attribute->value.as.str);
+        else
+            ftri_json_i64(json, attribute->value.as.i64);
+    }
+    ftri_json_end_object(json);
+}
+
+static void put_sampler(struct ftri_json_writer *json, const struct ftri_sampler *sampler)
+{
+    put_text(json, "sampler", sampler->name);
+    put_name(json, "samplerArgument");
+    if (sampler->value >= 0)
+        ftri_json_f64(json, sampler->value, FTRI_JSON_NONFINITE_NULL);
+    else
+        ftri_json_null(json);
+}
+
+static void put_propagators(struct ftri_json_writer *json)
+{
+    static const char *const names[] = {
+        [FTR_PROPAGATOR_TRACECONTEXT] = "tracecontext",
+        [FTR_PROPAGATOR_BAGGAGE] = "baggage",
+        [FTR_PROPAGATOR_B3] = "b3",
+        [FTR_PROPAGATOR_B3_MULTI] = "b3multi",
+        [FTR_PROPAGATOR_JAEGER] = "jaeger",
+        [FTR_PROPAGATOR_XRAY] = "xray",
+    };
+    ftr_propagator propagators[16];
+    const size_t n = ftr_get_propagators(propagators, FTRI_COUNT(propagators));
+    put_name(json, "propagators");
+    ftri_json_begin_array(json);
+    for (size_t i = 0; i < n && i < FTRI_COUNT(propagators); i++)
+        if ((size_t)propagators[i] < FTRI_COUNT(names) && names[propagators[i]])
+            ftri_json_str(json, ftr_str_from(names[propagators[i]]));
+    ftri_json_end_array(json);
+}
+
+static void put_limits(struct ftri_json_writer *json, const ftr_limits *limits)
+{
+    put_name(json, "limits");
+    ftri_json_begin_object(json);
+    put_limit(json, "attributes", limits->attributes);
+    put_limit(json, "events", limits->events);
+    put_limit(json, "links", limits->links);
+    put_limit(json, "attributesPerEvent", limits->attributes_per_event);
+    put_limit(json, "attributesPerLink", limits->attributes_per_link);
+    put_limit(json, "valueLength", limits->value_length);
+    ftri_json_end_object(json);
+}
+
+static void put_queue(struct ftri_json_writer *json, const struct ftri_sender_settings *sender)
+{
+    put_name(json, "queue");
+    ftri_json_begin_object(json);
+    put_limit(json, "bytes", sender->queue_bytes);
+    put_limit(json, "spans", sender->queue_spans);
+    put_limit(json, "batchBytes", sender->batch_bytes);
+    put_limit(json, "batchSpans", sender->batch_spans);
+    put_name(json, "delayMs");
+    ftri_json_u64(json, sender->delay_ns / FTRI_NS_PER_MS);
+    put_name(json, "exportTimeoutMs");
+    ftri_json_u64(json, sender->timeout_ns / FTRI_NS_PER_MS);
+    ftri_json_end_object(json);
+}
+
+static void put_exporters(struct ftri_json_writer *json, const struct ftri_settings *settings)
+{
+    put_name(json, "exporters");
+    ftri_json_begin_array(json);
+    if (settings->wants_console && !settings->is_disabled)
+        ftri_json_str(json, FTR_STR("console"));
+    if (settings->wants_otlp && !settings->is_disabled)
+        ftri_json_str(json, FTR_STR("otlp"));
+    ftri_json_end_array(json);
+}
+
+/* What stands before an @ of the host, and the query, may be secrets. */
+static void put_endpoint(struct ftri_json_writer *json, const char *url)
+{
+    const char *host = strstr(url, "://") + 3;
+    const size_t host_len = strcspn(host, "/?#");
+    const char *at = memrchr(host, '@', host_len);
+    const size_t shown_len = strcspn(at ? at : host, "?#");
+    char text[2048];
+    snprintf(text, sizeof text, "%.*s%s%.*s%s", (int)(host - url), url, at ? "***" : "",
+             (int)ftri_size_min(shown_len, 1500), at ? at : host,
+             (at ? at : host)[shown_len] ? "?***" : "");
+    put_text(json, "endpoint", text);
+}
+
+static void put_headers(struct ftri_json_writer *json, const struct ftri_otlp_settings *otlp)
+{
+    put_name(json, "headers");
+    ftri_json_begin_object(json);
+    for (size_t i = 0; i < otlp->n_headers; i++) {
+        ftri_json_name(json, (ftr_str){otlp->headers[i], strcspn(otlp->headers[i], ":")});
+        ftri_json_str(json, MASK);
+    }
+    ftri_json_end_object(json);
+}
+
+static void put_otlp(struct ftri_json_writer *json, const struct ftri_otlp_settings *otlp)
+{
+    static const char *const protocols[] = {"http/protobuf", "http/json", "grpc"};
+    static const char *const compressions[] = {"none", "gzip", "zstd"};
+    put_name(json, "otlp");
+    ftri_json_begin_object(json);
+    put_text(json, "protocol", protocols[otlp->protocol]);
+    put_endpoint(json, otlp->url);
+    put_text(json, "unixSocket", otlp->unix_socket);
+    put_headers(json, otlp);
+    put_text(json, "compression", compressions[otlp->compression]);
+    put_name(json, "timeoutMs");
+    ftri_json_u64(json, otlp->timeout_ms);
+    put_text(json, "certificate", otlp->files[FTRI_OTLP_CERTIFICATE].path);
+    put_text(json, "clientCertificate", otlp->files[FTRI_OTLP_CLIENT_CERTIFICATE].path);
+    put_text(json, "clientKey", otlp->files[FTRI_OTLP_CLIENT_KEY].path);
+    ftri_json_end_object(json);
+}
+
+static const char *get_variable(void *argument, const char *name)
+{
+    (void)argument;
+    return getenv(name);
+}
+
+static int write_otlp(struct ftri_json_writer *json, struct ftri_json_writer *warnings,
+                      struct ftri_error *error)
+{
+    struct ftri_otlp_settings otlp;
+    ftri_otlp_settings_init(&otlp);
+    otlp.warn = add_warning;
+    otlp.warn_argument = warnings;
+    int r = ftri_otlp_environment_read(get_variable, NULL, &otlp, error);
+    if (r == 0) {
+        put_otlp(json, &otlp);
+        r = ftri_otlp_settings_check_files(&otlp, error);
+    }
+    ftri_otlp_settings_deinit(&otlp);
+    return r;
+}
+
+static int write_settings(struct ftri_json_writer *json, struct ftri_json_writer *warnings,
+                          struct ftri_error *error)
+{
+    struct ftri_settings settings;
+    ftr_config config = FTR_CONFIG_INIT;
+    config.on_diagnostic = add_warning;
+    config.diagnostic_argument = warnings;
+    int r = ftri_settings_init(&settings, &config, error);
+    if (r < 0)
+        return r;
+    put_name(json, "disabled");
+    ftri_json_bool(json, settings.is_disabled);
+    put_resource(json, &settings);
+    put_sampler(json, &settings.sampler);
+    put_propagators(json);
+    put_limits(json, &settings.limits);
+    put_queue(json, &settings.sender);
+    put_exporters(json, &settings);
+    if (settings.wants_otlp && !settings.is_disabled)
+        r = write_otlp(json, warnings, error);
+    ftri_settings_deinit(&settings);
+    return r;
+}
+
+int ftri_environment_write(struct ftri_bytes *out, bool *ret_is_usable)
+{
+    struct ftri_bytes list;
+    struct ftri_json_writer json, warnings;
+    struct ftri_error error = {""};
+    ftri_bytes_init(&list, WARNINGS_BYTES);
+    ftri_json_writer_init(&json, out);
+    ftri_json_writer_init(&warnings, &list);
+    ftri_json_begin_object(&json);
+    ftri_json_begin_array(&warnings);
+    for (char **entry = environ; *entry; entry++)
+        check_name(*entry, &warnings);
+    *ret_is_usable = write_settings(&json, &warnings, &error) == 0;
+    ftri_json_end_array(&warnings);
+    int r = ftri_json_writer_status(&warnings);
+    put_name(&json, "warnings");
+    ftri_json_raw(&json, ftri_view_str(ftri_bytes_view(&list)));
+    if (!*ret_is_usable)
+        put_text(&json, "error", error.text);
+    ftri_json_end_object(&json);
+    ftri_bytes_deinit(&list);
+    return r < 0 ? r : ftri_json_writer_status(&json);
+}

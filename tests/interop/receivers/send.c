@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * otlp-send SPANS FLUSH_MS SHUTDOWN_MS: records spans named "sent 0", "sent 1", ... and exports
+ * them as the environment says. Prints one JSON object a line: diagnostics as they come, then the
+ * accounts of each exporter, and how long the shutdown took. "fork" as a fourth word: a child made
+ * after the first flush sends as many again. */
+#include <flowtrace/exporter.h>
+#include <flowtrace/otlp.h>
+#include <flowtrace/span.h>
+#include <flowtrace/tracing.h>
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+
+static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
+
+/* The text has no control characters. */
+static void print_text(const char *key, const char *text)
+{
+    pthread_mutex_lock(&output);
+    printf("{\"%s\":\"", key);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            putchar('\\');
+        putchar(*text);
+    }
+    printf("\"}\n");
+    fflush(stdout);
+    pthread_mutex_unlock(&output);
+}
+
+static void on_diagnostic(void *argument, const char *text)
+{
+    (void)argument;
+    print_text("diagnostic", text);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 * NS_PER_MS + (uint64_t)now.tv_nsec;
+}
+
+static void record(int n_spans)
+{
+    for (int i = 0; i < n_spans; i++) {
+        char name[32];
+        const int len = snprintf(name, sizeof name, "sent %d", i);
+        ftr_span span = ftr_span_start((ftr_str){name, (size_t)len}, FTR_KIND_INTERNAL, NULL);
+        ftr_span_set_i64(span, FTR_STR("i"), i);
+        ftr_span_end(span);
+    }
+}
+
+static void print_accounts(void)
+{
+    ftr_statistics counts = {.size = sizeof counts};
+    ftr_get_statistics(&counts);
+    for (size_t i = 0; i < counts.n_exporters; i++) {
+        const ftr_exporter_statistics *one = &counts.exporters[i];
+        printf("{\"exporter\":\"%s\",\"delivered\":%" PRIu64 ",\"rejected\":%" PRIu64
+               ",\"lost_export\":%" PRIu64 ",\"lost_queue_full\":%" PRIu64 ",\"queued\":%" PRIu64
+               "}\n",
+               one->name, one->delivered, one->rejected, one->lost_export, one->lost_queue_full,
+               one->queued);
+    }
+}
+
+static int finish(uint64_t shutdown_ms)
+{
+    const uint64_t start_ns = now_ns();
+    const ftr_status status = ftr_shutdown(shutdown_ms * NS_PER_MS);
+    const uint64_t took_ms = (now_ns() - start_ns) / NS_PER_MS;
+    print_accounts();
+    printf("{\"shutdown\":%d,\"ms\":%" PRIu64 "}\n", (int)status, took_ms);
+    fflush(stdout);
+    return 0;
+}
+
+static int run(int n_spans, uint64_t flush_ms, uint64_t shutdown_ms, bool forks)
+{
+    record(n_spans);
+    if (flush_ms > 0)
+        printf("{\"flush\":%d}\n", (int)ftr_flush(flush_ms * NS_PER_MS));
+    fflush(stdout);
+    if (!forks)
+        return finish(shutdown_ms);
+    const pid_t child = fork();
+    record(n_spans);
+    if (child == 0)
+        _exit(finish(shutdown_ms));
+    const int result = finish(shutdown_ms);
+    int status = 0;
+    return waitpid(child, &status, 0) == child && status == 0 ? result : 1;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 4)
+        return 2;
+    ftr_config config = FTR_CONFIG_INIT;
+    config.service_name = FTR_STR("otlp-send");
+    config.otlp_exporter = ftr_otlp_exporter_from_environment;
+    config.on_diagnostic = on_diagnostic;
+    ftr_error error = {FTR_OK, ""};
+    if (ftr_init(&config, &error) != FTR_OK) {
+        print_text("error", error.text);
+        return 1;
+    }
+    return run((int)strtol(argv[1], NULL, 10), strtoull(argv[2], NULL, 10),
+               strtoull(argv[3], NULL, 10), argc > 4 && strcmp(argv[4], "fork") == 0);
+}
