@@ -3,6 +3,7 @@
  * Fuzz target: a tracestate header of anybody. What is accepted is in normal form; writing th
  * changes th alone, and stays within the limits. */
 #include "base/text.h"
+#include "context/tracestate.h"
 #include "sampling/ot_state.h"
 #include "sampling/threshold.h"
 

@@ -21,6 +21,18 @@ bool ftri_text_same_word(ftr_str a, ftr_str b)
     return a.len == b.len && (a.len == 0 || strncasecmp(a.data, b.data, a.len) == 0);
 }
 
+bool ftri_text_is_token(ftr_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const char c = text.data[i];
+        const bool is_letter_or_digit =
+            (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        if (!is_letter_or_digit && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c)))
+            return false;
+    }
+    return text.len > 0;
+}
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t';

@@ -11,6 +11,8 @@ bool ftri_text_is(ftr_str text, const char *wanted);
 bool ftri_text_same(ftr_str a, ftr_str b);
 /* ASCII letters of either case are the same. */
 bool ftri_text_same_word(ftr_str a, ftr_str b);
+/* A token of HTTP (RFC 9110, 5.6.2). */
+bool ftri_text_is_token(ftr_str text);
 /* Without the spaces and tabs around it (RFC 9110, 5.5). */
 ftr_str ftri_trim(ftr_str text);
 /* Takes what stands before the first `separator`, or all of it, off *rest; false: nothing is left.

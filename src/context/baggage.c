@@ -13,15 +13,6 @@
 
 /* ---- characters ---- */
 
-static bool is_token(ftr_str text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.data[i] <= ' ' || text.data[i] >= 0x7f ||
-            strchr("\"(),/:;<=>?@[\\]{}", text.data[i]))
-            return false;
-    return text.len > 0;
-}
-
 static bool is_value_char(char c)
 {
     return c > ' ' && c < 0x7f && !strchr("\",;\\", c);
@@ -124,7 +115,7 @@ static bool has_room(const struct ftri_baggage *self, ftr_str key, size_t n)
 bool ftri_baggage_put(struct ftri_baggage *self, ftr_str key, ftr_str value, ftr_str properties)
 {
     const size_t n_properties = properties.len ? properties.len + 1 : 0;
-    if (!is_token(key) || !is_value(value) || !is_properties(properties) ||
+    if (!ftri_text_is_token(key) || !is_value(value) || !is_properties(properties) ||
         !has_room(self, key, key.len + 1 + value.len + n_properties))
         return false;
     ftri_baggage_remove(self, key);

@@ -26,5 +26,10 @@ ftr_str ftri_field_get(const ftr_carrier *carrier, void *fields, ftr_str name);
 /* Lower-case digits, at least `least` of them, padded with zeros at the left. False: not an id. */
 bool ftri_trace_id_read(ftr_str digits, size_t least, ftr_trace_id *ret_id) FTRI_MUST_CHECK;
 bool ftri_span_id_read(ftr_str digits, size_t least, ftr_span_id *ret_id) FTRI_MUST_CHECK;
+/* The state text (state_text.c): reads it into the context; false: it is none, and nothing has
+ * changed. Writes it; 0: the ids are not valid. Padded: with the leading zeros of ids. */
+bool ftri_state_text_read(ftr_str text, ftr_context *context);
+size_t ftri_state_text_write(const ftr_context *context, bool is_padded,
+                             char ret_text[FTR_STATE_TEXT_LEN + 1]);
 /* Puts a remote span into the context; the debug flag makes it sampled. */
 void ftri_context_set_remote(ftr_context *context, const ftr_span_context *span, bool is_debug);

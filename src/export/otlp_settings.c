@@ -2,7 +2,6 @@
 #include "export/otlp_settings.h"
 
 #include "base/error.h"
-#include "base/hex.h"
 #include "base/text.h"
 #include "export/pem_file.h"
 
@@ -159,36 +158,17 @@ int ftri_otlp_settings_base(struct ftri_otlp_settings *self, const char *name, f
     return set_url(self, name, "", url, TRACES_PATH, error);
 }
 
-/* RFC 9110 5.6.2 */
-static bool is_token(ftr_str text)
+/* A bad escape or a control character: false. */
+static bool decode_value(ftr_str encoded, char *ret_text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        const uint8_t c = (uint8_t)text.data[i];
-        const bool is_letter_or_digit =
-            (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-        if (!is_letter_or_digit && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c)))
+    const size_t len = ftri_percent_decode(encoded, ret_text, encoded.len);
+    if (len == SIZE_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if ((uint8_t)ret_text[i] < ' ' || ret_text[i] == 0x7f)
             return false;
-    }
-    return text.len > 0;
-}
-
-/* Decodes in place of the copy; -1 for a bad escape or a control character. */
-static int decode_value(ftr_str encoded, char *out)
-{
-    size_t len = 0;
-    for (size_t i = 0; i < encoded.len; i++) {
-        uint8_t c = (uint8_t)encoded.data[i];
-        if (c == '%') {
-            if (encoded.len - i < 3 || !ftri_hex_decode(encoded.data + i + 1, 1, &c))
-                return -1;
-            i += 2;
-        }
-        if (c < ' ' || c == 0x7f)
-            return -1;
-        out[len++] = (char)c;
-    }
-    out[len] = '\0';
-    return 0;
+    ret_text[len] = '\0';
+    return true;
 }
 
 /* What frames the message is ours. */
@@ -215,7 +195,7 @@ static int add_header(struct ftri_otlp_settings *self, const char *name, ftr_str
     const char *equals = memchr(member.data, '=', member.len);
     const size_t key_len = equals ? (size_t)(equals - member.data) : 0;
     const ftr_str key = ftri_trim((ftr_str){member.data, key_len});
-    if (!is_token(key))
+    if (!ftri_text_is_token(key))
         return ftri_error_set(error, -EINVAL, "%s: expected name=value pairs with commas between",
                               name);
     if (is_reserved(key)) {
@@ -232,7 +212,7 @@ static int add_header(struct ftri_otlp_settings *self, const char *name, ftr_str
         return no_memory(name, error);
     memcpy(line, key.data, key.len);
     memcpy(line + key.len, ": ", 2);
-    if (decode_value(value, line + key.len + 2) < 0)
+    if (!decode_value(value, line + key.len + 2))
         return ftri_error_set(error, -EINVAL,
                               "%s: the value of %.*s has a bad escape or a control character", name,
                               (int)ftri_size_min(key.len, 100), key.data);
@@ -243,15 +223,11 @@ static int add_header(struct ftri_otlp_settings *self, const char *name, ftr_str
 int ftri_otlp_settings_headers(struct ftri_otlp_settings *self, const char *name, ftr_str list,
                                struct ftri_error *error)
 {
-    while (list.len > 0) {
-        const char *comma = memchr(list.data, ',', list.len);
-        const size_t len = comma ? (size_t)(comma - list.data) : list.len;
-        const ftr_str member = ftri_trim((ftr_str){list.data, len});
+    for (ftr_str member; ftri_text_split(&list, ',', &member);) {
+        member = ftri_trim(member);
         const int r = member.len ? add_header(self, name, member, error) : 0;
         if (r < 0)
             return r;
-        const size_t used = comma ? len + 1 : len;
-        list = (ftr_str){list.data + used, list.len - used};
     }
     return 0;
 }

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STATUS_FIELDS = 3, HEADER_FIELDS = 3 };
+enum { STATUS_FIELDS = 4, HEADER_FIELDS = 3 };
 
 static nghttp2_nv field(const char *name, const void *value, size_t len)
 {
@@ -35,6 +35,9 @@ static size_t put_status(const struct grpc_call *self, nghttp2_nv *fields, char 
         fields[n++] = field("grpc-message", self->status_text.data, self->status_text.len);
     if (self->details.len)
         fields[n++] = field("grpc-status-details-bin", self->details.data, self->details.len);
+    if (self->retry_info.len) /* where OpenTelemetry's exporter for Python looks */
+        fields[n++] =
+            field("google.rpc.retryinfo-bin", self->retry_info.data, self->retry_info.len);
     return n;
 }
 

@@ -20,7 +20,7 @@ enum {
     ANSWER_MOST = 4 << 20,   /* unsent messages of a call */
     DETAILS_MOST = 2048
 };
-#define RETRY_NS FTRI_NS_PER_S
+#define RETRY_NS (2 * FTRI_NS_PER_S)
 
 /* ---- time ---- */
 
@@ -120,6 +120,7 @@ struct grpc_call *grpc_call_new(struct grpc_connection *connection, int32_t stre
     ftri_bytes_init(&self->message, limits->message_bytes);
     ftri_bytes_init(&self->status_text, STATUS_TEXT_MOST);
     ftri_bytes_init(&self->details, DETAILS_MOST);
+    ftri_bytes_init(&self->retry_info, DETAILS_MOST);
     ftri_bytes_init(&self->out, ANSWER_MOST);
     ftri_list_append(&connection->calls, &self->entry);
     connection->n_calls++;
@@ -135,6 +136,7 @@ void grpc_call_free(struct grpc_call *self)
     grpc_call_account(self);
     ftri_bytes_deinit(&self->status_text);
     ftri_bytes_deinit(&self->details);
+    ftri_bytes_deinit(&self->retry_info);
     ftri_bytes_deinit(&self->out);
     loop_timer_free(self->timer);
     ftri_list_unlink(&self->entry);
@@ -343,15 +345,24 @@ void grpc_call_refuse(struct grpc_call *self, enum grpc_status status, const cha
     grpc_call_close(self, status, ftr_str_from(message));
 }
 
+static int put_retry_delay(struct grpc_call *self, const char *message, uint64_t delay_ns)
+{
+    struct ftri_bytes bytes FTRI_CLEANUP(ftri_bytes_deinit);
+    ftri_bytes_init(&bytes, DETAILS_MOST / 2);
+    int r = grpc_put_retry_status(&bytes, GRPC_UNAVAILABLE, ftr_str_from(message), delay_ns);
+    if (r == 0)
+        r = ftri_base64_encode(ftri_bytes_view(&bytes), &self->details);
+    ftri_bytes_reset(&bytes);
+    if (r == 0)
+        r = grpc_put_retry_info(&bytes, delay_ns);
+    return r < 0 ? r : ftri_base64_encode(ftri_bytes_view(&bytes), &self->retry_info);
+}
+
 void grpc_call_refuse_retryably(struct grpc_call *self, const char *message, uint64_t delay_ns)
 {
-    struct ftri_bytes status;
-    ftri_bytes_init(&status, DETAILS_MOST / 2);
-    int r = grpc_put_retry_status(&status, GRPC_UNAVAILABLE, ftr_str_from(message), delay_ns);
-    if (r == 0)
-        r = ftri_base64_encode(ftri_bytes_view(&status), &self->details);
-    if (r < 0)
+    if (put_retry_delay(self, message, delay_ns) < 0) {
         ftri_bytes_reset(&self->details);
-    ftri_bytes_deinit(&status);
+        ftri_bytes_reset(&self->retry_info);
+    }
     grpc_call_refuse(self, GRPC_UNAVAILABLE, message);
 }

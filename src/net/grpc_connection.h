@@ -105,6 +105,7 @@ struct grpc_call {
     enum grpc_status status;
     struct ftri_bytes status_text; /* percent-encoded */
     struct ftri_bytes details;     /* base64 */
+    struct ftri_bytes retry_info;  /* base64 */
     struct ftri_bytes out;         /* messages */
     size_t n_out_sent;
     void *data;

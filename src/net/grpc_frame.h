@@ -64,6 +64,8 @@ int grpc_percent_encode(ftr_str text, struct ftri_bytes *out) FTRI_MUST_CHECK;
 
 /* Appends google.rpc.Status{code, message, [RetryInfo{delay_ns}]}: what clients need to see before
  * they try again. */
+/* google.rpc.RetryInfo alone. */
+int grpc_put_retry_info(struct ftri_bytes *out, uint64_t delay_ns) FTRI_MUST_CHECK;
 int grpc_put_retry_status(struct ftri_bytes *out, int32_t code, ftr_str message,
                           uint64_t delay_ns) FTRI_MUST_CHECK;
 

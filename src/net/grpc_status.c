@@ -31,8 +31,14 @@ static int put_duration(struct ftri_bytes *out, uint32_t number, uint64_t ns)
     return r < 0 ? r : ftri_wire_end(out, mark);
 }
 
-/* google.protobuf.Any{type_url 1, value 2} of google.rpc.RetryInfo{retry_delay 1}. */
-static int put_retry_info(struct ftri_bytes *out, uint32_t number, uint64_t delay_ns)
+/* RetryInfo: retry_delay 1. */
+int grpc_put_retry_info(struct ftri_bytes *out, uint64_t delay_ns)
+{
+    return put_duration(out, 1, delay_ns);
+}
+
+/* google.protobuf.Any: type_url 1, value 2. */
+static int put_any_retry_info(struct ftri_bytes *out, uint32_t number, uint64_t delay_ns)
 {
     static const char type[] = "type.googleapis.com/google.rpc.RetryInfo";
     size_t any;
@@ -43,7 +49,7 @@ static int put_retry_info(struct ftri_bytes *out, uint32_t number, uint64_t dela
     if (r == 0)
         r = ftri_wire_begin(out, 2, &value);
     if (r == 0)
-        r = put_duration(out, 1, delay_ns);
+        r = grpc_put_retry_info(out, delay_ns);
     if (r == 0)
         r = ftri_wire_end(out, value);
     return r < 0 ? r : ftri_wire_end(out, any);
@@ -54,5 +60,5 @@ int grpc_put_retry_status(struct ftri_bytes *out, int32_t code, ftr_str message,
     int r = ftri_wire_put_varint(out, 1, (uint64_t)code);
     if (r == 0)
         r = ftri_wire_put_bytes(out, 2, ftri_view_of(message.data, message.len));
-    return r < 0 ? r : put_retry_info(out, 3, delay_ns);
+    return r < 0 ? r : put_any_retry_info(out, 3, delay_ns);
 }

@@ -25,7 +25,7 @@ enum {
 #define LINGER_NS (2 * FTRI_NS_PER_S)
 
 static const char out_of_memory_answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
-                                           "Retry-After: 1\r\n"
+                                           "Retry-After: 2\r\n"
                                            "Connection: close\r\n"
                                            "Content-Length: 0\r\n\r\n";
 static const char continue_answer[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -87,7 +87,7 @@ static void refuse(struct http_connection *self, int status, const char *reason)
     exchange->must_close = true;
     exchange->is_refusal = true;
     if (status == 503)
-        http_exchange_set_header(exchange, "Retry-After", "1");
+        http_exchange_set_header(exchange, "Retry-After", "2");
     const struct http_handler *handler = &self->server->handler;
     if (handler->on_refusal)
         handler->on_refusal(handler->argument, exchange, status, reason);

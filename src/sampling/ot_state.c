@@ -2,6 +2,7 @@
 #include "sampling/ot_state.h"
 
 #include "base/text.h"
+#include "context/tracestate.h"
 #include "sampling/threshold.h"
 
 #include <string.h>
@@ -58,7 +59,7 @@ static size_t copy_others(ftr_str value, char ret_text[OT_MAX + 1])
     return len;
 }
 
-size_t ftri_ot_write(ftr_str tracestate, uint64_t threshold, char ret_text[FTRI_TRACESTATE_MAX])
+size_t ftri_ot_write(ftr_str tracestate, uint64_t threshold, char *ret_text)
 {
     char room[KEY_LEN + FTRI_THRESHOLD_DIGITS + OT_MAX + 1] = "th:";
     char *const others = room + KEY_LEN + FTRI_THRESHOLD_DIGITS;

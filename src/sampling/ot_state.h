@@ -7,7 +7,9 @@
  * Everything that is not th stays as it is. Any thread. */
 #pragma once
 
-#include "context/tracestate.h"
+#include "base/check.h"
+
+#include <flowtrace/types.h>
 
 struct ftri_ot_state {
     bool has_member;    /* th, valid or not */
@@ -21,5 +23,6 @@ struct ftri_ot_state ftri_ot_read(ftr_str tracestate);
 /* The randomness of a trace: rv, else that of its id. */
 uint64_t ftri_ot_randomness(const struct ftri_ot_state *self, const ftr_trace_id *id);
 /* Writes the tracestate with this th, without th if it is FTRI_THRESHOLD_NEVER or there is no room
- * for it (then the threshold counts as unknown). Returns the length; 0: nothing is left. */
-size_t ftri_ot_write(ftr_str tracestate, uint64_t threshold, char ret_text[FTRI_TRACESTATE_MAX]);
+ * for it (then the threshold counts as unknown), into FTRI_TRACESTATE_MAX bytes. Returns the length;
+ * 0: nothing is left. */
+size_t ftri_ot_write(ftr_str tracestate, uint64_t threshold, char *ret_text);

@@ -43,6 +43,7 @@ int result_finish(struct result_builder *self, size_t limit,
                   struct store_result *ret_result) FTRI_MUST_CHECK;
 /* The newest start of the matching spans, each counted once; false: none matches. */
 bool result_find_match(struct result_builder *self, uint64_t *ret_start_ns);
+bool result_is_same_span(const struct found_span *a, const struct found_span *b);
 /* Leaves the winner of each span's versions and behind it each different fragment of it, in place;
  * returns how many are left. Order: trace id, span id. */
 size_t result_deduplicate(struct found_span *items, size_t n);

@@ -181,6 +181,8 @@ class Overload(harness.Scenario):
         self.assertIn(status[-1:], [bytes([int(delay)]) for delay in DELAYS_S])
         delay = field(2, field(1, bytes([1 << 3]) + status[-1:]))
         self.assertTrue(status.endswith(field(3, field(1, b"type.googleapis.com/google.rpc.RetryInfo") + delay)))
+        alone = dict(error.trailing_metadata())["google.rpc.retryinfo-bin"]
+        self.assertEqual(field(2, alone), delay)
         self.assertEqual(status[:2], bytes([1 << 3, UNAVAILABLE]))
 
     def start_senders(self, gate):

@@ -182,7 +182,7 @@ class Limits(LimitScenario):
         refused = select.select(peers, [], [], DEADLINE_S)[0]
         status, answer = self.answer_to(peer=refused[0])
         self.assertEqual(status, 503, answer)
-        self.assertIn(b"Retry-After: 1\r\n", answer)
+        self.assertIn(b"Retry-After: 2\r\n", answer)
         for peer in peers:
             peer.close()
         first = self.raw()

@@ -12,7 +12,7 @@
 #include "nodes/receivers/otlp_signal.h"
 #include "otlp/response.h"
 
-#define RETRY_NS FTRI_NS_PER_S
+#define RETRY_NS (2 * FTRI_NS_PER_S) /* clients that give up after five tries last longer */
 
 /* Generated from otlp/schema. */
 extern const struct ftri_view otlp_descriptors;

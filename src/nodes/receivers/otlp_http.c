@@ -75,7 +75,7 @@ static void refuse_plain(struct http_exchange *exchange, int status, const char 
 
 static void refuse_retryably(struct http_exchange *exchange, bool is_json, const char *message)
 {
-    http_exchange_set_header(exchange, "Retry-After", "1");
+    http_exchange_set_header(exchange, "Retry-After", "2");
     refuse(exchange, is_json, 503, message);
 }
 

@@ -598,7 +598,7 @@ static void test_all_bodies_together_are_bounded(void **state)
     say_bytes(second, block, sizeof block);
     char *heard = hear_all(second);
     assert_memory_equal(heard, "HTTP/1.1 503 ", 13);
-    assert_non_null(strstr(heard, "\r\nRetry-After: 1\r\n"));
+    assert_non_null(strstr(heard, "\r\nRetry-After: 2\r\n"));
     free(heard);
     /* The first gone, there is room again. */
     close(fd);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The member `ot`: examples of "TraceState Handling", and what must not be touched. */
+#include "context/tracestate.h"
 #include "sampling/ot_state.h"
 #include "sampling/threshold.h"
 

@@ -2,6 +2,7 @@
  *
  * Named samplers: their arguments, and their decisions against those of OpenTelemetry's SDK for
  * Python, recorded by record_peer.py. */
+#include "context/tracestate.h"
 #include "sampling/sampler.h"
 
 #include "sampling/ot_state.h"
