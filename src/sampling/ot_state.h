@@ -23,6 +23,6 @@ struct ftri_ot_state ftri_ot_read(ftr_str tracestate);
 /* The randomness of a trace: rv, else that of its id. */
 uint64_t ftri_ot_randomness(const struct ftri_ot_state *self, const ftr_trace_id *id);
 /* Writes the tracestate with this th, without th if it is FTRI_THRESHOLD_NEVER or there is no room
- * for it (then the threshold counts as unknown), into FTRI_TRACESTATE_MAX bytes. Returns the length;
- * 0: nothing is left. */
+ * for it (then the threshold counts as unknown), into FTRI_TRACESTATE_MAX bytes. Returns the
+ * length; 0: nothing is left. */
 size_t ftri_ot_write(ftr_str tracestate, uint64_t threshold, char *ret_text);

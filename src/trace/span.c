@@ -214,7 +214,7 @@ static ftr_span begin_below_remote(struct ftri_thread *self, const ftr_span_opti
 static void note_clock_word(struct ftri_thread *self, uint32_t session)
 {
     const uint64_t word = ftri_clock_word_now();
-    if (word >> 32 != session || (uint32_t)word >= FTRI_CLOCK_SYSTEM)
+    if (self->clock_word == word || word >> 32 != session || (uint32_t)word >= FTRI_CLOCK_SYSTEM)
         return;
     self->clock_word = word;
     self->root_word = ftri_sampling_is_asked(FTRI_SAMPLING_NEW) ? UINT64_MAX : word;
@@ -239,9 +239,25 @@ static ftr_span start_any(const ftr_span_options *options)
     return begin(self, options->name, options->kind, parent);
 }
 
+/* Below a sampled parent whose trace nobody has to be asked about. */
+static bool follows_sampled(const ftr_context *parent)
+{
+    return (parent->span.trace_flags & FTR_TRACE_FLAG_SAMPLED) && ftri_context_has_ids(parent) &&
+           !(parent->span.is_remote && ftri_sampling_is_asked(FTRI_SAMPLING_REMOTE));
+}
+
 static __attribute__((noinline)) ftr_span start_slow(ftr_str name, ftr_span_kind kind,
                                                      const ftr_context *parent)
 {
+    const uint32_t session = __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED);
+    const ftr_context *from = parent ? parent : &ftri_frame_current->context;
+    if (follows_sampled(from)) {
+        struct ftri_thread *self = ftri_thread_ready(session);
+        if (!self)
+            return (ftr_span){0, 0};
+        note_clock_word(self, session);
+        return begin(self, name, kind, from);
+    }
     const ftr_span_options options = {
         .size = sizeof options, .name = name, .kind = kind, .parent = parent};
     return start_any(&options);
