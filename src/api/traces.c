@@ -78,6 +78,9 @@ static void reply_trace(struct store *store, struct http_exchange *exchange, ftr
         ftri_bytes_init(&out, ANSWER_LIMIT_BYTES);
         if (r == 0)
             r = write_result(&result, &out);
+        if (r == 0 && result.is_truncated)
+            http_exchange_set_header(exchange, "Flowtrace-Incomplete",
+                                     "the trace has more spans; these are the earliest");
         finish(exchange, r, &out);
     }
     store_result_deinit(&result);

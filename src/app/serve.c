@@ -47,18 +47,12 @@ static const struct argument rows[] = {
  * configuration are the nodes' to check. */
 static int check_address(const char *option, const char *address, bool is_insecure)
 {
-    struct listener_address parsed;
     struct ftri_error error;
     if (strcmp(address, "off") == 0)
         return 0;
-    if (listener_parse(address, &parsed, &error) < 0)
-        return fail(2, "--%s: %s", option, error.text);
-    if (!is_insecure && !listener_is_local(&parsed))
-        return fail(2,
-                    "--%s %s: other machines could reach it, and there is no authentication; "
-                    "use a loopback address, or add --insecure",
-                    option, address);
-    return 0;
+    return listener_check_reach(option, address, is_insecure, &error) < 0
+               ? fail(2, "%s", error.text)
+               : 0;
 }
 
 static const char unix_scheme[] = "unix:";
@@ -174,7 +168,7 @@ static int serve(struct pipeline *pipeline, const char *http)
 static int check_unix(const char *path)
 {
     char room[PATH_MAX];
-    return check_address("otlp-unix", unix_address(path, room), false);
+    return check_address("--otlp-unix", unix_address(path, room), false);
 }
 
 /* With the defaults filled in; 0, or the exit status. */
@@ -186,12 +180,12 @@ static int complete(struct serve_options *options)
     options->otlp_grpc = options->otlp_grpc ? options->otlp_grpc : "127.0.0.1:4317";
     options->otlp_http = options->otlp_http ? options->otlp_http : "127.0.0.1:4318";
     options->http = options->http ? options->http : "127.0.0.1:16686";
-    int r = check_address("otlp-grpc", options->otlp_grpc, options->is_insecure);
+    int r = check_address("--otlp-grpc", options->otlp_grpc, options->is_insecure);
     if (r == 0)
-        r = check_address("otlp-http", options->otlp_http, options->is_insecure);
+        r = check_address("--otlp-http", options->otlp_http, options->is_insecure);
     if (r == 0 && options->otlp_unix)
         r = check_unix(options->otlp_unix);
-    return r == 0 ? check_address("http", options->http, options->is_insecure) : r;
+    return r == 0 ? check_address("--http", options->http, options->is_insecure) : r;
 }
 
 static int run(const void *values, const char *const *operands, size_t n_operands)

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/time.h"
 #include "net/http_server.h"
+#include "net/listener.h"
 #include "net/loop.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ struct sink_options {
     const char *rate;
     const char *burst;
     const char *log;
+    bool is_insecure;
 };
 
 static const struct argument rows[] = {
@@ -33,6 +35,8 @@ static const struct argument rows[] = {
     {"burst", "N", offsetof(struct sink_options, burst), "Requests at once; default 5."},
     {"log", "FILE", offsetof(struct sink_options, log),
      "One JSON line a request, appended; default stdout."},
+    {"insecure", NULL, offsetof(struct sink_options, is_insecure),
+     "Allow an address that other machines can reach."},
 };
 
 struct sink {
@@ -121,17 +125,20 @@ static int run(const void *values, const char *const *operands, size_t n_operand
     (void)operands;
     (void)n_operands;
     const struct sink_options *options = values;
+    const char *address = options->listen ? options->listen : "127.0.0.1:8000";
     struct sink sink = {.log_fd = STDOUT_FILENO};
     const double rate = positive(options->rate, 10);
     const double burst = positive(options->burst, 5);
     if (rate < 0 || burst < 0)
         return fail(2, "--rate and --burst: expected a number of 1 or more");
+    struct ftri_error error;
+    if (listener_check_reach("--listen", address, options->is_insecure, &error) < 0)
+        return fail(2, "%s", error.text);
     bucket_init(&sink.bucket, rate, burst);
     if (options->log)
         sink.log_fd = open(options->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (sink.log_fd < 0)
         return fail(1, "opening %s: %s", options->log, strerror(errno));
-    struct ftri_error error;
     sink.loop = loop_new(&error);
     if (!sink.loop)
         return fail(1, "%s", error.text);
@@ -140,7 +147,7 @@ static int run(const void *values, const char *const *operands, size_t n_operand
         loop_on_signal(sink.loop, SIGINT, on_signal, &sink) < 0)
         fail(1, "memory is short");
     else
-        status = serve(&sink, options->listen ? options->listen : "127.0.0.1:8000");
+        status = serve(&sink, address);
     loop_free(sink.loop);
     if (sink.log_fd != STDOUT_FILENO)
         close(sink.log_fd);

@@ -135,6 +135,21 @@ bool listener_is_local(const struct listener_address *address)
     return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
 }
 
+int listener_check_reach(const char *name, const char *address, bool is_insecure,
+                         struct ftri_error *error)
+{
+    struct listener_address parsed;
+    struct ftri_error why;
+    if (listener_parse(address, &parsed, &why) < 0)
+        return ftri_error_set(error, -EINVAL, "%s: %s", name, why.text);
+    if (is_insecure || listener_is_local(&parsed))
+        return 0;
+    return ftri_error_set(error, -EACCES,
+                          "%s: other machines could reach %s, and there is no authentication; use "
+                          "a loopback address, or add --insecure",
+                          name, address);
+}
+
 static const char *unix_path(const struct listener_address *address)
 {
     const struct sockaddr_un *local = (const struct sockaddr_un *)&address->storage;

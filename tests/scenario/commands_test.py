@@ -33,6 +33,7 @@ class Commands(Scenario):
                                  (("serve", "--data"), "DIR"), (("run",), "FILE"),
                                  (("components", "exporter/stor"), "exporter/store"),
                                  (("serve", "--http", "0.0.0.0:0"), "--insecure"),
+                                 (("sink", "--listen", "0.0.0.0:0"), "--insecure"),
                                  (("trace", "query", "--since", "soon"), "--since")]:
             done = self.call(*arguments)
             self.assertEqual(done.returncode, 2, arguments)

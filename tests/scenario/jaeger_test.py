@@ -4,11 +4,12 @@ source ask for, and every field that they read."""
 
 import base64
 import json
+import os
 import time
 import urllib.parse
 
 import harness
-from harness import Scenario, get_json, new_id, new_span, send_json
+from harness import Scenario, get_json, new_id, new_span, protobuf_request, protobuf_span, request, send_json
 
 US = 1000
 MS = 1000 * US
@@ -238,6 +239,18 @@ class Jaeger(Scenario):
         answer = self.get("/api/traces", traceID=[ids[0], gone])
         self.assertEqual([trace["traceID"] for trace in answer["data"]], ids[:1])
         self.assertEqual(answer["errors"], [{"msg": "trace not found", "traceID": gone}])
+
+    def test_a_trace_too_large_to_answer_says_so(self):
+        trace_id, start = os.urandom(16), time.time_ns()
+        path = "/api/v3/traces/" + trace_id.hex()
+        for n_spans, is_cut in ((100_000, False), (1, True)):
+            spans = [protobuf_span(trace_id, os.urandom(8), "x", start, start + 1) for _ in range(n_spans)]
+            status, _, body = request(self.collector.otlp, "POST", "/v1/traces", protobuf_request(spans),
+                                      {"Content-Type": "application/x-protobuf"}, timeout=100)
+            self.assertEqual(status, 200, body)
+            status, headers, _ = request(self.collector.api, "HEAD", path, timeout=100)
+            self.assertEqual(status, 200)
+            self.assertEqual("flowtrace-incomplete" in headers, is_cut)
 
     def test_errors_are_in_the_envelope(self):
         for path, status, words in [

@@ -262,14 +262,7 @@ int otlp_check_reach(struct node *node, const char *option, const char *address,
                      struct ftri_error *error)
 {
     const struct nodes_environment *environment = node_environment(node);
-    struct listener_address parsed;
-    const int r = listener_parse(address, &parsed, error);
-    if (r < 0 || listener_is_local(&parsed) || (environment && environment->is_insecure))
-        return r;
-    return ftri_error_set(error, -EACCES,
-                          "%s: other machines could reach %s, and there is no authentication; "
-                          "use a loopback address, or --insecure",
-                          option, address);
+    return listener_check_reach(option, address, environment && environment->is_insecure, error);
 }
 
 static void close_servers(struct otlp_state *state)
