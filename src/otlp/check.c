@@ -11,7 +11,8 @@
 
 #include <errno.h>
 
-static const struct ftri_otlp_limits loose = {FTRI_OTLP_NESTING_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX};
+const struct ftri_otlp_limits ftri_otlp_unlimited = {FTRI_OTLP_NESTING_MAX, SIZE_MAX, SIZE_MAX,
+                                                     SIZE_MAX};
 
 static bool check_value(struct check *check, struct ftri_view message, size_t depth);
 
@@ -144,12 +145,6 @@ static bool check_elements(struct check *check, struct ftri_view message, bool i
     return ok;
 }
 
-static bool refuse_depth(const struct walk *self)
-{
-    self->check->failure.expected = self->check->limits->depth;
-    return refuse(self, 0, "depth");
-}
-
 /* depth: 1 for an attribute's value. */
 static bool check_value(struct check *check, struct ftri_view message, size_t depth)
 {
@@ -158,7 +153,7 @@ static bool check_value(struct check *check, struct ftri_view message, size_t de
     uint32_t tag;
     bool ok = true;
     if (FTRI_UNLIKELY(depth > check->limits->depth))
-        return refuse_depth(&walk);
+        return refuse_depth(&walk, check->limits->depth);
     while (ok && walk.next < walk.end) {
         if (!next_tag(&walk, &tag))
             return false;
@@ -457,7 +452,7 @@ static bool check_request(struct check *check, struct ftri_view message)
 int ftri_otlp_traces_check(struct ftri_view bytes, struct ftri_otlp_counts *ret_counts,
                            struct ftri_otlp_error *ret_error)
 {
-    return ftri_otlp_traces_check_within(bytes, &loose, ret_counts, ret_error);
+    return ftri_otlp_traces_check_within(bytes, &ftri_otlp_unlimited, ret_counts, ret_error);
 }
 
 int ftri_otlp_traces_check_within(struct ftri_view bytes, const struct ftri_otlp_limits *limits,

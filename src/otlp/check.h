@@ -84,6 +84,12 @@ static inline bool refuse_count(const struct walk *self, uint32_t number, size_t
     return refuse(self, number, "count");
 }
 
+static inline bool refuse_depth(const struct walk *self, size_t limit)
+{
+    self->check->failure.expected = limit;
+    return refuse(self, 0, "depth");
+}
+
 /* The tag at next, of whatever value. */
 static inline bool next_tag(struct walk *self, uint32_t *ret_tag)
 {

@@ -27,22 +27,6 @@ static int check_traces(struct ftri_view bytes, const struct ftri_otlp_limits *l
     return r;
 }
 
-/* Metrics are not kept, and what becomes of log records is a span of one event: only their form
- * matters. */
-static int check_metrics(struct ftri_view bytes, const struct ftri_otlp_limits *limits,
-                         size_t *ret_n_items, struct ftri_otlp_error *ret_error)
-{
-    (void)limits;
-    return ftri_otlp_metrics_check(bytes, ret_n_items, ret_error);
-}
-
-static int check_logs(struct ftri_view bytes, const struct ftri_otlp_limits *limits,
-                      size_t *ret_n_items, struct ftri_otlp_error *ret_error)
-{
-    (void)limits;
-    return ftri_otlp_logs_check(bytes, ret_n_items, ret_error);
-}
-
 static int select_all(struct ftri_bytes *bytes, uint64_t received_ns, struct otlp_content *content)
 {
     (void)received_ns;
@@ -75,9 +59,10 @@ static int select_events(struct ftri_bytes *bytes, uint64_t received_ns,
 }
 
 static const struct otlp_reading traces = {check_traces, ftri_otlp_traces_from_json, select_all};
-static const struct otlp_reading metrics = {check_metrics, ftri_otlp_metrics_from_json,
+static const struct otlp_reading metrics = {ftri_otlp_metrics_check, ftri_otlp_metrics_from_json,
                                             select_none};
-static const struct otlp_reading logs = {check_logs, ftri_otlp_logs_from_json, select_events};
+static const struct otlp_reading logs = {ftri_otlp_logs_check, ftri_otlp_logs_from_json,
+                                         select_events};
 
 #define SERVICE(name) "opentelemetry.proto.collector." name
 
