@@ -145,6 +145,14 @@ static bool check_elements(struct check *check, struct ftri_view message, bool i
     return ok;
 }
 
+bool ftri_otlp_check_depth(const struct walk *walk, size_t depth)
+{
+    if (FTRI_LIKELY(depth <= walk->check->limits->depth))
+        return true;
+    walk->check->failure.expected = walk->check->limits->depth;
+    return refuse(walk, 0, "depth");
+}
+
 /* depth: 1 for an attribute's value. */
 static bool check_value(struct check *check, struct ftri_view message, size_t depth)
 {
@@ -152,8 +160,8 @@ static bool check_value(struct check *check, struct ftri_view message, size_t de
     struct ftri_view part;
     uint32_t tag;
     bool ok = true;
-    if (FTRI_UNLIKELY(depth > check->limits->depth))
-        return refuse_depth(&walk, check->limits->depth);
+    if (FTRI_UNLIKELY(!ftri_otlp_check_depth(&walk, depth)))
+        return false;
     while (ok && walk.next < walk.end) {
         if (!next_tag(&walk, &tag))
             return false;
@@ -183,11 +191,17 @@ static bool check_value(struct check *check, struct ftri_view message, size_t de
     return ok;
 }
 
+bool ftri_otlp_check_attribute(struct walk *walk, uint32_t number)
+{
+    const size_t limit = walk->check->limits->n_attributes;
+    return FTRI_LIKELY(walk->n_attributes++ < limit) || refuse_count(walk, number, limit);
+}
+
 static inline bool take_attribute(struct walk *self, uint32_t number)
 {
     struct ftri_view attribute;
-    if (FTRI_UNLIKELY(self->n_attributes++ >= self->check->limits->n_attributes))
-        return refuse_count(self, number, self->check->limits->n_attributes);
+    if (FTRI_UNLIKELY(!ftri_otlp_check_attribute(self, number)))
+        return false;
     if (FTRI_LIKELY(take_plain_key_value(self, 1)))
         return true;
     if (has_failed(self))

@@ -6,7 +6,6 @@
 
 #include "otlp/check.h"
 #include "otlp/schema.h"
-#include "otlp/view.h"
 
 #include <errno.h>
 
@@ -58,9 +57,8 @@ static bool check_message(struct check *check, const struct ftri_otlp_message *t
 static bool take_message(struct walk *self, const struct ftri_otlp_field *field, size_t depth)
 {
     struct ftri_view message;
-    const size_t most = self->check->limits->n_attributes;
-    if ((field->flags & FTRI_OTLP_ATTRIBUTE) && self->n_attributes++ >= most)
-        return refuse_count(self, field->number, most);
+    if ((field->flags & FTRI_OTLP_ATTRIBUTE) && !ftri_otlp_check_attribute(self, field->number))
+        return false;
     const bool is_value = field->message == &ftri_otlp_any_value_message;
     self->check->n_items += (field->flags & FTRI_OTLP_COUNTED) != 0;
     return take_bytes(self, field->number, &message) &&
@@ -115,8 +113,8 @@ static bool check_message(struct check *check, const struct ftri_otlp_message *t
 {
     struct walk walk = walk_of(check, message);
     uint32_t tag;
-    if (depth > check->limits->depth)
-        return refuse_depth(&walk, check->limits->depth);
+    if (!ftri_otlp_check_depth(&walk, depth))
+        return false;
     while (walk.next < walk.end)
         if (!next_tag(&walk, &tag) || !take_field(&walk, type, tag, depth))
             return false;
