@@ -171,6 +171,15 @@ class Limits(LimitScenario):
                                         + b"x" * 3000)
         self.assertEqual(status, 413, answer)
         self.assertEqual(self.grpc_status(bytes(3000)), 8)
+        # A bound is two bytes of JSON, but nine of protobuf.
+        points = [{"explicitBounds": [0] * 900}]
+        document = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"histogram": {
+            "dataPoints": points}}]}]}]}
+        status, _, text = request(self.collector.otlp, "POST", "/v1/metrics",
+                                  json.dumps(document, separators=(",", ":")).encode(),
+                                  {"Content-Type": "application/json"})
+        self.assertEqual(status, 400, text)
+        self.assertIn("larger than the limit", text.decode())
 
     def test_max_bodies(self):
         self.limit(max_bodies="96KiB")

@@ -223,6 +223,7 @@ static void take(struct otlp_state *state, const struct otlp_arrival *arrival,
         .bytes = bytes,
         .is_json = arrival->is_json,
         .received_ns = received_ns,
+        .max_bytes = options->max_body_bytes,
         .limits = {options->max_depth, options->max_attributes, options->max_events,
                    options->max_links},
     };

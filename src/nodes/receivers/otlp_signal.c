@@ -81,18 +81,24 @@ const struct otlp_signal otlp_signals[OTLP_SIGNALS] = {
      &logs},
 };
 
-/* JSON becomes protobuf; *bytes is replaced. */
-static int convert_json(const struct otlp_reading *reading, struct ftri_bytes *bytes,
+/* JSON becomes protobuf; the body's bytes are replaced. */
+static int convert_json(const struct otlp_reading *reading, const struct otlp_body *body,
                         struct otlp_content *content, struct ftri_otlp_error *error)
 {
+    struct ftri_bytes *bytes = body->bytes;
     struct ftri_otlp_json_counts counts = {0};
     struct ftri_bytes converted;
-    ftri_bytes_init(&converted, UINT32_MAX);
+    ftri_bytes_init(&converted, body->max_bytes);
     const int r = reading->from_json(ftri_bytes_view(bytes), &converted, &counts, error);
     ftri_bytes_deinit(bytes);
     *bytes = converted;
     content->n_null_numbers = counts.n_null_numbers;
-    return r;
+    if (r != -EMSGSIZE)
+        return r;
+    *error = (struct ftri_otlp_error){.path = "request",
+                                      .reason = "as protobuf it is larger than the limit",
+                                      .offset = OTLP_NO_OFFSET};
+    return -EBADMSG;
 }
 
 int otlp_content_read(const struct otlp_signal *signal, const struct otlp_body *body,
@@ -101,7 +107,7 @@ int otlp_content_read(const struct otlp_signal *signal, const struct otlp_body *
     const struct otlp_reading *reading = signal->reading;
     struct otlp_content content = {0};
     size_t n_items = 0;
-    int r = body->is_json ? convert_json(reading, body->bytes, &content, error) : 0;
+    int r = body->is_json ? convert_json(reading, body, &content, error) : 0;
     if (r < 0)
         return r;
     r = reading->check(ftri_bytes_view(body->bytes), &body->limits, &n_items, error);

@@ -40,6 +40,7 @@ struct otlp_body {
     struct ftri_bytes *bytes; /* replaced or taken over; the caller's to deinit */
     bool is_json;
     uint64_t received_ns;
+    size_t max_bytes; /* also of what JSON becomes */
     struct ftri_otlp_limits limits;
 };
 
