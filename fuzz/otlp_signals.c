@@ -54,9 +54,9 @@ static void read_protobuf(struct ftri_view bytes)
 {
     struct ftri_otlp_error error = {0};
     size_t n;
-    if (ftri_otlp_metrics_check(bytes, &n, &error) < 0)
+    if (ftri_otlp_metrics_check(bytes, &ftri_otlp_unlimited, &n, &error) < 0)
         check_refusal(&error, bytes.len);
-    if (ftri_otlp_logs_check(bytes, &n, &error) < 0)
+    if (ftri_otlp_logs_check(bytes, &ftri_otlp_unlimited, &n, &error) < 0)
         check_refusal(&error, bytes.len);
     else
         make_events(bytes, n);
@@ -72,14 +72,16 @@ static void read_json(struct ftri_view json)
     if (ftri_otlp_metrics_from_json(json, &bytes, &counts, &error) < 0)
         check_refusal(&error, json.len);
     else
-        require(ftri_otlp_metrics_check(ftri_bytes_view(&bytes), &n, &error) == 0 &&
+        require(ftri_otlp_metrics_check(ftri_bytes_view(&bytes), &ftri_otlp_unlimited, &n,
+                                        &error) == 0 &&
                 n == counts.n_items);
     ftri_bytes_reset(&bytes);
     if (ftri_otlp_logs_from_json(json, &bytes, &counts, &error) < 0) {
         check_refusal(&error, json.len);
         return;
     }
-    require(ftri_otlp_logs_check(ftri_bytes_view(&bytes), &n, &error) == 0 && n == counts.n_items);
+    require(ftri_otlp_logs_check(ftri_bytes_view(&bytes), &ftri_otlp_unlimited, &n, &error) == 0 &&
+            n == counts.n_items);
     make_events(ftri_bytes_view(&bytes), n);
 }
 

@@ -86,8 +86,8 @@ static void on_timeout(void *argument)
 void grpc_call_account(struct grpc_call *self)
 {
     struct grpc_connection *connection = self->connection;
-    const size_t held =
-        self->fields.capacity + self->reader.message.capacity + self->message.capacity;
+    const size_t held = self->fields.capacity + self->reader.message.capacity +
+                        self->message.capacity + self->out.capacity;
     connection->bytes += held - self->held_bytes;
     connection->server->bytes += held - self->held_bytes;
     self->held_bytes = held;
@@ -133,11 +133,11 @@ void grpc_call_free(struct grpc_call *self)
     abandon(self);
     release_request(self);
     ftri_bytes_deinit(&self->fields);
+    ftri_bytes_deinit(&self->out);
     grpc_call_account(self);
     ftri_bytes_deinit(&self->status_text);
     ftri_bytes_deinit(&self->details);
     ftri_bytes_deinit(&self->retry_info);
-    ftri_bytes_deinit(&self->out);
     loop_timer_free(self->timer);
     ftri_list_unlink(&self->entry);
     connection->n_calls--;
@@ -230,6 +230,8 @@ static bool is_over_limits(const struct grpc_call *self)
 
 void grpc_call_take(struct grpc_call *self, struct ftri_view piece)
 {
+    if (self->is_finished)
+        return; /* only reading the answer is progress now */
     self->progress_ns = ftri_time_monotonic_ns();
     self->n_received += piece.len;
     while (piece.len > 0 && !self->is_finished) {
@@ -304,6 +306,7 @@ static void finish(struct grpc_call *self, unsigned http_status)
 void grpc_call_send(struct grpc_call *self, struct ftri_view message)
 {
     const int r = grpc_put_message(&self->out, message);
+    grpc_call_account(self);
     self->progress_ns = ftri_time_monotonic_ns();
     if (r < 0)
         grpc_call_close(self, GRPC_RESOURCE_EXHAUSTED, FTR_STR("the answers are not read"));

@@ -39,7 +39,7 @@ struct grpc_limits {
     size_t header_bytes;       /* 16 KiB, at most 32 KiB -> RESOURCE_EXHAUSTED, or 431 */
     size_t n_headers;          /* 100, likewise */
     size_t message_bytes;      /* packed and unpacked: 64 MiB -> RESOURCE_EXHAUSTED */
-    size_t connection_bytes;   /* messages being received on one connection: 128 MiB */
+    size_t connection_bytes;   /* of a connection's messages, also unread answers: 128 MiB */
     size_t all_bytes;          /* ... on all: 256 MiB; both -> UNAVAILABLE */
     size_t streams;            /* at once on a connection: 100 */
     size_t connections;        /* 1024; beyond it accepting pauses */

@@ -61,14 +61,16 @@ static int take_response(struct ftri_otlp_answer *self, const struct ftri_wire_f
     return is_bytes(field, 1) ? each_field(self, field->bytes, take_partial) : 0;
 }
 
+/* Of seconds or nanoseconds that occur twice the last count, as protobuf has it. */
 static int take_duration(struct ftri_otlp_answer *self, const struct ftri_wire_field *field)
 {
     if (field->type != FTRI_WIRE_VARINT || (int64_t)field->value < 0)
         return 0;
+    const uint64_t nanos = self->retry_delay_ns % FTRI_NS_PER_S;
     if (field->number == 1)
-        self->retry_delay_ns += ftri_size_min(field->value, RETRY_MAX_S) * FTRI_NS_PER_S;
+        self->retry_delay_ns = ftri_size_min(field->value, RETRY_MAX_S) * FTRI_NS_PER_S + nanos;
     else if (field->number == 2)
-        self->retry_delay_ns += ftri_size_min(field->value, FTRI_NS_PER_S - 1);
+        self->retry_delay_ns += ftri_size_min(field->value, FTRI_NS_PER_S - 1) - nanos;
     return 0;
 }
 

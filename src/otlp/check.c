@@ -11,7 +11,8 @@
 
 #include <errno.h>
 
-static const struct ftri_otlp_limits loose = {FTRI_OTLP_NESTING_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX};
+const struct ftri_otlp_limits ftri_otlp_unlimited = {FTRI_OTLP_NESTING_MAX, SIZE_MAX, SIZE_MAX,
+                                                     SIZE_MAX};
 
 static bool check_value(struct check *check, struct ftri_view message, size_t depth);
 
@@ -144,10 +145,12 @@ static bool check_elements(struct check *check, struct ftri_view message, bool i
     return ok;
 }
 
-static bool refuse_depth(const struct walk *self)
+bool ftri_otlp_check_depth(const struct walk *walk, size_t depth)
 {
-    self->check->failure.expected = self->check->limits->depth;
-    return refuse(self, 0, "depth");
+    if (FTRI_LIKELY(depth <= walk->check->limits->depth))
+        return true;
+    walk->check->failure.expected = walk->check->limits->depth;
+    return refuse(walk, 0, "depth");
 }
 
 /* depth: 1 for an attribute's value. */
@@ -157,8 +160,8 @@ static bool check_value(struct check *check, struct ftri_view message, size_t de
     struct ftri_view part;
     uint32_t tag;
     bool ok = true;
-    if (FTRI_UNLIKELY(depth > check->limits->depth))
-        return refuse_depth(&walk);
+    if (FTRI_UNLIKELY(!ftri_otlp_check_depth(&walk, depth)))
+        return false;
     while (ok && walk.next < walk.end) {
         if (!next_tag(&walk, &tag))
             return false;
@@ -188,11 +191,17 @@ static bool check_value(struct check *check, struct ftri_view message, size_t de
     return ok;
 }
 
+bool ftri_otlp_check_attribute(struct walk *walk, uint32_t number)
+{
+    const size_t limit = walk->check->limits->n_attributes;
+    return FTRI_LIKELY(walk->n_attributes++ < limit) || refuse_count(walk, number, limit);
+}
+
 static inline bool take_attribute(struct walk *self, uint32_t number)
 {
     struct ftri_view attribute;
-    if (FTRI_UNLIKELY(self->n_attributes++ >= self->check->limits->n_attributes))
-        return refuse_count(self, number, self->check->limits->n_attributes);
+    if (FTRI_UNLIKELY(!ftri_otlp_check_attribute(self, number)))
+        return false;
     if (FTRI_LIKELY(take_plain_key_value(self, 1)))
         return true;
     if (has_failed(self))
@@ -457,7 +466,7 @@ static bool check_request(struct check *check, struct ftri_view message)
 int ftri_otlp_traces_check(struct ftri_view bytes, struct ftri_otlp_counts *ret_counts,
                            struct ftri_otlp_error *ret_error)
 {
-    return ftri_otlp_traces_check_within(bytes, &loose, ret_counts, ret_error);
+    return ftri_otlp_traces_check_within(bytes, &ftri_otlp_unlimited, ret_counts, ret_error);
 }
 
 int ftri_otlp_traces_check_within(struct ftri_view bytes, const struct ftri_otlp_limits *limits,

@@ -25,6 +25,13 @@ void ftri_otlp_failure_describe(const struct ftri_otlp_failure *failure,
                                 const struct ftri_otlp_message *root, struct ftri_view request,
                                 struct ftri_otlp_error *ret_error);
 
+struct walk;
+
+/* One attribute more, field `number`; false: it is over the limit, and refused. */
+bool ftri_otlp_check_attribute(struct walk *walk, uint32_t number);
+/* Whether a value may be in so many, itself included. */
+bool ftri_otlp_check_depth(const struct walk *walk, size_t depth);
+
 #define TAG(number, type) ((uint32_t)(number) << 3 | (uint32_t)(type))
 
 enum { TRACE_ID_BYTES = 16, SPAN_ID_BYTES = 8 };

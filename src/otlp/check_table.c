@@ -52,11 +52,13 @@ static bool take_packed(struct walk *self, uint32_t number, enum ftri_wire_type 
 }
 
 static bool check_message(struct check *check, const struct ftri_otlp_message *type,
-                          struct ftri_view message, int depth);
+                          struct ftri_view message, size_t depth);
 
-static bool take_message(struct walk *self, const struct ftri_otlp_field *field, int depth)
+static bool take_message(struct walk *self, const struct ftri_otlp_field *field, size_t depth)
 {
     struct ftri_view message;
+    if ((field->flags & FTRI_OTLP_ATTRIBUTE) && !ftri_otlp_check_attribute(self, field->number))
+        return false;
     const bool is_value = field->message == &ftri_otlp_any_value_message;
     self->check->n_items += (field->flags & FTRI_OTLP_COUNTED) != 0;
     return take_bytes(self, field->number, &message) &&
@@ -72,7 +74,7 @@ static bool take_known_id(struct walk *self, const struct ftri_otlp_field *field
 }
 
 /* A field of a known number and its own wire type. */
-static bool take_known(struct walk *self, const struct ftri_otlp_field *field, int depth)
+static bool take_known(struct walk *self, const struct ftri_otlp_field *field, size_t depth)
 {
     struct ftri_view bytes;
     switch ((enum ftri_otlp_kind)field->kind) {
@@ -92,7 +94,7 @@ static bool take_known(struct walk *self, const struct ftri_otlp_field *field, i
 }
 
 static bool take_field(struct walk *self, const struct ftri_otlp_message *type, uint32_t tag,
-                       int depth)
+                       size_t depth)
 {
     const struct ftri_otlp_field *const field = ftri_otlp_field_numbered(type, tag >> 3);
     if (!field)
@@ -107,12 +109,12 @@ static bool take_field(struct walk *self, const struct ftri_otlp_message *type, 
 
 /* depth: how many values this one is in, itself included. */
 static bool check_message(struct check *check, const struct ftri_otlp_message *type,
-                          struct ftri_view message, int depth)
+                          struct ftri_view message, size_t depth)
 {
     struct walk walk = walk_of(check, message);
     uint32_t tag;
-    if (depth > FTRI_OTLP_NESTING_MAX)
-        return refuse(&walk, 0, "values nested deeper than 100 levels");
+    if (!ftri_otlp_check_depth(&walk, depth))
+        return false;
     while (walk.next < walk.end)
         if (!next_tag(&walk, &tag) || !take_field(&walk, type, tag, depth))
             return false;
@@ -120,9 +122,10 @@ static bool check_message(struct check *check, const struct ftri_otlp_message *t
 }
 
 static int check_request(const struct ftri_otlp_message *request, struct ftri_view bytes,
-                         size_t *ret_n_items, struct ftri_otlp_error *ret_error)
+                         const struct ftri_otlp_limits *limits, size_t *ret_n_items,
+                         struct ftri_otlp_error *ret_error)
 {
-    struct check check = {.end = bytes.data + bytes.len};
+    struct check check = {.limits = limits, .end = bytes.data + bytes.len};
     if (bytes.len && !check_message(&check, request, bytes, 0)) {
         ftri_otlp_failure_describe(&check.failure, request, bytes, ret_error);
         return -EBADMSG;
@@ -131,14 +134,14 @@ static int check_request(const struct ftri_otlp_message *request, struct ftri_vi
     return 0;
 }
 
-int ftri_otlp_logs_check(struct ftri_view bytes, size_t *ret_n_records,
-                         struct ftri_otlp_error *ret_error)
+int ftri_otlp_logs_check(struct ftri_view bytes, const struct ftri_otlp_limits *limits,
+                         size_t *ret_n_records, struct ftri_otlp_error *ret_error)
 {
-    return check_request(&ftri_otlp_logs_request, bytes, ret_n_records, ret_error);
+    return check_request(&ftri_otlp_logs_request, bytes, limits, ret_n_records, ret_error);
 }
 
-int ftri_otlp_metrics_check(struct ftri_view bytes, size_t *ret_n_points,
-                            struct ftri_otlp_error *ret_error)
+int ftri_otlp_metrics_check(struct ftri_view bytes, const struct ftri_otlp_limits *limits,
+                            size_t *ret_n_points, struct ftri_otlp_error *ret_error)
 {
-    return check_request(&ftri_otlp_metrics_request, bytes, ret_n_points, ret_error);
+    return check_request(&ftri_otlp_metrics_request, bytes, limits, ret_n_points, ret_error);
 }

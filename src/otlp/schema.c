@@ -25,7 +25,8 @@ enum {
     SHOWN = FTRI_OTLP_SHOWN,
     NEEDED = FTRI_OTLP_REQUIRED | FTRI_OTLP_SHOWN,
     ITEMS = FTRI_OTLP_REPEATED | FTRI_OTLP_COUNTED,
-    LOOSE = FTRI_OTLP_LOOSE
+    LOOSE = FTRI_OTLP_LOOSE,
+    ATTRIBUTES = FTRI_OTLP_REPEATED | FTRI_OTLP_ATTRIBUTE
 };
 
 static const struct ftri_otlp_message key_value;
@@ -59,7 +60,7 @@ static const struct ftri_otlp_message key_value = {key_value_fields, FTRI_COUNT(
 static const struct ftri_otlp_field event_fields[] = {
     {"timeUnixNano", 1, FIXED64, SHOWN, NULL},
     {"name", 2, STR, SHOWN, NULL},
-    {"attributes", 3, MESSAGE, MANY, &key_value},
+    {"attributes", 3, MESSAGE, ATTRIBUTES, &key_value},
     {"droppedAttributesCount", 4, U32, 0, NULL},
 };
 static const struct ftri_otlp_message event = {event_fields, FTRI_COUNT(event_fields), false};
@@ -68,7 +69,7 @@ static const struct ftri_otlp_field link_fields[] = {
     {"traceId", 1, ID16, SHOWN, NULL},
     {"spanId", 2, ID8, SHOWN, NULL},
     {"traceState", 3, STR, 0, NULL},
-    {"attributes", 4, MESSAGE, MANY, &key_value},
+    {"attributes", 4, MESSAGE, ATTRIBUTES, &key_value},
     {"droppedAttributesCount", 5, U32, 0, NULL},
     {"flags", 6, FIXED32, 0, NULL},
 };
@@ -90,7 +91,7 @@ static const struct ftri_otlp_field span_fields[] = {
     {"kind", 6, ENUM, SHOWN, NULL},
     {"startTimeUnixNano", 7, FIXED64, SHOWN, NULL},
     {"endTimeUnixNano", 8, FIXED64, SHOWN, NULL},
-    {"attributes", 9, MESSAGE, MANY, &key_value},
+    {"attributes", 9, MESSAGE, ATTRIBUTES, &key_value},
     {"droppedAttributesCount", 10, U32, 0, NULL},
     {"events", 11, MESSAGE, MANY, &event},
     {"droppedEventsCount", 12, U32, 0, NULL},
@@ -104,14 +105,14 @@ const struct ftri_otlp_message ftri_otlp_span_message = {span_fields, FTRI_COUNT
 static const struct ftri_otlp_field scope_fields[] = {
     {"name", 1, STR, 0, NULL},
     {"version", 2, STR, 0, NULL},
-    {"attributes", 3, MESSAGE, MANY, &key_value},
+    {"attributes", 3, MESSAGE, ATTRIBUTES, &key_value},
     {"droppedAttributesCount", 4, U32, 0, NULL},
 };
 const struct ftri_otlp_message ftri_otlp_scope_message = {scope_fields, FTRI_COUNT(scope_fields),
                                                           false};
 
 static const struct ftri_otlp_field resource_fields[] = {
-    {"attributes", 1, MESSAGE, MANY, &key_value},
+    {"attributes", 1, MESSAGE, ATTRIBUTES, &key_value},
     {"droppedAttributesCount", 2, U32, 0, NULL},
 };
 const struct ftri_otlp_message ftri_otlp_resource_message = {resource_fields,
@@ -147,7 +148,7 @@ static const struct ftri_otlp_field log_record_fields[] = {
     {"severityNumber", 2, ENUM, 0, NULL},
     {"severityText", 3, STR, 0, NULL},
     {"body", 5, MESSAGE, 0, &ftri_otlp_any_value_message},
-    {"attributes", 6, MESSAGE, MANY, &key_value},
+    {"attributes", 6, MESSAGE, ATTRIBUTES, &key_value},
     {"droppedAttributesCount", 7, U32, 0, NULL},
     {"flags", 8, FIXED32, 0, NULL},
     {"traceId", 9, ID16, LOOSE, NULL},
@@ -182,7 +183,7 @@ const struct ftri_otlp_message ftri_otlp_logs_request = {logs_request_fields,
 /* --- metrics ------------------------------------------------------------------------------- */
 
 static const struct ftri_otlp_field exemplar_fields[] = {
-    {"filteredAttributes", 7, MESSAGE, MANY, &key_value},
+    {"filteredAttributes", 7, MESSAGE, ATTRIBUTES, &key_value},
     {"timeUnixNano", 2, FIXED64, 0, NULL},
     {"asDouble", 3, F64, 0, NULL},
     {"asInt", 6, SFIXED64, 0, NULL},
@@ -193,7 +194,7 @@ static const struct ftri_otlp_message exemplar = {exemplar_fields, FTRI_COUNT(ex
                                                   false};
 
 static const struct ftri_otlp_field number_point_fields[] = {
-    {"attributes", 7, MESSAGE, MANY, &key_value},
+    {"attributes", 7, MESSAGE, ATTRIBUTES, &key_value},
     {"startTimeUnixNano", 2, FIXED64, 0, NULL},
     {"timeUnixNano", 3, FIXED64, 0, NULL},
     {"asDouble", 4, F64, 0, NULL},
@@ -205,7 +206,7 @@ static const struct ftri_otlp_message number_point = {number_point_fields,
                                                       FTRI_COUNT(number_point_fields), false};
 
 static const struct ftri_otlp_field histogram_point_fields[] = {
-    {"attributes", 9, MESSAGE, MANY, &key_value},
+    {"attributes", 9, MESSAGE, ATTRIBUTES, &key_value},
     {"startTimeUnixNano", 2, FIXED64, 0, NULL},
     {"timeUnixNano", 3, FIXED64, 0, NULL},
     {"count", 4, FIXED64, 0, NULL},
@@ -227,7 +228,7 @@ static const struct ftri_otlp_field buckets_fields[] = {
 static const struct ftri_otlp_message buckets = {buckets_fields, FTRI_COUNT(buckets_fields), false};
 
 static const struct ftri_otlp_field exponential_point_fields[] = {
-    {"attributes", 1, MESSAGE, MANY, &key_value},
+    {"attributes", 1, MESSAGE, ATTRIBUTES, &key_value},
     {"startTimeUnixNano", 2, FIXED64, 0, NULL},
     {"timeUnixNano", 3, FIXED64, 0, NULL},
     {"count", 4, FIXED64, 0, NULL},
@@ -253,7 +254,7 @@ static const struct ftri_otlp_message quantile = {quantile_fields, FTRI_COUNT(qu
                                                   false};
 
 static const struct ftri_otlp_field summary_point_fields[] = {
-    {"attributes", 7, MESSAGE, MANY, &key_value},
+    {"attributes", 7, MESSAGE, ATTRIBUTES, &key_value},
     {"startTimeUnixNano", 2, FIXED64, 0, NULL},
     {"timeUnixNano", 3, FIXED64, 0, NULL},
     {"count", 4, FIXED64, 0, NULL},
@@ -304,7 +305,7 @@ static const struct ftri_otlp_field metric_fields[] = {
     {"histogram", 9, MESSAGE, 0, &histogram},
     {"exponentialHistogram", 10, MESSAGE, 0, &exponential},
     {"summary", 11, MESSAGE, 0, &summary},
-    {"metadata", 12, MESSAGE, MANY, &key_value},
+    {"metadata", 12, MESSAGE, ATTRIBUTES, &key_value},
 };
 static const struct ftri_otlp_message metric = {metric_fields, FTRI_COUNT(metric_fields), false};
 

@@ -38,10 +38,13 @@ int ftri_otlp_traces_check(struct ftri_view bytes, struct ftri_otlp_counts *ret_
 /* What a request may hold beside its size. */
 struct ftri_otlp_limits {
     size_t depth;        /* levels of a value, 1 to 100 */
-    size_t n_attributes; /* of a resource, scope, span, event or link */
+    size_t n_attributes; /* of a resource, scope, span, event, link, log record or data point */
     size_t n_events;     /* of a span */
     size_t n_links;      /* of a span */
 };
+/* 100 levels, and nothing else is limited. */
+extern const struct ftri_otlp_limits ftri_otlp_unlimited;
+
 /* The same check within limits. */
 int ftri_otlp_traces_check_within(struct ftri_view bytes, const struct ftri_otlp_limits *limits,
                                   struct ftri_otlp_counts *ret_counts,

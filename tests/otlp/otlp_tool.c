@@ -168,7 +168,7 @@ static int from_json(struct ftri_view frame, struct ftri_bytes *out, struct ftri
 static int count_logs(struct ftri_view frame, struct ftri_bytes *out, struct ftri_otlp_error *error)
 {
     size_t n;
-    const int r = ftri_otlp_logs_check(frame, &n, error);
+    const int r = ftri_otlp_logs_check(frame, &ftri_otlp_unlimited, &n, error);
     return r < 0 ? r : ftri_bytes_printf(out, "%zu", n);
 }
 
@@ -176,7 +176,7 @@ static int count_points(struct ftri_view frame, struct ftri_bytes *out,
                         struct ftri_otlp_error *error)
 {
     size_t n;
-    const int r = ftri_otlp_metrics_check(frame, &n, error);
+    const int r = ftri_otlp_metrics_check(frame, &ftri_otlp_unlimited, &n, error);
     return r < 0 ? r : ftri_bytes_printf(out, "%zu", n);
 }
 
@@ -186,7 +186,7 @@ static int logs_from_json(struct ftri_view frame, struct ftri_bytes *out,
     struct ftri_otlp_json_counts counts;
     size_t n;
     const int r = ftri_otlp_logs_from_json(frame, out, &counts, error);
-    return r < 0 ? r : ftri_otlp_logs_check(ftri_bytes_view(out), &n, error);
+    return r < 0 ? r : ftri_otlp_logs_check(ftri_bytes_view(out), &ftri_otlp_unlimited, &n, error);
 }
 
 static int metrics_from_json(struct ftri_view frame, struct ftri_bytes *out,
@@ -195,7 +195,8 @@ static int metrics_from_json(struct ftri_view frame, struct ftri_bytes *out,
     struct ftri_otlp_json_counts counts;
     size_t n;
     const int r = ftri_otlp_metrics_from_json(frame, out, &counts, error);
-    return r < 0 ? r : ftri_otlp_metrics_check(ftri_bytes_view(out), &n, error);
+    return r < 0 ? r
+                 : ftri_otlp_metrics_check(ftri_bytes_view(out), &ftri_otlp_unlimited, &n, error);
 }
 
 static int log_events(struct ftri_view frame, struct ftri_bytes *out, struct ftri_otlp_error *error)
@@ -203,7 +204,7 @@ static int log_events(struct ftri_view frame, struct ftri_bytes *out, struct ftr
     struct ftri_otlp_log_counts counts;
     struct ftri_otlp_counts checked;
     size_t n;
-    int r = ftri_otlp_logs_check(frame, &n, error);
+    int r = ftri_otlp_logs_check(frame, &ftri_otlp_unlimited, &n, error);
     if (r == 0)
         r = ftri_otlp_log_events(frame, 9, out, &counts);
     return r < 0 ? r : ftri_otlp_traces_check(ftri_bytes_view(out), &checked, error);

@@ -171,6 +171,15 @@ class Limits(LimitScenario):
                                         + b"x" * 3000)
         self.assertEqual(status, 413, answer)
         self.assertEqual(self.grpc_status(bytes(3000)), 8)
+        # A bound is two bytes of JSON, but nine of protobuf.
+        points = [{"explicitBounds": [0] * 900}]
+        document = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"histogram": {
+            "dataPoints": points}}]}]}]}
+        status, _, text = request(self.collector.otlp, "POST", "/v1/metrics",
+                                  json.dumps(document, separators=(",", ":")).encode(),
+                                  {"Content-Type": "application/json"})
+        self.assertEqual(status, 400, text)
+        self.assertIn("larger than the limit", text.decode())
 
     def test_max_bodies(self):
         self.limit(max_bodies="96KiB")
@@ -402,6 +411,9 @@ class Limits(LimitScenario):
         document = span_document([new_span(attributes=[{"key": "a", "value": nested_json(4)}])])
         self.refused_content(one_span(field(9, attribute(nested(4)))), document,
                              SPAN + "attributes[0].value", "nested deeper than 3 levels")
+        record = [{"body": nested_json(4)}]
+        self.refused_log(json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": record}]}]}),
+                         "nested deeper than 3 levels")
 
     def refuse_third(self, option, number, part, document, name):
         self.limit(**{option: 2})
@@ -419,6 +431,15 @@ class Limits(LimitScenario):
         self.refused_content(one_span(field(11, field(3, attribute(nested(1))) * 3)),
                              span_document([new_span(events=[{"attributes": [value] * 3}])]),
                              SPAN + "events[0].attributes: more")
+        record = [{"attributes": [value] * 3}]
+        self.refused_log(json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": record}]}]}),
+                         "logRecords[0].attributes: more than the limit of 2")
+
+    def refused_log(self, document, word):
+        status, _, text = request(self.collector.otlp, "POST", "/v1/logs", document.encode(),
+                                  {"Content-Type": "application/json"})
+        self.assertEqual(status, 400, text)
+        self.assertIn(word, text.decode())
 
     def test_max_events(self):
         self.refuse_third("max_events", 11, field(2, b"e"), {"name": "e"}, "events")

@@ -100,8 +100,8 @@ static const struct option rows[] = {
      .sentence = "Levels of an attribute's value; beyond it 400, or INVALID_ARGUMENT."},
     {"max_attributes", OPTION_U64, offsetof(struct otlp_options, max_attributes), "1024", .min = 1,
      .max = 1000000,
-     .sentence = "Attributes of a resource, scope, span, event or link; beyond it 400, or "
-                 "INVALID_ARGUMENT."},
+     .sentence = "Attributes of a resource, scope, span, event, link, log record or data point; "
+                 "beyond it 400, or INVALID_ARGUMENT."},
     {"max_events", OPTION_U64, offsetof(struct otlp_options, max_events), "8192", .min = 1,
      .max = 1000000, .sentence = "Events of a span; beyond it 400, or INVALID_ARGUMENT."},
     {"max_links", OPTION_U64, offsetof(struct otlp_options, max_links), "8192", .min = 1,
@@ -223,6 +223,7 @@ static void take(struct otlp_state *state, const struct otlp_arrival *arrival,
         .bytes = bytes,
         .is_json = arrival->is_json,
         .received_ns = received_ns,
+        .max_bytes = options->max_body_bytes,
         .limits = {options->max_depth, options->max_attributes, options->max_events,
                    options->max_links},
     };

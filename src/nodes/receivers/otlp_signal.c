@@ -27,22 +27,6 @@ static int check_traces(struct ftri_view bytes, const struct ftri_otlp_limits *l
     return r;
 }
 
-/* Metrics are not kept, and what becomes of log records is a span of one event: only their form
- * matters. */
-static int check_metrics(struct ftri_view bytes, const struct ftri_otlp_limits *limits,
-                         size_t *ret_n_items, struct ftri_otlp_error *ret_error)
-{
-    (void)limits;
-    return ftri_otlp_metrics_check(bytes, ret_n_items, ret_error);
-}
-
-static int check_logs(struct ftri_view bytes, const struct ftri_otlp_limits *limits,
-                      size_t *ret_n_items, struct ftri_otlp_error *ret_error)
-{
-    (void)limits;
-    return ftri_otlp_logs_check(bytes, ret_n_items, ret_error);
-}
-
 static int select_all(struct ftri_bytes *bytes, uint64_t received_ns, struct otlp_content *content)
 {
     (void)received_ns;
@@ -75,9 +59,10 @@ static int select_events(struct ftri_bytes *bytes, uint64_t received_ns,
 }
 
 static const struct otlp_reading traces = {check_traces, ftri_otlp_traces_from_json, select_all};
-static const struct otlp_reading metrics = {check_metrics, ftri_otlp_metrics_from_json,
+static const struct otlp_reading metrics = {ftri_otlp_metrics_check, ftri_otlp_metrics_from_json,
                                             select_none};
-static const struct otlp_reading logs = {check_logs, ftri_otlp_logs_from_json, select_events};
+static const struct otlp_reading logs = {ftri_otlp_logs_check, ftri_otlp_logs_from_json,
+                                         select_events};
 
 #define SERVICE(name) "opentelemetry.proto.collector." name
 
@@ -96,18 +81,24 @@ const struct otlp_signal otlp_signals[OTLP_SIGNALS] = {
      &logs},
 };
 
-/* JSON becomes protobuf; *bytes is replaced. */
-static int convert_json(const struct otlp_reading *reading, struct ftri_bytes *bytes,
+/* JSON becomes protobuf; the body's bytes are replaced. */
+static int convert_json(const struct otlp_reading *reading, const struct otlp_body *body,
                         struct otlp_content *content, struct ftri_otlp_error *error)
 {
+    struct ftri_bytes *bytes = body->bytes;
     struct ftri_otlp_json_counts counts = {0};
     struct ftri_bytes converted;
-    ftri_bytes_init(&converted, UINT32_MAX);
+    ftri_bytes_init(&converted, body->max_bytes);
     const int r = reading->from_json(ftri_bytes_view(bytes), &converted, &counts, error);
     ftri_bytes_deinit(bytes);
     *bytes = converted;
     content->n_null_numbers = counts.n_null_numbers;
-    return r;
+    if (r != -EMSGSIZE)
+        return r;
+    *error = (struct ftri_otlp_error){.path = "request",
+                                      .reason = "as protobuf it is larger than the limit",
+                                      .offset = OTLP_NO_OFFSET};
+    return -EBADMSG;
 }
 
 int otlp_content_read(const struct otlp_signal *signal, const struct otlp_body *body,
@@ -116,7 +107,7 @@ int otlp_content_read(const struct otlp_signal *signal, const struct otlp_body *
     const struct otlp_reading *reading = signal->reading;
     struct otlp_content content = {0};
     size_t n_items = 0;
-    int r = body->is_json ? convert_json(reading, body->bytes, &content, error) : 0;
+    int r = body->is_json ? convert_json(reading, body, &content, error) : 0;
     if (r < 0)
         return r;
     r = reading->check(ftri_bytes_view(body->bytes), &body->limits, &n_items, error);

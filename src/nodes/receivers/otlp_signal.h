@@ -40,7 +40,8 @@ struct otlp_body {
     struct ftri_bytes *bytes; /* replaced or taken over; the caller's to deinit */
     bool is_json;
     uint64_t received_ns;
-    struct ftri_otlp_limits limits; /* of spans */
+    size_t max_bytes; /* also of what JSON becomes */
+    struct ftri_otlp_limits limits;
 };
 
 /* Checks and converts. 0; -EBADMSG with the error filled; -ENOMEM; -EMSGSIZE. */

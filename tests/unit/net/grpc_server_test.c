@@ -173,18 +173,24 @@ static size_t put_field(uint8_t *out, const char *name, const char *value)
     return 3 + name_len + value_len;
 }
 
-/* A call of /a/b; timeout may be NULL. */
-static void send_call(struct fixture *self, uint8_t stream, uint8_t flags, const char *timeout)
+/* timeout may be NULL. */
+static void send_call_of(struct fixture *self, uint8_t stream, uint8_t flags, const char *path,
+                         const char *timeout)
 {
     uint8_t block[512];
     size_t len = put_field(block, ":method", "POST");
     len += put_field(block + len, ":scheme", "http");
-    len += put_field(block + len, ":path", "/a/b");
+    len += put_field(block + len, ":path", path);
     len += put_field(block + len, ":authority", "a");
     len += put_field(block + len, "content-type", "application/grpc");
     if (timeout)
         len += put_field(block + len, "grpc-timeout", timeout);
     send_frame(self, HEADERS, flags, stream, ftri_view_of(block, len));
+}
+
+static void send_call(struct fixture *self, uint8_t stream, uint8_t flags, const char *timeout)
+{
+    send_call_of(self, stream, flags, "/a/b", timeout);
 }
 
 static void send_message(struct fixture *self, uint8_t stream)
@@ -487,6 +493,65 @@ static void test_bytes_of_a_connection_are_bounded(void **state)
     end(self);
 }
 
+/* A reflection stream of a client whose windows let no answer through. */
+static void reflect_unread(struct fixture *self, uint8_t stream, size_t n_requests)
+{
+    static const char path[] = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+    static const char request[] = "\0\0\0\0\x25\x22\x23"
+                                  "grpc.reflection.v1.ServerReflection";
+    const uint8_t no_window[] = {0, 4, 0, 0, 0, 0}; /* SETTINGS_INITIAL_WINDOW_SIZE */
+    send_frame(self, SETTINGS, 0, 0, ftri_view_of(no_window, sizeof no_window));
+    send_call_of(self, stream, END_HEADERS, path, NULL);
+    for (size_t i = 0; i < n_requests; i++)
+        send_frame(self, DATA, 0, stream, ftri_view_of(request, 5 + 0x25));
+}
+
+/* Answers that nobody reads count as requests do: the next call on the connection is refused. */
+static void test_unread_answers_are_bounded(void **state)
+{
+    struct fixture *self = *state;
+    self->limits.connection_bytes = 16 * 1024;
+    begin(self);
+    greet(self);
+    reflect_unread(self, 1, 100);
+    send_call(self, 3, END_HEADERS, NULL);
+    send_message(self, 3);
+    struct frame answer;
+    do
+        answer = expect(self, HEADERS);
+    while (answer.stream != 3);
+    assert_int_equal(answer.flags & END_STREAM, END_STREAM);
+    end(self);
+    assert_int_equal(self->n_held, 0);
+}
+
+static bool has_input(const struct fixture *self)
+{
+    uint8_t byte;
+    return recv(self->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+/* The call is refused for a wrong message; what trickles in afterwards does not keep it open. */
+static void test_an_unread_answer_is_not_kept_by_sending(void **state)
+{
+    struct fixture *self = *state;
+    struct frame frame = {0};
+    self->limits.message_timeout_ns = 400 * FTRI_NS_PER_MS;
+    begin(self);
+    greet(self);
+    reflect_unread(self, 1, 1);
+    send_frame(self, DATA, 0, 1, ftri_view_of("\2\0\0\0\0", 5));
+    for (int i = 0; i < 900 && frame.type != RST_STREAM; i++) {
+        send_frame(self, DATA, 0, 1, ftri_view_of("x", 1));
+        while (frame.type != RST_STREAM && has_input(self))
+            assert_true(read_frame(self, &frame));
+        usleep(20000);
+    }
+    assert_int_equal(frame.type, RST_STREAM);
+    assert_memory_equal(self->input, "\0\0\0\x08", 4); /* CANCEL */
+    end(self);
+}
+
 /* Each allocation of a call in turn: the server lives, and a later client is served. */
 static void test_memory_short(void **state)
 {
@@ -536,6 +601,8 @@ int main(void)
         TEST(test_a_slow_message),
         TEST(test_an_idle_call_of_the_handler_has_no_timeout),
         TEST(test_bytes_of_a_connection_are_bounded),
+        TEST(test_unread_answers_are_bounded),
+        TEST(test_an_unread_answer_is_not_kept_by_sending),
         TEST(test_memory_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,6 +67,9 @@ static void test_statuses(void **state)
         {BYTES("\x08\x08\x12\x01x\x1a\x32" RETRY_INFO "\x12\x06\x0a\x04\x08\x02\x10\x05"), 0, true,
          2000000005, "x"},
         {BYTES("\x1a\x2a" RETRY_INFO), 0, true, 0, ""}, /* no delay */
+        /* 2 s 5 ns, then 3 s 7 ns: the last count */
+        {BYTES("\x1a\x36" RETRY_INFO "\x12\x0a\x0a\x08\x08\x02\x10\x05\x08\x03\x10\x07"), 0, true,
+         3000000007, ""},
         /* 2^63 - 1 seconds: a day at most */
         {BYTES("\x1a\x39" RETRY_INFO
                "\x12\x0d\x0a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x10"),

@@ -63,7 +63,8 @@ struct wrong {
     const char *path, *reason;
 };
 
-typedef int check_request(struct ftri_view bytes, size_t *ret_n, struct ftri_otlp_error *error);
+typedef int check_request(struct ftri_view bytes, const struct ftri_otlp_limits *limits,
+                          size_t *ret_n, struct ftri_otlp_error *error);
 
 static void check_wrong(check_request *check, const uint32_t *numbers, const struct wrong *wrong)
 {
@@ -72,7 +73,7 @@ static void check_wrong(check_request *check, const uint32_t *numbers, const str
     size_t n = 77;
     ftri_bytes_init(&request, 1 << 16);
     put_nested(&request, numbers, wrong->bytes, wrong->len);
-    const int r = check(ftri_bytes_view(&request), &n, &error);
+    const int r = check(ftri_bytes_view(&request), &ftri_otlp_unlimited, &n, &error);
     if (r != -EBADMSG || strcmp(error.path, wrong->path) != 0 ||
         strcmp(error.reason, wrong->reason) != 0 || error.offset > request.len || n != 77)
         fail_msg("%s: %d %s: %s", wrong->path, r, error.path, error.reason);
@@ -144,7 +145,7 @@ static void test_wrong_data_points_are_named(void **state)
 }
 
 /* levels values in one another, as a record's body: field 5. */
-static int check_depth(int levels)
+static int check_depth(int levels, size_t limit)
 {
     struct ftri_bytes record FTRI_CLEANUP(ftri_bytes_deinit);
     struct ftri_bytes request FTRI_CLEANUP(ftri_bytes_deinit);
@@ -160,14 +161,69 @@ static int check_depth(int levels)
     while (n)
         end(&record, marks[--n]);
     put_nested(&request, (const uint32_t[]){1, 2, 2, 0}, record.data, record.len);
-    return ftri_otlp_logs_check(ftri_bytes_view(&request), &n_records, &error);
+    const struct ftri_otlp_limits limits = {limit, 1, 0, 0};
+    return ftri_otlp_logs_check(ftri_bytes_view(&request), &limits, &n_records, &error);
 }
 
 static void test_values_nest_a_hundred_levels(void **state)
 {
     (void)state;
-    assert_int_equal(check_depth(100), 0);
-    assert_int_equal(check_depth(101), -EBADMSG);
+    assert_int_equal(check_depth(100, 100), 0);
+    assert_int_equal(check_depth(101, 100), -EBADMSG);
+}
+
+/* --- limits -------------------------------------------------------------------------------- */
+
+static void test_values_nest_within_the_limit(void **state)
+{
+    (void)state;
+    assert_int_equal(check_depth(3, 3), 0);
+    assert_int_equal(check_depth(4, 3), -EBADMSG);
+}
+
+/* Three attributes at most, wherever they stand; the entries of a map in one are none. */
+static void test_attributes_are_limited(void **state)
+{
+    (void)state;
+    static const struct {
+        check_request *check;
+        uint32_t numbers[7]; /* down to the message, then 0 */
+        uint32_t attributes;
+        const char *path;
+    } rows[] = {
+        {ftri_otlp_logs_check, {1, 1, 0}, 1, "resourceLogs[0].resource.attributes"},
+        {ftri_otlp_logs_check, {1, 2, 1, 0}, 3, "resourceLogs[0].scopeLogs[0].scope.attributes"},
+        {ftri_otlp_logs_check,
+         {1, 2, 2, 0},
+         6,
+         "resourceLogs[0].scopeLogs[0].logRecords[0].attributes"},
+        {ftri_otlp_metrics_check,
+         {1, 2, 2, 7, 1, 0},
+         7,
+         "resourceMetrics[0].scopeMetrics[0].metrics[0].sum.dataPoints[0].attributes"},
+        {ftri_otlp_logs_check, {1, 2, 2, 6, 2, 6, 0}, 1, NULL},
+    };
+    const struct ftri_otlp_limits limits = {100, 3, 0, 0};
+    for (size_t i = 0; i < FTRI_COUNT(rows); i++) {
+        for (size_t n = 3; n <= 4; n++) {
+            struct ftri_bytes inside FTRI_CLEANUP(ftri_bytes_deinit);
+            struct ftri_bytes request FTRI_CLEANUP(ftri_bytes_deinit);
+            struct ftri_otlp_error error = {0};
+            size_t n_items;
+            ftri_bytes_init(&inside, 1000);
+            ftri_bytes_init(&request, 1000);
+            for (size_t j = 0; j < n; j++)
+                put_text(&inside, rows[i].attributes, "");
+            put_nested(&request, rows[i].numbers, inside.data, inside.len);
+            const int r = rows[i].check(ftri_bytes_view(&request), &limits, &n_items, &error);
+            const bool is_refused = n == 4 && rows[i].path;
+            assert_int_equal(r, is_refused ? -EBADMSG : 0);
+            if (!is_refused)
+                continue;
+            assert_string_equal(error.path, rows[i].path);
+            assert_string_equal(error.reason, "more than the limit of 3");
+        }
+    }
 }
 
 /* --- counting ------------------------------------------------------------------------------ */
@@ -192,9 +248,11 @@ static void test_data_points_of_every_kind_are_counted(void **state)
         end(&request, resource);
     }
     assert_int_equal(n_expected, 2 + 3 + 4 + 5 + 6);
-    assert_int_equal(ftri_otlp_metrics_check(ftri_bytes_view(&request), &n, &error), 0);
+    assert_int_equal(
+        ftri_otlp_metrics_check(ftri_bytes_view(&request), &ftri_otlp_unlimited, &n, &error), 0);
     assert_int_equal(n, n_expected);
-    assert_int_equal(ftri_otlp_metrics_check(ftri_view_of(NULL, 0), &n, &error), 0);
+    assert_int_equal(
+        ftri_otlp_metrics_check(ftri_view_of(NULL, 0), &ftri_otlp_unlimited, &n, &error), 0);
     assert_int_equal(n, 0);
 }
 
@@ -218,7 +276,8 @@ static void test_repeated_numbers_may_be_packed(void **state)
         size_t n = 0;
         ftri_bytes_init(&request, 1 << 16);
         put_nested(&request, (const uint32_t[]){1, 2, 2, 9, 1, 0}, points[i].data, points[i].len);
-        if (ftri_otlp_metrics_check(ftri_bytes_view(&request), &n, &error) < 0)
+        if (ftri_otlp_metrics_check(ftri_bytes_view(&request), &ftri_otlp_unlimited, &n, &error) <
+            0)
             fail_msg("%s: %s", error.path, error.reason);
         assert_int_equal(n, 1);
     }
@@ -458,7 +517,8 @@ static void test_an_id_of_a_wrong_length_is_none(void **state)
         put(&record, 10, SPAN_ID "x", lengths[i] > 9 ? 8 : lengths[i]);
         put_text(&record, 12, "e");
         put_nested(&logs, (const uint32_t[]){1, 2, 2, 0}, record.data, record.len);
-        assert_int_equal(ftri_otlp_logs_check(ftri_bytes_view(&logs), &n, &error), 0);
+        assert_int_equal(
+            ftri_otlp_logs_check(ftri_bytes_view(&logs), &ftri_otlp_unlimited, &n, &error), 0);
         assert_int_equal(n, 1);
         assert_int_equal(ftri_otlp_log_events(ftri_bytes_view(&logs), 9, &traces, &counts), 0);
         assert_int_equal(counts.n_events, 0);
@@ -506,6 +566,8 @@ int main(void)
         cmocka_unit_test(test_wrong_log_records_are_named),
         cmocka_unit_test(test_wrong_data_points_are_named),
         cmocka_unit_test(test_values_nest_a_hundred_levels),
+        cmocka_unit_test(test_values_nest_within_the_limit),
+        cmocka_unit_test(test_attributes_are_limited),
         cmocka_unit_test(test_data_points_of_every_kind_are_counted),
         cmocka_unit_test(test_repeated_numbers_may_be_packed),
         cmocka_unit_test(test_wrong_json_is_named),
