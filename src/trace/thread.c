@@ -212,7 +212,7 @@ static struct ftri_slot *take_new_slot(struct ftri_thread *self)
     /* Higher than any generation of an earlier session. */
     atomic_store_explicit(&slot->generation, self->generation_base, memory_order_relaxed);
     slot->record = (struct ftri_record){0};
-    slot->n_pages = slot->n_distinct = 0;
+    slot->n_pages = slot->n_distinct = slot->at_end = 0;
     slot->pages = slot->last_page = NULL;
     slot->handle = self->first_handle + n;
     atomic_store_explicit(&self->n_slots_used, n + 1, memory_order_release);
