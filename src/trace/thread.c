@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "trace/journal.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -104,6 +105,23 @@ static void release_open_spans(struct ftri_thread *self)
     }
 }
 
+/* Spans that ended when the worker had read this journal for the last time. */
+static void drop_unread(struct ftri_thread *self)
+{
+    const uint64_t head = atomic_load(&self->journal_head);
+    for (const struct ftri_record *record; (record = ftri_journal_peek(self, head));) {
+        ftri_context_block_unref(record->block);
+        ftri_journal_consume(self, record);
+    }
+}
+
+/* Between sessions, by the thread's owner or under the table's lock when it has none. */
+static void release_session(struct ftri_thread *self)
+{
+    drop_unread(self);
+    release_open_spans(self);
+}
+
 static bool has_right_sizes(const struct ftri_thread *self)
 {
     return self->slots && self->n_slots == ftri_thread_settings.open_spans &&
@@ -127,7 +145,7 @@ static bool adopt(struct ftri_thread *self, uint32_t session)
 {
     if (atomic_load(&self->session) == session)
         return true;
-    release_open_spans(self);
+    release_session(self);
     if (!has_right_sizes(self)) {
         empty_memory(self);
         if (!map_memory(self))
@@ -301,6 +319,8 @@ void ftri_threads_after_fork(void)
     const uint32_t n = atomic_load(&ftri_n_threads);
     for (uint32_t i = 0; i < n; i++) {
         struct ftri_thread *thread = atomic_load(&ftri_threads[i]);
+        /* The parent's worker may have been about to consume a record it was done with. */
+        atomic_store(&thread->journal_tail, atomic_load(&thread->journal_head));
         if (thread == ftri_thread_self)
             continue;
         atomic_store(&thread->is_judging, false);
@@ -312,7 +332,7 @@ void ftri_threads_trim(void)
 {
     pthread_mutex_lock(&table_lock);
     for (struct ftri_thread *thread = idle; thread; thread = thread->next_idle) {
-        release_open_spans(thread);
+        release_session(thread);
         atomic_store(&thread->n_slots_used, 0);
         atomic_store(&thread->session, 0);
         empty_memory(thread);
