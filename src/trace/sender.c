@@ -496,6 +496,8 @@ void ftri_sender_after_fork(struct ftri_sender *self)
     atomic_store(&self->n_lost_queue_full, 0);
     atomic_store(&self->n_lost_export, 0);
     atomic_store(&self->n_refs, 1);
+    self->next_diagnostic_ns = 0;
+    self->n_lost_queue_full_told = 0;
     self->is_broken = self->is_broken || self->is_closed;
     const ftr_exporter_class *exporter_class = self->exporter->exporter_class;
     if (!atomic_exchange(&self->is_exporting, false))
