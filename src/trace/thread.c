@@ -140,6 +140,13 @@ static void zero_counters(struct ftri_counters *counters)
     atomic_store(&counters->roots_over_rate, 0);
 }
 
+/* Higher than any of an earlier session, and different from theirs in the bits that a handle
+ * without a span has, too (see handle.c). */
+static uint64_t first_generation(uint32_t session)
+{
+    return (uint64_t)session << 40 | (uint64_t)(uint8_t)session << 20;
+}
+
 /* As new, for a session that the worker starts to read once it sees the number. */
 static bool adopt(struct ftri_thread *self, uint32_t session)
 {
@@ -159,7 +166,7 @@ static bool adopt(struct ftri_thread *self, uint32_t session)
     self->journal_limit = 0;
     self->clock_word = self->root_word = self->below_word = UINT64_MAX;
     self->journal_place = (uintptr_t)self->journal;
-    self->generation_base = (uint64_t)session << 40;
+    self->generation_base = first_generation(session);
     self->free_page = NULL;
     self->n_pages_used = 0;
     zero_counters(&self->counters);
@@ -227,7 +234,6 @@ static struct ftri_slot *take_new_slot(struct ftri_thread *self)
     if (n == self->n_slots)
         return NULL;
     struct ftri_slot *slot = &self->slots[n];
-    /* Higher than any generation of an earlier session. */
     atomic_store_explicit(&slot->generation, self->generation_base, memory_order_relaxed);
     slot->record = (struct ftri_record){0};
     slot->n_pages = slot->n_distinct = slot->at_end = 0;

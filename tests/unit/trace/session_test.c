@@ -78,6 +78,31 @@ static void test_an_attached_unsampled_context_outlives_a_session(void **state)
     ftr_detach(attachment);
 }
 
+/* The handle that a frame shares and one that is the caller's: their slots are used again. */
+static void test_handles_without_a_span_die_with_their_session(void **state)
+{
+    (void)state;
+    const ftr_context parent = {.span = {.trace_id = {{7}}, .span_id = {{8}}}};
+    const ftr_attachment attachment = ftr_attach(&parent);
+    assert_int_equal(ftr_init(NULL, NULL), FTR_OK);
+    (void)ftr_span_start(FTR_STR("shared"), FTR_KIND_INTERNAL, NULL);
+    const ftr_span old = ftr_span_start(FTR_STR("own"), FTR_KIND_INTERNAL, &parent);
+    assert_int_equal(ftr_shutdown(SECOND), FTR_OK);
+    assert_int_equal(ftr_init(NULL, NULL), FTR_OK);
+    ftr_span spans[2];
+    for (int i = 0; i < 2; i++)
+        spans[i] = ftr_span_start(FTR_STR("own"), FTR_KIND_INTERNAL, &parent);
+    ftr_span_end(old);
+    ftr_detach(attachment);
+    for (int i = 0; i < 2; i++) {
+        ftr_context context = ftr_span_context_of(spans[i]);
+        assert_int_equal(context.span.span_id.bytes[0], 8);
+        ftr_context_release(&context);
+        ftr_span_end(spans[i]);
+    }
+    assert_int_equal(ftr_shutdown(SECOND), FTR_OK);
+}
+
 /* Whether all of the process's threads but this one sleep. */
 static bool do_others_sleep(void)
 {
@@ -421,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_nothing_configured_records_and_exports_nothing),
         cmocka_unit_test(test_handles_of_an_earlier_session_are_dead),
         cmocka_unit_test(test_an_attached_unsampled_context_outlives_a_session),
+        cmocka_unit_test(test_handles_without_a_span_die_with_their_session),
         cmocka_unit_test(test_a_late_end_keeps_no_later_worker_awake),
         cmocka_unit_test(test_mode_off_stops_new_spans_only),
         cmocka_unit_test(test_idle_worker_exports_without_a_flush),
