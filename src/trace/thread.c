@@ -98,10 +98,8 @@ static void release_open_spans(struct ftri_thread *self)
     for (uint32_t i = 0; i < n; i++) {
         struct ftri_slot *slot = &self->slots[i];
         const uint64_t generation = atomic_load(&slot->generation);
-        if ((generation & 3) == FTRI_SLOT_FREE)
-            continue;
-        atomic_store(&slot->generation, (generation | 3) + 1);
-        ftri_context_block_unref(slot->record.block);
+        if ((generation & 3) != FTRI_SLOT_FREE && ftri_slot_claim(slot, generation))
+            ftri_context_block_unref(slot->record.block);
     }
 }
 
