@@ -12,9 +12,9 @@
 extern "C" {
 #endif
 
-/* One live span, as exporters see finished ones, but with an end_time_ns of 0 and no tracestate;
- * borrowed for the call. A value that is being replaced right now may be half old and half new.
- * False: no more of them, please. */
+/* One live span, as exporters see finished ones, but with an end_time_ns of 0, no tracestate and no
+ * inherited fields; borrowed for the call. A value that is being replaced right now may be half old
+ * and half new. False: no more of them, please. */
 typedef bool ftr_live_function(void *argument, const ftr_span_data *span);
 
 /* Calls back for every span that was live when this began and still is when its turn comes, in no

@@ -56,8 +56,8 @@ typedef struct ftr_config {
     bool (*unfinished)(void *argument, const struct ftr_span_data *span);
     void *unfinished_argument;
     /* Not 0: spans that have been open for this long are exported as they are, and again at each
-     * such interval, and at ftr_shutdown all that are open: with an end time of 0 and without
-     * tracestate. The finished span follows under the same id. */
+     * such interval, and at ftr_shutdown all that are open: with an end time of 0, without
+     * tracestate and inherited fields. The finished span follows under the same id. */
     uint32_t pending_interval_ms;
     /* Which traces are recorded, decided at local roots (spans with no parent, or a remote one).
      * A name with its argument as in OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG, which count
@@ -108,8 +108,8 @@ FTR_API void ftr_set_mode(ftr_mode mode);
 FTR_API ftr_mode ftr_get_mode(void);
 
 /* Counted at their own places, none computed from others. With recording at rest:
- * started = ended + open; ended = recorded + lost (all reasons);
- * recorded + pending = delivered + rejected + export_lost + queued, for each exporter. */
+ * started = ended + open; ended = recorded + lost_journal_full; for each exporter,
+ * recorded + pending = delivered + rejected + lost_queue_full + lost_export + queued. */
 typedef struct ftr_exporter_statistics {
     const char *name;
     uint64_t delivered;

@@ -56,8 +56,10 @@ static void mark(ftr_span root, const ftr_context *forked, ftr_str name, const f
 {
     set_trace_id(root, from);
     const ftr_span marker = start_marker(name, from);
-    if (marker.generation == 0)
+    if (marker.generation == 0) {
+        ftr_span_end(marker);
         return;
+    }
     ftr_context at = ftr_span_context_of(marker);
     ftr_span_set_text(marker, FTR_STR("note"), note);
     set_trace_id(marker, forked);

@@ -133,7 +133,8 @@ bool ftr_span_is_recording(ftr_span span)
 }
 
 /* The slot of a span that is not sampled; NULL: it is gone. */
-static struct ftri_slot *unsampled_slot(ftr_span span, struct ftri_thread **ret_owner)
+static struct ftri_slot *unsampled_slot(ftr_span span, struct ftri_thread **ret_owner,
+                                        uint64_t *ret_generation)
 {
     const uint64_t place = (span.handle & (UNSAMPLED - 1)) >> 26;
     if (!(span.handle & UNSAMPLED))
@@ -145,19 +146,19 @@ static struct ftri_slot *unsampled_slot(ftr_span span, struct ftri_thread **ret_
     const bool is_same =
         (generation & 3) == FTRI_SLOT_UNSAMPLED &&
         ((generation >> 2) & UNSAMPLED_GENERATION) == (span.handle & UNSAMPLED_GENERATION);
+    *ret_generation = generation;
     return is_same ? slot : NULL;
 }
 
 void ftri_span_release_unsampled(ftr_span span)
 {
     struct ftri_thread *owner;
-    struct ftri_slot *slot = unsampled_slot(span, &owner);
-    if (!slot)
+    uint64_t generation;
+    struct ftri_slot *slot = unsampled_slot(span, &owner, &generation);
+    if (!slot || !ftri_slot_claim(slot, generation))
         return;
     ftri_context_block_unref(slot->record.block);
     slot->record.block = NULL;
-    const uint64_t generation = atomic_load_explicit(&slot->generation, memory_order_relaxed);
-    atomic_store_explicit(&slot->generation, (generation | 3) + 1, memory_order_release);
     ftri_slot_return(ftri_thread_self, owner, slot);
 }
 
@@ -165,9 +166,10 @@ ftr_context ftr_span_context_of(ftr_span span)
 {
     ftr_context context = FTR_CONTEXT_NONE;
     struct ftri_thread *owner;
+    uint64_t generation;
     struct ftri_slot *slot = NULL;
     if (span.generation == 0) {
-        slot = span.handle ? unsampled_slot(span, &owner) : NULL;
+        slot = span.handle ? unsampled_slot(span, &owner, &generation) : NULL;
     } else {
         slot = ftri_own_slot(ftri_thread_self, span);
         struct ftri_open open;

@@ -35,7 +35,7 @@ struct ftri_sender {
     struct ftri_origin *origin;
     _Atomic uint32_t n_refs;
     _Atomic bool is_exporting;
-    bool is_broken; /* forked while exporting; set before threads exist */
+    bool is_broken; /* forked while exporting or after that; set before threads exist */
 
     struct batch *open; /* the worker's */
 
@@ -49,6 +49,7 @@ struct ftri_sender {
     bool is_started;
     bool is_stopping;
     bool is_discarded; /* stop without closing the exporter */
+    bool is_closed;    /* or is being closed */
     bool is_stopped;
     uint64_t stop_deadline_ns;
 
@@ -397,7 +398,8 @@ static void *run(void *argument)
         self->n_settled++;
         pthread_cond_broadcast(&self->changed);
     }
-    if (!self->is_discarded) {
+    self->is_closed = !self->is_discarded && !self->is_broken;
+    if (self->is_closed) {
         pthread_mutex_unlock(&self->lock);
         close_exporter(self->exporter);
         pthread_mutex_lock(&self->lock);
@@ -494,6 +496,9 @@ void ftri_sender_after_fork(struct ftri_sender *self)
     atomic_store(&self->n_lost_queue_full, 0);
     atomic_store(&self->n_lost_export, 0);
     atomic_store(&self->n_refs, 1);
+    self->next_diagnostic_ns = 0;
+    self->n_lost_queue_full_told = 0;
+    self->is_broken = self->is_broken || self->is_closed;
     const ftr_exporter_class *exporter_class = self->exporter->exporter_class;
     if (!atomic_exchange(&self->is_exporting, false))
         return;

@@ -153,6 +153,7 @@ static void choose_propagators(void)
         ftr_set_propagators(propagators, n);
 }
 
+/* Beside a sampler that has a rate of its own the lower one holds. */
 static int choose_rate(struct ftri_settings *self, const ftr_config *config,
                        struct ftri_error *error)
 {
@@ -160,7 +161,8 @@ static int choose_rate(struct ftri_settings *self, const ftr_config *config,
         return 0;
     if (!(config->max_traces_per_second > 0))
         return ftri_error_set(error, -EINVAL, "max_traces_per_second: not a number above 0");
-    ftri_sampler_limit(&self->sampler, config->max_traces_per_second);
+    if (!self->sampler.is_limited || config->max_traces_per_second < self->sampler.value)
+        ftri_sampler_limit(&self->sampler, config->max_traces_per_second);
     return 0;
 }
 

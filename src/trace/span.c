@@ -435,11 +435,8 @@ static void write_record(struct ftri_thread *self, struct ftri_slot *slot, uint6
         ftri_worker_wake();
 }
 
-static void close_slot(struct ftri_thread *self, struct ftri_slot *slot)
+static void clear_slot(struct ftri_thread *self, struct ftri_slot *slot)
 {
-    const uint64_t generation = atomic_load_explicit(&slot->generation, memory_order_relaxed);
-    atomic_store_explicit(&slot->generation, (generation | 3) + 1, memory_order_release);
-    ftri_slot_fence(memory_order_release); /* as in free_own */
     ftri_pages_return(self, slot->pages);
     slot->pages = slot->last_page = NULL;
     slot->n_pages = 0;
@@ -491,9 +488,11 @@ static __attribute__((noinline)) void end_slow(ftr_span span, uint64_t end, uint
         end = slot->record.end;
         bits = FTRI_RECORD_END_IS_WALL;
     }
+    if (!ftri_slot_claim(slot, span.generation))
+        return;
     ftri_count(&self->n_ended, 1);
     write_record(self, slot, end, bits);
-    close_slot(self, slot);
+    clear_slot(self, slot);
     ftri_slot_return(self, owner, slot);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "trace/journal.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -97,11 +98,26 @@ static void release_open_spans(struct ftri_thread *self)
     for (uint32_t i = 0; i < n; i++) {
         struct ftri_slot *slot = &self->slots[i];
         const uint64_t generation = atomic_load(&slot->generation);
-        if ((generation & 3) == FTRI_SLOT_FREE)
-            continue;
-        atomic_store(&slot->generation, (generation | 3) + 1);
-        ftri_context_block_unref(slot->record.block);
+        if ((generation & 3) != FTRI_SLOT_FREE && ftri_slot_claim(slot, generation))
+            ftri_context_block_unref(slot->record.block);
     }
+}
+
+/* Spans that ended when the worker had read this journal for the last time. */
+static void drop_unread(struct ftri_thread *self)
+{
+    const uint64_t head = atomic_load(&self->journal_head);
+    for (const struct ftri_record *record; (record = ftri_journal_peek(self, head));) {
+        ftri_context_block_unref(record->block);
+        ftri_journal_consume(self, record);
+    }
+}
+
+/* Between sessions, by the thread's owner or under the table's lock when it has none. */
+static void release_session(struct ftri_thread *self)
+{
+    drop_unread(self);
+    release_open_spans(self);
 }
 
 static bool has_right_sizes(const struct ftri_thread *self)
@@ -122,12 +138,19 @@ static void zero_counters(struct ftri_counters *counters)
     atomic_store(&counters->roots_over_rate, 0);
 }
 
+/* Higher than any of an earlier session, and different from theirs in the bits that a handle
+ * without a span has, too (see handle.c). */
+static uint64_t first_generation(uint32_t session)
+{
+    return (uint64_t)session << 40 | (uint64_t)(uint8_t)session << 20;
+}
+
 /* As new, for a session that the worker starts to read once it sees the number. */
 static bool adopt(struct ftri_thread *self, uint32_t session)
 {
     if (atomic_load(&self->session) == session)
         return true;
-    release_open_spans(self);
+    release_session(self);
     if (!has_right_sizes(self)) {
         empty_memory(self);
         if (!map_memory(self))
@@ -141,7 +164,7 @@ static bool adopt(struct ftri_thread *self, uint32_t session)
     self->journal_limit = 0;
     self->clock_word = self->root_word = self->below_word = UINT64_MAX;
     self->journal_place = (uintptr_t)self->journal;
-    self->generation_base = (uint64_t)session << 40;
+    self->generation_base = first_generation(session);
     self->free_page = NULL;
     self->n_pages_used = 0;
     zero_counters(&self->counters);
@@ -209,10 +232,9 @@ static struct ftri_slot *take_new_slot(struct ftri_thread *self)
     if (n == self->n_slots)
         return NULL;
     struct ftri_slot *slot = &self->slots[n];
-    /* Higher than any generation of an earlier session. */
     atomic_store_explicit(&slot->generation, self->generation_base, memory_order_relaxed);
     slot->record = (struct ftri_record){0};
-    slot->n_pages = slot->n_distinct = 0;
+    slot->n_pages = slot->n_distinct = slot->at_end = 0;
     slot->pages = slot->last_page = NULL;
     slot->handle = self->first_handle + n;
     atomic_store_explicit(&self->n_slots_used, n + 1, memory_order_release);
@@ -301,6 +323,8 @@ void ftri_threads_after_fork(void)
     const uint32_t n = atomic_load(&ftri_n_threads);
     for (uint32_t i = 0; i < n; i++) {
         struct ftri_thread *thread = atomic_load(&ftri_threads[i]);
+        /* The parent's worker may have been about to consume a record it was done with. */
+        atomic_store(&thread->journal_tail, atomic_load(&thread->journal_head));
         if (thread == ftri_thread_self)
             continue;
         atomic_store(&thread->is_judging, false);
@@ -312,7 +336,7 @@ void ftri_threads_trim(void)
 {
     pthread_mutex_lock(&table_lock);
     for (struct ftri_thread *thread = idle; thread; thread = thread->next_idle) {
-        release_open_spans(thread);
+        release_session(thread);
         atomic_store(&thread->n_slots_used, 0);
         atomic_store(&thread->session, 0);
         empty_memory(thread);

@@ -167,6 +167,16 @@ static FTRI_ALWAYS_INLINE void ftri_slot_fence(int order)
 #endif
 }
 
+/* Takes what a slot holds off it, before it is given back: the block is the caller's from then on.
+ * False: somebody else did, the end of the session for one. */
+static inline bool ftri_slot_claim(struct ftri_slot *slot, uint64_t generation)
+{
+    const bool is_claimed = atomic_compare_exchange_strong(
+        &slot->generation, &(uint64_t){generation}, (generation | 3) + 1);
+    ftri_slot_fence(memory_order_release); /* before the next span's stores: for live.c */
+    return is_claimed;
+}
+
 static inline void ftri_count(_Atomic uint64_t *counter, uint64_t n)
 {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,

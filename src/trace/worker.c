@@ -119,12 +119,15 @@ static size_t read_journals(void)
     return n;
 }
 
+/* What an earlier session left unread is nobody's to read. */
 static bool has_published(void)
 {
+    const uint32_t session = atomic_load(&ftri_session);
     const uint32_t n_threads = atomic_load(&ftri_n_threads);
     for (uint32_t i = 0; i < n_threads; i++) {
         const struct ftri_thread *thread = atomic_load(&ftri_threads[i]);
-        if (atomic_load(&thread->journal_head) != atomic_load(&thread->journal_tail))
+        if (atomic_load(&thread->session) == session &&
+            atomic_load(&thread->journal_head) != atomic_load(&thread->journal_tail))
             return true;
     }
     return false;

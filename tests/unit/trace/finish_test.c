@@ -196,6 +196,28 @@ static void test_spans_may_carry_krishivs_standard_fields(void **state)
 
 /* ---- times ---- */
 
+/* The slot is used again by the next session. */
+static void test_what_a_span_left_undone_is_not_the_next_sessions(void **state)
+{
+    (void)state;
+    start_standard();
+    int n_called = 0;
+    ftr_context context = FTR_CONTEXT_NONE;
+    assert_true(ftr_context_set_finish_callback(&context, count_call, &n_called));
+    const ftr_span left = start_span("never ended by anybody", &context);
+    ftr_span_set_end_time(left, 1);
+    ftr_context_release(&context);
+    stop();
+    start_standard();
+    const uint64_t before_ns = ftri_time_wall_ns();
+    ftr_span_end(start_span("a name of more than 16 bytes", NULL));
+    const ftr_span_data data = flushed(0);
+    assert_true(data.end_time_ns + SECOND > before_ns);
+    assert_true(data.end_time_ns > data.start_time_ns);
+    assert_int_equal(n_called, 0);
+    stop();
+}
+
 static void test_times_may_be_set_while_the_span_is_open(void **state)
 {
     (void)state;
@@ -241,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_a_callback_is_inherited_and_removable),
         cmocka_unit_test(test_a_callback_may_end_its_span_and_start_others),
         cmocka_unit_test(test_a_callback_is_not_run_for_spans_that_do_not_record),
+        cmocka_unit_test(test_what_a_span_left_undone_is_not_the_next_sessions),
         cmocka_unit_test(test_spans_may_carry_krishivs_standard_fields),
         cmocka_unit_test(test_times_may_be_set_while_the_span_is_open),
     };

@@ -75,12 +75,82 @@ static void test_fork_during_an_export_gives_a_child_that_does_not_export(void *
     if (child == 0) {
         record(3);
         const bool is_flushed = ftr_flush(5 * SECOND) == FTR_OK;
-        _exit(is_flushed && counts().exporters[0].lost_export == 3 ? 0 : 1);
+        const bool is_stopped = ftr_shutdown(5 * SECOND) == FTR_OK;
+        const bool is_left_alone = !atomic_load(&probe->is_closed);
+        _exit(is_flushed && is_stopped && is_left_alone && counts().exporters[0].lost_export == 3
+                  ? 0
+                  : 1);
     }
     int status = -1;
     waitpid(child, &status, 0);
     assert_int_equal(status, 0);
     pthread_mutex_unlock(&probe->gate);
+    assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
+    free(probe);
+}
+
+/* Forks when it is closed: what the child does with the exporter then comes back as its status. */
+static void close_and_fork(void *instance)
+{
+    struct probe *probe = instance;
+    static int child_status = -1;
+    assert_false(atomic_exchange(&probe->is_closed, true));
+    const pid_t child = fork();
+    if (child == 0) {
+        record(3);
+        const bool is_stopped = ftr_shutdown(10 * SECOND) == FTR_OK;
+        const bool is_left_alone = atomic_load(&probe->n_spans) == 0;
+        _exit(is_stopped && is_left_alone && counts().exporters[0].lost_export == 3 ? 0 : 1);
+    }
+    waitpid(child, &child_status, 0);
+    probe->otlp[0] = child_status == 0;
+}
+
+static void test_a_child_does_not_use_an_exporter_that_is_closed(void **state)
+{
+    (void)state;
+    struct probe *probe = new_probe();
+    ftr_exporter_class closing = probe_class;
+    closing.close = close_and_fork;
+    ftr_exporter *exporter = ftr_exporter_new(&closing, probe);
+    const ftr_config config = {.size = sizeof config, .exporters = &exporter, .n_exporters = 1};
+    assert_int_equal(ftr_init(&config, NULL), FTR_OK);
+    assert_int_equal(ftr_shutdown(60 * SECOND), FTR_OK);
+    assert_int_equal(probe->otlp[0], 1);
+    free(probe);
+}
+
+static _Atomic int n_told;
+
+static void count_told(void *argument, const char *text)
+{
+    (void)argument;
+    (void)text;
+    n_told++;
+}
+
+static void test_a_child_is_not_told_what_its_parent_lost(void **state)
+{
+    (void)state;
+    struct probe *probe = new_probe();
+    ftr_config config = FTR_CONFIG_INIT;
+    config.queue_bytes = 300;
+    config.on_diagnostic = count_told;
+    start_with(&config, probe);
+    record(100);
+    assert_int_equal(ftr_flush(5 * SECOND), FTR_OK);
+    assert_true(counts().exporters[0].lost_queue_full > 0);
+    assert_int_equal(n_told, 1);
+    const pid_t child = fork();
+    if (child == 0) {
+        usleep(1200 * 1000); /* one is told a second, if there is something */
+        record(1);
+        const bool is_flushed = ftr_flush(5 * SECOND) == FTR_OK;
+        _exit(is_flushed && counts().exporters[0].delivered == 1 && n_told == 1 ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
     assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
     free(probe);
 }
@@ -200,6 +270,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fork_gives_the_child_its_own_library),
         cmocka_unit_test(test_fork_during_an_export_gives_a_child_that_does_not_export),
+        cmocka_unit_test(test_a_child_does_not_use_an_exporter_that_is_closed),
+        cmocka_unit_test(test_a_child_is_not_told_what_its_parent_lost),
         cmocka_unit_test(test_a_tap_of_the_child_is_its_own),
         cmocka_unit_test(test_fork_while_a_thread_asks_the_sampler),
         cmocka_unit_test(test_exit_without_shutdown),

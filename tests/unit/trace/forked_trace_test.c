@@ -197,6 +197,26 @@ static void test_without_a_slot_for_the_marker_the_fork_records(void **state)
     stop();
 }
 
+/* The marker is a local root below a remote span: a sampler that does not take it gets no slot. */
+static void test_a_marker_that_is_not_sampled_holds_nothing(void **state)
+{
+    (void)state;
+    ftr_config config = FTR_CONFIG_INIT;
+    config.sampler = FTR_STR("always_off");
+    config.open_spans = 8;
+    start(&config);
+    ftr_context remote = FTR_CONTEXT_NONE;
+    assert_true(ftr_traceparent_parse(
+        FTR_STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), &remote.span));
+    for (int i = 0; i < 20; i++) {
+        const ftr_span root = ftr_span_fork(FTR_STR("fork"), FTR_KIND_CONSUMER, &remote);
+        assert_true(ftr_span_is_recording(root));
+        ftr_span_end(root);
+    }
+    assert_int_equal(counts().no_slot, 0);
+    stop();
+}
+
 static void test_a_long_name_is_cut_between_characters(void **state)
 {
     (void)state;
@@ -229,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_a_fork_of_what_is_not_sampled_does_not_record),
         cmocka_unit_test(test_a_fork_inherits_but_has_its_own_trace),
         cmocka_unit_test(test_without_a_slot_for_the_marker_the_fork_records),
+        cmocka_unit_test(test_a_marker_that_is_not_sampled_holds_nothing),
         cmocka_unit_test(test_a_long_name_is_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

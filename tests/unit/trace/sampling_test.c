@@ -345,6 +345,28 @@ static void test_a_rate_limit_holds_new_traces_only(void **state)
     ftri_time_real();
 }
 
+static int n_taken_in_a_second(const char *rate, double most)
+{
+    int n = 0;
+    ftri_time_fake(10 * SECOND, 10 * SECOND);
+    ftr_config config = config_of("parentbased_ratelimiting", rate);
+    config.max_traces_per_second = most;
+    start(&config);
+    for (int i = 0; i < 20; i++)
+        n += is_root_taken();
+    stop();
+    ftri_time_real();
+    return n;
+}
+
+static void test_of_two_rate_limits_the_lower_one_holds(void **state)
+{
+    (void)state;
+    assert_int_equal(n_taken_in_a_second("2", 5), 2);
+    assert_int_equal(n_taken_in_a_second("5", 2), 2);
+    assert_int_equal(n_taken_in_a_second("5", 0), 5);
+}
+
 static void assert_refused(const ftr_config *config, const char *field)
 {
     ftr_error error;
@@ -464,6 +486,7 @@ int main(void)
         cmocka_unit_test(test_an_override_beats_the_sampler),
         cmocka_unit_test(test_options_of_an_earlier_size_have_no_override),
         cmocka_unit_test(test_a_rate_limit_holds_new_traces_only),
+        cmocka_unit_test(test_of_two_rate_limits_the_lower_one_holds),
         cmocka_unit_test(test_settings_that_are_refused),
         cmocka_unit_test(test_the_environment_names_the_sampler),
         cmocka_unit_test(test_without_a_callback_stderr_is_told),

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "probe.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -75,6 +76,83 @@ static void test_an_attached_unsampled_context_outlives_a_session(void **state)
         assert_int_equal(ftr_shutdown(SECOND), FTR_OK);
     }
     ftr_detach(attachment);
+}
+
+/* The handle that a frame shares and one that is the caller's: their slots are used again. */
+static void test_handles_without_a_span_die_with_their_session(void **state)
+{
+    (void)state;
+    const ftr_context parent = {.span = {.trace_id = {{7}}, .span_id = {{8}}}};
+    const ftr_attachment attachment = ftr_attach(&parent);
+    assert_int_equal(ftr_init(NULL, NULL), FTR_OK);
+    (void)ftr_span_start(FTR_STR("shared"), FTR_KIND_INTERNAL, NULL);
+    const ftr_span old = ftr_span_start(FTR_STR("own"), FTR_KIND_INTERNAL, &parent);
+    assert_int_equal(ftr_shutdown(SECOND), FTR_OK);
+    assert_int_equal(ftr_init(NULL, NULL), FTR_OK);
+    ftr_span spans[2];
+    for (int i = 0; i < 2; i++)
+        spans[i] = ftr_span_start(FTR_STR("own"), FTR_KIND_INTERNAL, &parent);
+    ftr_span_end(old);
+    ftr_detach(attachment);
+    for (int i = 0; i < 2; i++) {
+        ftr_context context = ftr_span_context_of(spans[i]);
+        assert_int_equal(context.span.span_id.bytes[0], 8);
+        ftr_context_release(&context);
+        ftr_span_end(spans[i]);
+    }
+    assert_int_equal(ftr_shutdown(SECOND), FTR_OK);
+}
+
+/* Whether all of the process's threads but this one sleep. */
+static bool do_others_sleep(void)
+{
+    bool do_sleep = true;
+    char own[24]; /* of the main thread */
+    snprintf(own, sizeof own, "%d", (int)getpid());
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    for (const struct dirent *task; (task = readdir(tasks));) {
+        char path[64];
+        char text[256] = "";
+        if (task->d_name[0] == '.' || strcmp(task->d_name, own) == 0)
+            continue;
+        snprintf(path, sizeof path, "/proc/self/task/%.20s/stat", task->d_name);
+        FILE *file = fopen(path, "r");
+        if (!file)
+            continue; /* it has ended */
+        const size_t len = fread(text, 1, sizeof text - 1, file);
+        fclose(file);
+        const char *state = len ? strrchr(text, ')') : NULL;
+        do_sleep = do_sleep && (!state || strncmp(state, ") R", 3) != 0);
+    }
+    closedir(tasks);
+    return do_sleep;
+}
+
+/* A span that is ended behind the library's back stays unread in its thread's journal. */
+static void test_a_late_end_keeps_no_later_worker_awake(void **state)
+{
+    (void)state;
+    ftr_context context = FTR_CONTEXT_NONE;
+    const ftr_value value = ftr_value_i64(1);
+    assert_true(ftr_context_set_field(&context, FTR_STR("inherited"), &value));
+    assert_int_equal(ftr_init(NULL, NULL), FTR_OK);
+    record(1); /* the journal has room from here on, without a closer look */
+    const ftr_span late = ftr_span_start(FTR_STR("late"), FTR_KIND_INTERNAL, &context);
+    ftr_context_release(&context);
+    assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
+    ftr_span_end(late);
+    assert_int_equal(ftr_init(NULL, NULL), FTR_OK);
+    const uint64_t end_ns = now_ns() + 60 * SECOND;
+    int n_asleep = 0;
+    while (n_asleep < 40 && now_ns() < end_ns) {
+        n_asleep = do_others_sleep() ? n_asleep + 1 : 0;
+        usleep(5000);
+    }
+    assert_int_equal(n_asleep, 40);
+    record(1); /* this thread's journal is emptied, with what the late span held */
+    assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
+    assert_int_equal(counts().recorded, 1);
 }
 
 static void test_mode_off_stops_new_spans_only(void **state)
@@ -370,6 +448,8 @@ int main(void)
         cmocka_unit_test(test_nothing_configured_records_and_exports_nothing),
         cmocka_unit_test(test_handles_of_an_earlier_session_are_dead),
         cmocka_unit_test(test_an_attached_unsampled_context_outlives_a_session),
+        cmocka_unit_test(test_handles_without_a_span_die_with_their_session),
+        cmocka_unit_test(test_a_late_end_keeps_no_later_worker_awake),
         cmocka_unit_test(test_mode_off_stops_new_spans_only),
         cmocka_unit_test(test_idle_worker_exports_without_a_flush),
         cmocka_unit_test(test_a_hanging_exporter_does_not_hold_anybody),
