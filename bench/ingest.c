@@ -526,7 +526,7 @@ int main(int argc, char **argv)
              parent ? parent : "/tmp");
     if (!mkdtemp(directory))
         fail("there is no room for temporary files");
-    for (enum payload_kind kind = PAYLOAD_SMALL; kind <= PAYLOAD_WEB; kind++) {
+    for (enum payload_kind kind = PAYLOAD_SMALL; kind < N_PAYLOADS; kind++) {
         struct subject *subject = &subjects[kind];
         prepare(subject, kind, directory);
         if (argc > 1)
