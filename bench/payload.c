@@ -203,7 +203,7 @@ static const char *const keys[] = {
     "priority",
     "deadline_ms",
     "payload.checksum",
-    "a.rather.long.attribute.key.that.some.library.once.thought.to.be.a.good.idea"};
+    "a.rather.long.attribute.key.that.some.project.once.thought.to.be.a.good.idea"};
 enum { N_KEYS = sizeof keys / sizeof *keys };
 
 static ftr_str some_text(struct generator *self)
