@@ -70,6 +70,17 @@ static void wake_anyhow(void)
     wake_from(POLLING);
 }
 
+/* To the exporters; span NULL: memory was too short to read it. */
+static void keep(const struct ftri_record *record, const ftr_span_data *span)
+{
+    for (size_t i = 0; i < worker.n_senders; i++) {
+        if (span)
+            ftri_sender_accept(worker.senders[i], record, span);
+        else
+            ftri_sender_lose(worker.senders[i]);
+    }
+}
+
 static void handle(const struct ftri_record *record)
 {
     atomic_store_explicit(&worker.n_recorded,
@@ -85,12 +96,7 @@ static void handle(const struct ftri_record *record)
     ftr_span_data span;
     if (has_room)
         ftri_record_read(record, worker.scratch.data, &span);
-    for (size_t i = 0; i < worker.n_senders; i++) {
-        if (has_room)
-            ftri_sender_accept(worker.senders[i], record, &span);
-        else
-            ftri_sender_lose(worker.senders[i]);
-    }
+    keep(record, has_room ? &span : NULL);
 }
 
 /* Everything that one thread had published when this began. */
@@ -146,8 +152,7 @@ static bool hand_over_open(void *argument, const struct ftri_record *record,
     if (span->start_time_ns > *latest_start_ns)
         return true;
     atomic_fetch_add_explicit(&worker.n_pending, 1, memory_order_relaxed);
-    for (size_t i = 0; i < worker.n_senders; i++)
-        ftri_sender_accept(worker.senders[i], record, span);
+    keep(record, span);
     return true;
 }
 
