@@ -76,6 +76,12 @@ static void drain(void)
 
 static ftr_span start_child(void)
 {
+    static ftr_call_site site = {0, FTR_KIND_INTERNAL, {"child span", 10}, __FILE__, __func__, 1};
+    return ftr_span_start_site(&site, NULL);
+}
+
+static ftr_span start_named_child(void)
+{
     return ftr_span_start(FTR_STR("child span"), FTR_KIND_INTERNAL, NULL);
 }
 
@@ -110,23 +116,54 @@ static void record_roots(int n)
         ftr_span_end(ftr_span_start(FTR_STR("root span"), FTR_KIND_SERVER, NULL));
 }
 
-/* Children with attributes of 20-byte keys and values; each value is new with each span. */
+static const ftr_str keys[KEYS] = {
+    {"attribute.key.numbr0", TEXT_LEN}, {"attribute.key.numbr1", TEXT_LEN},
+    {"attribute.key.numbr2", TEXT_LEN}, {"attribute.key.numbr3", TEXT_LEN},
+    {"attribute.key.numbr4", TEXT_LEN}, {"attribute.key.numbr5", TEXT_LEN},
+    {"attribute.key.numbr6", TEXT_LEN}, {"attribute.key.numbr7", TEXT_LEN},
+    {"attribute.key.numbr8", TEXT_LEN}, {"attribute.key.numbr9", TEXT_LEN},
+};
+
+/* Children with attributes of 20-byte keys and values, one after the other. */
 static void record_with_attributes(int n, int n_attributes)
 {
-    static const char keys[KEYS][TEXT_LEN + 1] = {"attribute.key.numbr0", "attribute.key.numbr1",
-                                                  "attribute.key.numbr2", "attribute.key.numbr3",
-                                                  "attribute.key.numbr4", "attribute.key.numbr5",
-                                                  "attribute.key.numbr6", "attribute.key.numbr7",
-                                                  "attribute.key.numbr8", "attribute.key.numbr9"};
-    char value[TEXT_LEN];
-    memset(value, 'v', sizeof value);
+    char text[TEXT_LEN];
+    memset(text, 'v', sizeof text);
     for (int i = 0; i < n; i++) {
         const ftr_span span = start_child();
-        memcpy(value + TEXT_LEN - sizeof i, &i, sizeof i);
+        memcpy(text + TEXT_LEN - sizeof i, &i, sizeof i);
         for (int k = 0; k < n_attributes; k++)
-            ftr_span_set_str(span, (ftr_str){keys[k], TEXT_LEN}, (ftr_str){value, TEXT_LEN});
+            ftr_span_set_str(span, keys[k], (ftr_str){text, TEXT_LEN});
         ftr_span_end(span);
     }
+}
+
+/* The same all at once. */
+static void record_with_values(int n, ftr_keys *set)
+{
+    char text[TEXT_LEN];
+    memset(text, 'v', sizeof text);
+    for (int i = 0; i < n; i++) {
+        const ftr_span span = start_child();
+        memcpy(text + TEXT_LEN - sizeof i, &i, sizeof i);
+        ftr_value values[KEYS];
+        for (uint32_t k = 0; k < set->n_keys; k++)
+            values[k] = ftr_value_str((ftr_str){text, TEXT_LEN});
+        ftr_span_set_values(span, set, values);
+        ftr_span_end(span);
+    }
+}
+
+static void record_with_4_values(int n)
+{
+    static ftr_keys set = {0, 4, keys};
+    record_with_values(n, &set);
+}
+
+static void record_with_10_values(int n)
+{
+    static ftr_keys set = {0, KEYS, keys};
+    record_with_values(n, &set);
 }
 
 static void record_with_4(int n)
@@ -145,6 +182,12 @@ static void record_children(int n)
         ftr_span_end(start_child());
 }
 
+static void record_named_children(int n)
+{
+    for (int i = 0; i < n; i++)
+        ftr_span_end(start_named_child());
+}
+
 /* The same by the other door: each is current while it lasts. */
 static void record_scopes(int n)
 {
@@ -161,10 +204,8 @@ static void record_scopes_with_4(int n)
         FTR_SPAN(child, "child span");
         memcpy(value + TEXT_LEN - sizeof i, &i, sizeof i);
         const ftr_str text = {value, TEXT_LEN};
-        FTR_SPAN_SET(child, "attribute.key.numbr0", text);
-        FTR_SPAN_SET(child, "attribute.key.numbr1", text);
-        FTR_SPAN_SET(child, "attribute.key.numbr2", text);
-        FTR_SPAN_SET(child, "attribute.key.numbr3", text);
+        FTR_SPAN_SET_ALL(child, "attribute.key.numbr0", text, "attribute.key.numbr1", text,
+                         "attribute.key.numbr2", text, "attribute.key.numbr3", text);
     }
 }
 
@@ -238,6 +279,16 @@ static double attributes_4_ns(void)
 static double attributes_10_ns(void)
 {
     return children_ns(record_with_10);
+}
+
+static double values_4_ns(void)
+{
+    return children_ns(record_with_4_values);
+}
+
+static double values_10_ns(void)
+{
+    return children_ns(record_with_10_values);
 }
 
 static double event_ns(void)
@@ -342,7 +393,10 @@ static const struct {
     void (*record)(int n);
     int flags; /* of the current context; NONE is current; the mode is OFF; fields are INHERITED */
 } shapes[] = {
-    {"child", record_children, FTR_TRACE_FLAG_SAMPLED},
+    {"child", record_named_children, FTR_TRACE_FLAG_SAMPLED},
+    {"site", record_children, FTR_TRACE_FLAG_SAMPLED},
+    {"values-4", record_with_4_values, FTR_TRACE_FLAG_SAMPLED},
+    {"values-10", record_with_10_values, FTR_TRACE_FLAG_SAMPLED},
     {"attributes-4", record_with_4, FTR_TRACE_FLAG_SAMPLED},
     {"attributes-10", record_with_10, FTR_TRACE_FLAG_SAMPLED},
     {"event", record_with_event, FTR_TRACE_FLAG_SAMPLED},
@@ -390,8 +444,10 @@ static void measure_all(void)
     static struct subject subjects[] = {
         {"1", "sampled child span, traces of 1000", trace_1000_ns, 2.3, 0},
         {"1", "sampled child span, traces of 10", trace_10_ns, 2.3, 0},
-        {"2", "with 4 attributes of 20 + 20 bytes", attributes_4_ns, 2.5, 0},
-        {"2", "with 10 attributes of 20 + 20 bytes", attributes_10_ns, 3.0, 0},
+        {"2", "with 4 attributes of 20 + 20 bytes, at once", values_4_ns, 2.5, 0},
+        {"2", "with 10 attributes of 20 + 20 bytes, at once", values_10_ns, 3.0, 0},
+        {"2", "with 4 attributes, one by one", attributes_4_ns, 2.5, 0},
+        {"2", "with 10 attributes, one by one", attributes_10_ns, 3.0, 0},
         {"3", "an event more", event_ns, 1.3, 0},
         {"3", "a link more", link_ns, 0.3, 0},
         {"4", "root with a new trace id", root_ns, 3.0, 0},
