@@ -14,20 +14,10 @@
 enum { BUCKETS = 2 * FTRI_INTERNED_LISTS_MAX, MEMORY_BYTES = 4 << 20, FIELD_BYTES = 3 };
 
 static _Atomic uint32_t buckets[BUCKETS]; /* numbers; 0: free */
-static _Atomic(const struct ftri_interned *) lists[FTRI_INTERNED_LISTS_MAX + 1]; /* from 1 on */
+_Atomic(const struct ftri_interned *) ftri_interned_lists[FTRI_INTERNED_LISTS_MAX + 1];
 static _Atomic uint32_t n_lists;
 static _Alignas(64) uint8_t memory[MEMORY_BYTES];
 static _Atomic size_t n_bytes_used;
-
-const struct ftri_interned *ftri_interned(uint32_t number)
-{
-    return atomic_load_explicit(&lists[number], memory_order_acquire);
-}
-
-bool ftri_is_interned(uint32_t number)
-{
-    return number > 0 && number <= atomic_load(&n_lists) && ftri_interned(number) != NULL;
-}
 
 static bool is_same_text(ftr_str a, ftr_str b)
 {
@@ -105,7 +95,7 @@ static uint32_t enter(const ftr_str *texts, size_t n_texts)
             return 0;
     } while (!atomic_compare_exchange_weak(&n_lists, &n, n + 1));
     const struct ftri_interned *list = copy_list(texts, n_texts);
-    atomic_store(&lists[n + 1], list);
+    atomic_store(&ftri_interned_lists[n + 1], list);
     return list ? n + 1 : 0;
 }
 

@@ -11,6 +11,7 @@
 #include "base/check.h"
 
 #include <flowtrace/types.h>
+#include <stdatomic.h>
 
 enum {
     FTRI_INTERNED_LISTS_MAX = 8192, /* numbers are 16 bits wide in records */
@@ -34,10 +35,20 @@ struct ftri_interned {
 /* The list's number; 0: its texts are empty, too long, twice there or not UTF-8, or the table is
  * full. */
 uint32_t ftri_intern(const ftr_str *texts, size_t n_texts);
-/* Whether some number, read while it was written, is one. */
-bool ftri_is_interned(uint32_t number);
+/* By number, from 1 on; NULL: there is none. */
+extern _Atomic(const struct ftri_interned *) ftri_interned_lists[FTRI_INTERNED_LISTS_MAX + 1];
+
 /* number: one that ftri_intern returned. */
-const struct ftri_interned *ftri_interned(uint32_t number);
+static inline const struct ftri_interned *ftri_interned(uint32_t number)
+{
+    return atomic_load_explicit(&ftri_interned_lists[number], memory_order_acquire);
+}
+
+/* Whether some number, read while it was written, is one. */
+static inline bool ftri_is_interned(uint32_t number)
+{
+    return number <= FTRI_INTERNED_LISTS_MAX && ftri_interned(number) != NULL;
+}
 
 static inline ftr_str ftri_interned_str(const struct ftri_interned *self, size_t i)
 {

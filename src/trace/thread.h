@@ -13,8 +13,6 @@
 #include <flowtrace/tracing.h>
 #include <stdatomic.h>
 
-#define FTRI_ALWAYS_INLINE inline __attribute__((always_inline))
-
 enum {
     FTRI_THREADS_MAX = 16384,
     FTRI_SLOTS_MAX = 1 << 22,
