@@ -42,12 +42,12 @@ static void record_trace_10(int n)
 
 static void record_attributes_4(int n)
 {
-    loop_traces(n, TRACE, loop_with_4);
+    loop_traces(n, TRACE, loop_with_4_values);
 }
 
 static void record_attributes_10(int n)
 {
-    loop_traces(n, TRACE, loop_with_10);
+    loop_traces(n, TRACE, loop_with_10_values);
 }
 
 static void record_event(int n)
