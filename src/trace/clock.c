@@ -26,7 +26,7 @@ struct sample {
 
 _Atomic uint64_t ftri_clock_word;
 
-static struct ftri_calibration calibrations[FTRI_CLOCK_CALIBRATIONS];
+struct ftri_calibration ftri_calibrations[FTRI_CLOCK_CALIBRATIONS];
 static struct sample first;       /* of this process */
 static _Atomic uint32_t n_latest; /* number and source of the version while the clock is real */
 static bool is_started;
@@ -96,7 +96,7 @@ void ftri_clock_set_session(uint32_t session)
 
 static void publish(uint32_t version, const struct ftri_calibration *calibration)
 {
-    calibrations[version & VERSION_MASK] = *calibration;
+    ftri_calibrations[version & VERSION_MASK] = *calibration;
     atomic_store(&n_latest, version);
     if (!(ftri_clock_version() & FTRI_CLOCK_FAKE))
         set_version(version);
@@ -150,14 +150,6 @@ void ftri_clock_start(void)
     ftri_time_watch(follow_fake_clock);
 }
 
-const struct ftri_calibration *ftri_clock_calibration(uint32_t version)
-{
-    /* Whoever took the stamp read this version from the word: what is read here is that or later,
-     * so that its calibration is there to see. */
-    (void)atomic_load_explicit(&ftri_clock_word, memory_order_acquire);
-    return &calibrations[version & VERSION_MASK];
-}
-
 uint64_t ftri_clock_wall_ns(uint32_t version, uint64_t stamp)
 {
     return version & FTRI_CLOCK_FAKE ? stamp
@@ -174,7 +166,7 @@ void ftri_clock_check(void)
 {
     const uint32_t version = atomic_load(&n_latest);
     const uint32_t source = version & FTRI_CLOCK_SYSTEM;
-    const struct ftri_calibration *last = &calibrations[version & VERSION_MASK];
+    const struct ftri_calibration *last = &ftri_calibrations[version & VERSION_MASK];
     const struct sample now = take_sample(source);
     if (now.stamp <= last->stamp) {
         use_system_clock(version + 1);
