@@ -55,7 +55,7 @@ static void with_attributes(int n, int n_attributes)
 }
 
 /* The same all at once. */
-static void with_values(int n, ftr_keys *set)
+static inline void with_values(int n, ftr_keys *set, bool at_end)
 {
     char text[TEXT_LEN];
     memset(text, 'v', sizeof text);
@@ -65,6 +65,10 @@ static void with_values(int n, ftr_keys *set)
         ftr_value values[KEYS];
         for (uint32_t k = 0; k < set->n_keys; k++)
             values[k] = ftr_value_str((ftr_str){text, TEXT_LEN});
+        if (at_end) {
+            ftr_span_end_values(span, set, values);
+            continue;
+        }
         ftr_span_set_values(span, set, values);
         ftr_span_end(span);
     }
@@ -73,13 +77,25 @@ static void with_values(int n, ftr_keys *set)
 void loop_with_4_values(int n)
 {
     static ftr_keys set = {0, 4, keys};
-    with_values(n, &set);
+    with_values(n, &set, false);
 }
 
 void loop_with_10_values(int n)
 {
     static ftr_keys set = {0, KEYS, keys};
-    with_values(n, &set);
+    with_values(n, &set, false);
+}
+
+void loop_ending_with_4(int n)
+{
+    static ftr_keys set = {0, 4, keys};
+    with_values(n, &set, true);
+}
+
+void loop_ending_with_10(int n)
+{
+    static ftr_keys set = {0, KEYS, keys};
+    with_values(n, &set, true);
 }
 
 void loop_with_4(int n)

@@ -126,6 +126,16 @@ static double values_10_ns(void)
     return children_ns(loop_with_10_values);
 }
 
+static double ending_4_ns(void)
+{
+    return children_ns(loop_ending_with_4);
+}
+
+static double ending_10_ns(void)
+{
+    return children_ns(loop_ending_with_10);
+}
+
 static double event_ns(void)
 {
     return children_ns(loop_with_event) - children_ns(loop_children);
@@ -227,6 +237,8 @@ static const struct {
     {"site", loop_children, FTR_TRACE_FLAG_SAMPLED},
     {"values-4", loop_with_4_values, FTR_TRACE_FLAG_SAMPLED},
     {"values-10", loop_with_10_values, FTR_TRACE_FLAG_SAMPLED},
+    {"end-values-4", loop_ending_with_4, FTR_TRACE_FLAG_SAMPLED},
+    {"end-values-10", loop_ending_with_10, FTR_TRACE_FLAG_SAMPLED},
     {"attributes-4", loop_with_4, FTR_TRACE_FLAG_SAMPLED},
     {"attributes-10", loop_with_10, FTR_TRACE_FLAG_SAMPLED},
     {"event", loop_with_event, FTR_TRACE_FLAG_SAMPLED},
@@ -272,6 +284,8 @@ static void measure_all(void)
     static struct subject subjects[] = {
         {"1", "sampled child span, traces of 1000", trace_1000_ns, 2.3, 0},
         {"1", "sampled child span, traces of 10", trace_10_ns, 2.3, 0},
+        {"2", "with 4 attributes of 20 + 20 bytes, at the end", ending_4_ns, 2.5, 0},
+        {"2", "with 10 attributes of 20 + 20 bytes, at the end", ending_10_ns, 3.0, 0},
         {"2", "with 4 attributes of 20 + 20 bytes, at once", values_4_ns, 2.5, 0},
         {"2", "with 10 attributes of 20 + 20 bytes, at once", values_10_ns, 3.0, 0},
         {"2", "with 4 attributes, one by one", attributes_4_ns, 2.5, 0},

@@ -104,6 +104,7 @@ FTR_API ftr_span ftr_recording_start(ftr_str name, ftr_span_kind kind, const ftr
 FTR_API ftr_span ftr_recording_start_site(ftr_call_site *site, const ftr_context *parent);
 FTR_API ftr_span ftr_recording_start_with(const ftr_span_options *options);
 FTR_API void ftr_recording_end(ftr_span span);
+FTR_API void ftr_recording_end_values(ftr_span span, ftr_keys *keys, const ftr_value *values);
 FTR_API void ftr_recording_end_at(ftr_span span, uint64_t end_time_ns);
 FTR_API void ftr_recording_set(ftr_span span, ftr_str key, const ftr_value *value);
 FTR_API void ftr_recording_set_i64(ftr_span span, ftr_str key, int64_t value);
@@ -162,6 +163,15 @@ FTR_API ftr_span ftr_span_fork(ftr_str name, ftr_span_kind kind, const ftr_conte
 FTR_INLINE void ftr_span_end(ftr_span span)
 {
     if (span.generation != 0 || (int64_t)span.handle > 0)
+        ftr_recording_end(span);
+}
+
+/* ftr_span_set_values and ftr_span_end in one: the values go where they stay. */
+FTR_INLINE void ftr_span_end_values(ftr_span span, ftr_keys *keys, const ftr_value *values)
+{
+    if (span.generation != 0)
+        ftr_recording_end_values(span, keys, values);
+    else if ((int64_t)span.handle > 0)
         ftr_recording_end(span);
 }
 

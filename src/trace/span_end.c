@@ -5,7 +5,9 @@
  * this thread that fit in their slot, all others. */
 #include "context/block.h"
 #include "trace/clock.h"
+#include "trace/intern.h"
 #include "trace/journal.h"
+#include "trace/quick.h"
 #include "trace/short.h"
 #include "trace/span.h"
 #include "trace/worker.h"
@@ -13,6 +15,7 @@
 #include <string.h>
 
 extern inline void ftr_span_end(ftr_span span);
+extern inline void ftr_span_end_values(ftr_span span, ftr_keys *keys, const ftr_value *values);
 extern inline void ftr_span_end_at(ftr_span span, uint64_t end_time_ns);
 
 static __attribute__((noinline)) void copy_stream(uint8_t *to, const struct ftri_slot *slot)
@@ -219,6 +222,53 @@ void ftr_recording_end(ftr_span span)
     copy_short(to, slot, word, end);
     atomic_store_explicit(&self->journal_head, head + (uint32_t)word, memory_order_release);
     free_own(self, slot, span.generation);
+}
+
+/* Written straight into the journal: a short span of this thread. */
+static FTRI_ALWAYS_INLINE bool end_with_values(struct ftri_thread *self, struct ftri_slot *slot,
+                                               const ftr_keys *keys, uint32_t number,
+                                               const ftr_value *values)
+{
+    const uint64_t word = ftri_load_word(&slot->record);
+    const uint64_t head = atomic_load_explicit(&self->journal_head, memory_order_relaxed);
+    const uint32_t n = keys->n_keys;
+    const size_t most = FTRI_SHORT_SIZE + FTRI_VALUES_HEAD + (size_t)n * FTRI_VALUE_BYTES_MAX + 16;
+    if (FTRI_UNLIKELY((uint32_t)word == 0 || n > ftri_thread_settings.limits.attributes ||
+                      head + most > self->journal_limit))
+        return false;
+    const uint64_t end = ftri_clock_stamp(0);
+    uint8_t *to = ftri_journal_at(self, head);
+    copy_short(to, slot, word, end);
+    uint8_t *const entry = to + (uint32_t)word;
+    const uint8_t *const last = ftri_quick_values(entry + FTRI_VALUES_HEAD, to + most, n, values);
+    if (FTRI_UNLIKELY(!last))
+        return false;
+    ftri_quick_values_head(entry, number, n, last);
+    const uint64_t stream_len = (size_t)(last - to) - sizeof(struct ftri_record);
+    const uint64_t size = sizeof(struct ftri_record) + ftri_pad16(stream_len);
+    ftri_store_word(to, size | stream_len << 32);
+    ((struct ftri_record *)(void *)to)->n_attributes = (uint16_t)n;
+    for (size_t i = 0; i < size; i += FTRI_SLOT_CHUNK)
+        ftri_journal_prefetch_line(to + i);
+    atomic_store_explicit(&self->journal_head, head + size, memory_order_release);
+    return true;
+}
+
+void ftr_recording_end_values(ftr_span span, ftr_keys *keys, const ftr_value *values)
+{
+    struct ftri_thread *self = ftri_thread_self;
+    struct ftri_slot *slot = ftri_own_slot(self, span);
+    const uint32_t number = __atomic_load_n(&keys->number, __ATOMIC_ACQUIRE);
+    if (FTRI_LIKELY(slot && number - 1 < FTRI_INTERNED_LISTS_MAX) &&
+        FTRI_LIKELY(end_with_values(self, slot, keys, number, values))) {
+        free_own(self, slot, span.generation);
+        return;
+    }
+    struct ftri_open open;
+    if (!ftri_span_open(span, &open))
+        return;
+    ftr_recording_set_values(span, keys, values);
+    ftr_recording_end(span);
 }
 
 void ftr_recording_end_at(ftr_span span, uint64_t end_time_ns)

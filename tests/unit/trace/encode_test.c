@@ -143,14 +143,17 @@ static void make_places(void)
     }
 }
 
-static void set_values(ftr_span span, struct place *place)
+static void set_values(ftr_span span, struct place *place, bool at_end)
 {
     static char texts[12][800];
     ftr_value values[12];
     const size_t most = below(10) ? 70 : 700;
     for (uint32_t i = 0; i < place->keys.n_keys; i++)
         values[i] = random_value(texts[i], most);
-    ftr_span_set_values(span, &place->keys, values);
+    if (at_end)
+        ftr_span_end_values(span, &place->keys, values);
+    else
+        ftr_span_set_values(span, &place->keys, values);
 }
 
 static void set_attributes(ftr_span span)
@@ -186,7 +189,7 @@ static void record(const ftr_context *parent)
     const ftr_span span = begin(place, parent);
     for (uint32_t what = below(8); what > 0; what >>= 1)
         if (what & 1)
-            below(2) ? set_values(span, place) : set_attributes(span);
+            below(2) ? set_values(span, place, false) : set_attributes(span);
     if (below(4) == 0)
         ftr_span_set_status(span, below(2) ? FTR_SPAN_OK : FTR_SPAN_ERROR,
                             below(2) ? FTR_STR("why") : FTR_STR(""));
@@ -198,6 +201,8 @@ static void record(const ftr_context *parent)
         ftr_span_set_name(span, FTR_STR("renamed"));
     if (below(10) == 0)
         ftr_span_end_at(span, below(2) ? 1 : UINT64_C(4000000000) * SECOND);
+    else if (below(3) == 0)
+        set_values(span, place, true);
     else
         ftr_span_end(span);
 }

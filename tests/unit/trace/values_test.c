@@ -288,6 +288,69 @@ static void test_a_span_of_a_call_site(void **state)
     stop();
 }
 
+static void test_values_at_the_end(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"x", "sixteen bytes 16", "a name that is longer than that"};
+    ftr_config config = FTR_CONFIG_INIT;
+    config.limits.attributes = 4;
+    start(&config);
+    size_t n = 0;
+    for (size_t i = 0; i < 6; i++) {
+        ftr_call_site site = {0, FTR_KIND_CLIENT, ftr_str_from(texts[i % 3]), "", "", 0};
+        for (int64_t turn = 0; turn < 4; turn++, n++) {
+            const ftr_span span = i < 3 ? ftr_span_start_site(&site, NULL)
+                                        : ftr_span_start(site.name, site.kind, NULL);
+            if (turn >= 2)
+                ftr_span_set_i64(span, FTR_STR("zeroth"), turn);
+            if (turn == 3)
+                ftr_span_set_i64(span, FTR_STR("second"), turn);
+            const ftr_value values[] = {ftr_value_str(FTR_STR("the first")), ftr_value_i64(turn),
+                                        ftr_value_bool(true)};
+            ftr_span_end_values(span, &three, values);
+            ftr_span_end_values(span, &three, values); /* stale */
+            const ftr_span_data data = flushed(n);
+            assert_text(data.name, texts[i % 3]);
+            assert_int_equal(data.kind, FTR_KIND_CLIENT);
+            assert_int_equal(data.n_attributes, turn >= 2 ? 4 : 3);
+            assert_text_attribute(&data, "first", "the first");
+            assert_i64_attribute(&data, "second", turn);
+            assert_true(value_of(&data, "third")->as.boolean);
+            assert_true(data.end_time_ns >= data.start_time_ns);
+        }
+    }
+    assert_int_equal(counts().stale, n);
+    assert_int_equal(counts().ended, n);
+    assert_int_equal(counts().dropped_attributes, 0);
+    stop();
+}
+
+/* More values than are allowed, more bytes than are quick, no span at all. */
+static void test_values_at_the_end_of_any_kind(void **state)
+{
+    (void)state;
+    char text[1000];
+    memset(text, 't', sizeof text);
+    ftr_config config = FTR_CONFIG_INIT;
+    config.limits.attributes = 2;
+    start(&config);
+    const ftr_value values[] = {ftr_value_str((ftr_str){text, sizeof text}), ftr_value_i64(2),
+                                ftr_value_i64(3)};
+    ftr_span_end_values(begin(), &three, values);
+    const ftr_span_data data = flushed(0);
+    assert_int_equal(data.n_attributes, 2);
+    assert_int_equal(data.n_dropped_attributes, 1);
+    assert_int_equal(value_of(&data, "first")->as.str.len, sizeof text);
+    ftr_span_end_values((ftr_span){0, 0}, &three, values);
+    ftr_context unsampled = FTR_CONTEXT_NONE;
+    unsampled.span.trace_id.bytes[0] = unsampled.span.span_id.bytes[0] = 1;
+    ftr_span_end_values(ftr_span_start(FTR_STR("n"), FTR_KIND_INTERNAL, &unsampled), &three,
+                        values);
+    assert_int_equal(counts().ended, 1);
+    assert_int_equal(counts().stale, 0);
+    stop();
+}
+
 static bool look(void *argument, const ftr_span_data *span)
 {
     *(size_t *)argument += span->n_attributes;
@@ -389,6 +452,8 @@ int main(void)
         cmocka_unit_test(test_keys_that_cannot_be_entered),
         cmocka_unit_test(test_keys_with_a_foreign_number),
         cmocka_unit_test(test_a_span_of_a_call_site),
+        cmocka_unit_test(test_values_at_the_end),
+        cmocka_unit_test(test_values_at_the_end_of_any_kind),
         cmocka_unit_test(test_they_are_seen_while_they_last),
         cmocka_unit_test(test_lists_have_one_number),
         cmocka_unit_test(test_a_full_table),
