@@ -151,7 +151,8 @@ static void open_unix(struct otlp_sink_state *state, const char *directory)
     snprintf(state->unix_http, OTLP_SINK_URL_BYTES, "unix://%s", address.sun_path);
 }
 
-/* --- gRPC: the collector's server -------------------------------------------------------------- */
+/* --- gRPC: the collector's server --------------------------------------------------------------
+ */
 
 static bool on_call(void *argument, struct grpc_call *call)
 {
@@ -207,9 +208,9 @@ void otlp_sink_start(struct otlp_sink *self)
 {
     int ready[2];
     char byte;
-    strcpy(self->directory, "/tmp/bench-sink-XXXXXX");
-    self->state = mmap(NULL, sizeof *self->state, PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    snprintf(self->directory, sizeof self->directory, "/tmp/bench-sink-XXXXXX");
+    self->state =
+        mmap(NULL, sizeof *self->state, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (self->state == MAP_FAILED || !mkdtemp(self->directory) || pipe(ready) < 0)
         fail("no memory, directory or pipe");
     self->pid = fork();

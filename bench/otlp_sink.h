@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A process of its own that takes OTLP: HTTP/1.1 over TCP and over a Unix socket with as little work
- * as can be, gRPC by the collector's server. Each request is checked field by field and its spans
- * are counted in memory that both processes see. Forked: start it before any thread. */
+ * A process of its own that takes OTLP: HTTP/1.1 over TCP and over a Unix socket with as little
+ * work as can be, gRPC by the collector's server. Each request is checked field by field and its
+ * spans are counted in memory that both processes see. Forked: start it before any thread. */
 #pragma once
 
 #include <stdatomic.h>

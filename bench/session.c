@@ -3,15 +3,15 @@
 
 #include "otlp/view.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define DRAIN_NS UINT64_C(30000000000)
 
 static _Atomic uint64_t n_counted;
-static _Atomic bool is_held;
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 
 void session_fail(const char *what)
 {
@@ -64,8 +64,8 @@ static void count_spans(void *instance, const ftr_export_batch *batch, uint64_t 
 {
     (void)instance;
     (void)deadline_ns;
-    while (atomic_load(&is_held))
-        nanosleep(&(struct timespec){0, 1000000}, NULL);
+    pthread_mutex_lock(&gate);
+    pthread_mutex_unlock(&gate);
     const size_t n = ftri_otlp_count_spans(ftri_view_of(batch->otlp, batch->otlp_len));
     if (n != batch->n_spans)
         session_fail("a batch has not the spans that it says");
@@ -90,7 +90,12 @@ uint64_t session_counter_n(void)
     return atomic_load(&n_counted);
 }
 
-void session_counter_hold(bool holds)
+void session_counter_hold(void)
 {
-    atomic_store(&is_held, holds);
+    pthread_mutex_lock(&gate);
+}
+
+void session_counter_release(void)
+{
+    pthread_mutex_unlock(&gate);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The library, running with one exporter, and its accounts. What fails ends the program. One thread.
+ * The library, running with one exporter, and its accounts. What fails ends the program. One
+ * thread.
  */
 #pragma once
 
@@ -19,4 +20,5 @@ uint64_t session_n_lost(const ftr_statistics *counts);
 ftr_exporter *session_counter_new(void);
 uint64_t session_counter_n(void);
 /* Holds up the exporter of the kind above, in its thread, until it is let go. */
-void session_counter_hold(bool holds);
+void session_counter_hold(void);
+void session_counter_release(void);

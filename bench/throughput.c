@@ -4,9 +4,10 @@
  *
  * Row 7: spans of the payload *small* (traces of 8, recorded by scope macros) at a set rate, queue
  * and journal as the library has them by default. A row counts only without a loss, by the accounts
- * and at the sink. What is lost when the exporter hangs is counted to the span, and what that costs.
- * Row 8: create and export spans of 10 attributes with keys and values of 20 bytes; CPU time of the
- * recording process, all its threads; the sink is a process of its own that checks every request.
+ * and at the sink. What is lost when the exporter hangs is counted to the span, and what that
+ * costs. Row 8: create and export spans of 10 attributes with keys and values of 20 bytes; CPU time
+ * of the recording process, all its threads; the sink is a process of its own that checks every
+ * request.
  *
  * `bench-throughput sustained SECONDS` runs row 7's rate for so long; `work`, `http`, `unix` and
  * `grpc` run that part alone, for a profiler. */
@@ -33,7 +34,7 @@ enum {
     SUSTAINED_S = 3,
     SEARCH_S = 1,
     STEP_NS = 250000, /* between two bursts at a set rate */
-    DROPPED = 2000000,
+    DROPPED = 1000000,
     GOAL_RATE = 5000000
 };
 
@@ -105,6 +106,12 @@ static uint64_t n_in_sink(void)
 
 /* --- row 7 --------------------------------------------------------------------------------- */
 
+static double run_clock(void *argument)
+{
+    (void)argument;
+    return measure_clock_read_ns();
+}
+
 struct paced {
     uint64_t n_spans;
     double rate;      /* that was reached, a second */
@@ -154,8 +161,7 @@ static struct paced run_paced(ftr_exporter *exporter, uint64_t (*n_arrived)(void
     result.record_ns = record_ns / (double)result.n_spans;
     result.other_ns = (all_ns - record_ns) / (double)result.n_spans;
     result.n_lost = session_n_lost(&counts);
-    if (counts.ended != result.n_spans ||
-        n_arrived() - n_before != counts.exporters[0].delivered ||
+    if (counts.ended != result.n_spans || n_arrived() - n_before != counts.exporters[0].delivered ||
         counts.exporters[0].delivered + result.n_lost != result.n_spans)
         session_fail("what was started is not what arrived and was lost");
     return result;
@@ -181,7 +187,9 @@ static void print_value(const char *row, const char *name, const char *unit, dou
         .unit = unit,
         .pairs = {.value = value},
         .goal = goal,
-        .verdict = !goal ? MEASURE_NO_GOAL : holds ? MEASURE_HOLDS : MEASURE_FAILS,
+        .verdict = !goal   ? MEASURE_NO_GOAL
+                   : holds ? MEASURE_HOLDS
+                           : MEASURE_FAILS,
     };
     measure_print(&printed);
 }
@@ -220,25 +228,36 @@ static void measure_highest(const char *where, struct paced (*run)(double rate, 
     print_value("7", name, "M spans/s", low / 1e6, NULL, false);
 }
 
-/* The exporter hangs and its queue is full: what the worker spends on a span that it drops. */
+/* The exporter hangs, its queue is full: what the worker spends on a span that it drops, beside
+ * what it spends on waking up a thousand times a second. */
+static double run_dropping(void *argument)
+{
+    (void)argument;
+    const double thread = measure_thread_ns(), process = measure_process_ns();
+    record_small(DROPPED);
+    nanosleep(&(struct timespec){0, 5000000}, NULL);
+    const double record_ns = measure_thread_ns() - thread;
+    return (measure_process_ns() - process - record_ns) / DROPPED;
+}
+
 static void measure_dropping(void)
 {
     session_start(session_counter_new(), NULL);
-    session_counter_hold(true);
-    record_at_rate(GOAL_RATE / 10, 0.5);
-    const uint64_t n = (uint64_t)(GOAL_RATE * 1.0);
-    const double thread = measure_thread_ns(), process = measure_process_ns();
-    const uint64_t n_dropped = record_at_rate(GOAL_RATE, (double)DROPPED / (double)n);
-    nanosleep(&(struct timespec){0, 20000000}, NULL);
-    const double record_ns = measure_thread_ns() - thread;
-    const double worker_ns = measure_process_ns() - process - record_ns;
-    session_counter_hold(false);
+    session_counter_hold();
+    record_at_rate(GOAL_RATE / 5, 0.3);
+    struct measure_row row = {.row = "7",
+                              .name = "worker, a span dropped as the queue is full",
+                              .unit = "ns",
+                              .goal = "<= 5 ns"};
+    row.pairs = measure_in_turn((struct measure_subject){run_dropping, NULL},
+                                (struct measure_subject){run_clock, NULL}, PAIRS);
+    session_counter_release();
     const ftr_statistics counts = session_stop();
     const uint64_t n_lost = session_n_lost(&counts);
-    if (n_lost < n_dropped || session_counter_n() + n_lost != counts.ended)
+    if (n_lost < (uint64_t)DROPPED * (PAIRS + 1) || session_counter_n() + n_lost != counts.ended)
         session_fail("what was dropped was not counted");
-    const double ns = worker_ns / (double)n_dropped;
-    print_value("7", "worker, a span dropped as the queue is full", "ns", ns, "<= 5 ns", ns <= 5);
+    row.verdict = row.pairs.value <= 5 ? MEASURE_HOLDS : MEASURE_FAILS;
+    measure_print(&row);
 }
 
 /* A closed loop overruns the journal: every span is delivered or counted. */
@@ -283,12 +302,6 @@ static double run_spec(void *argument)
     return (measure_process_ns() - start) / SPEC_SPANS;
 }
 
-static double run_clock(void *argument)
-{
-    (void)argument;
-    return measure_clock_read_ns();
-}
-
 static void measure_spec(const char *transport, const char *url, ftr_otlp_protocol protocol)
 {
     char name[128];
@@ -331,7 +344,7 @@ int main(int argc, char **argv)
     const char *part = argc > 1 ? argv[1] : "";
     otlp_sink_start(&sink);
     if (strcmp(part, "sustained") == 0) {
-        const double seconds = argc > 2 ? atof(argv[2]) : 60;
+        const double seconds = argc > 2 ? strtod(argv[2], NULL) : 60;
         measure_sustained("an exporter in the process", run_counter, seconds);
         measure_sustained("a process over HTTP", run_sink, seconds);
     } else if (strcmp(part, "work") == 0) {
