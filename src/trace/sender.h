@@ -52,8 +52,10 @@ void ftri_sender_unref(struct ftri_sender *self);              /* (any) */
 /* Queues one record, or counts it as lost. span is the record as ftri_record_read gave it. */
 void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *record,
                         const ftr_span_data *span);
-/* The record could not even be read: memory is short. */
-void ftri_sender_lose(struct ftri_sender *self);
+/* Whether a span may find a place; false: it would be lost. */
+bool ftri_sender_has_room(struct ftri_sender *self);
+/* So many records were not even read: there is no room, or memory is short. */
+void ftri_sender_lose(struct ftri_sender *self, uint64_t n);
 /* Seals the open batch if it is old enough; returns when it will be (UINT64_MAX: it is empty). */
 uint64_t ftri_sender_tick(struct ftri_sender *self, uint64_t now_ns);
 void ftri_sender_seal(struct ftri_sender *self);
