@@ -42,9 +42,11 @@ struct ftri_http_answer {
  * connections of its own and leaves the parent's alone. */
 struct ftri_http_session *ftri_http_session_new(void) FTRI_MUST_CHECK;
 void ftri_http_session_free(struct ftri_http_session *self);
-/* Blocks. The body is appended to ret_body, whose limit caps it (beyond: -EMSGSIZE). 0 also for
- * error statuses; -ENOMEM, -ETIMEDOUT, -ECONNREFUSED, -EMSGSIZE, -EINVAL (the URL or a file),
- * -EACCES (the server's certificate), -EPROTO (not HTTP/2), -EIO with answer->error and status 0.
+/* Blocks. Of a request like the session's last, its method, url, unix_socket and files at the same
+ * addresses, only headers, body and timeout are read again. The body is appended to ret_body, whose
+ * limit caps it (beyond: -EMSGSIZE). 0 also for error statuses; -ENOMEM, -ETIMEDOUT, -ECONNREFUSED,
+ * -EMSGSIZE, -EINVAL (the URL or a file), -EACCES (the server's certificate), -EPROTO (not HTTP/2),
+ * -EIO with answer->error and status 0.
  */
 int ftri_http_session_call(struct ftri_http_session *self, const struct ftri_http_request *request,
                            struct ftri_bytes *ret_body,

@@ -14,6 +14,9 @@
 /* What a server may ask us to wait; more is a mistake or malice. */
 enum { RETRY_AFTER_MAX_S = 24 * 3600 };
 
+/* What libcurl hands to the system at once, each time with a poll before it. */
+enum { UPLOAD_BYTES = 64 << 10, UPLOAD_BYTES_MAX = 1 << 20 };
+
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 static bool curl_is_ready;
 
@@ -86,18 +89,38 @@ static bool is_loopback(const char *url)
     return result;
 }
 
-static CURLcode set_body(CURL *easy, const struct ftri_http_request *request)
+/* Room for all of the body, up to a limit. Only grows: libcurl allocates it anew. */
+static CURLcode set_upload_bytes(struct ftri_http_transfer *self, size_t body_len)
+{
+    size_t wanted = UPLOAD_BYTES;
+    while (wanted < body_len && wanted < UPLOAD_BYTES_MAX)
+        wanted *= 2;
+    if (wanted <= self->upload_bytes)
+        return CURLE_OK;
+    self->upload_bytes = wanted;
+    return curl_easy_setopt(self->easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)wanted);
+}
+
+static CURLcode set_body(struct ftri_http_transfer *self, struct ftri_view body)
+{
+    CURLcode code = set_upload_bytes(self, body.len);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(self->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(self->easy, CURLOPT_POSTFIELDS,
+                                body.len ? (const char *)body.data : "");
+    return code;
+}
+
+static CURLcode set_method(struct ftri_http_transfer *self, const struct ftri_http_request *request)
 {
     if (strcmp(request->method, "GET") == 0)
         return CURLE_OK;
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    CURLcode code = curl_easy_setopt(self->easy, CURLOPT_POST, 1L);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-                                request->body.len ? (const char *)request->body.data : "");
+        code = set_body(self, request->body);
     if (code == CURLE_OK && strcmp(request->method, "POST") != 0)
-        code = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+        code = curl_easy_setopt(self->easy, CURLOPT_CUSTOMREQUEST, request->method);
     return code;
 }
 
@@ -227,11 +250,34 @@ int ftri_http_transfer_init(struct ftri_http_transfer *self, CURL *easy,
     if (r == 0)
         r = errno_of(set_place(easy, request));
     if (r == 0)
-        r = errno_of(set_body(easy, request));
+        r = errno_of(set_method(self, request));
     if (r == 0)
         r = errno_of(set_behaviour(self, request->timeout_ns));
     if (r == 0)
         r = errno_of(set_form(self, request));
+    if (r < 0)
+        ftri_http_transfer_deinit(self);
+    return r;
+}
+
+int ftri_http_transfer_init_next(struct ftri_http_transfer *self,
+                                 const struct ftri_http_request *request,
+                                 struct ftri_bytes *answer_body)
+{
+    ftri_http_transfer_deinit(self);
+    self->answer_body = answer_body;
+    self->write_result = 0;
+    self->error[0] = '\0';
+    int r = copy_headers(self, request->headers);
+    CURLcode code = CURLE_OK;
+    if (strcmp(request->method, "GET") != 0)
+        code = set_body(self, request->body);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(self->easy, CURLOPT_TIMEOUT_MS, timeout_ms(request->timeout_ns));
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, self->headers);
+    if (r == 0)
+        r = errno_of(code);
     if (r < 0)
         ftri_http_transfer_deinit(self);
     return r;

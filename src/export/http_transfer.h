@@ -10,6 +10,7 @@
 struct ftri_http_transfer {
     CURL *easy;
     struct curl_slist *headers;
+    size_t upload_bytes; /* of libcurl's buffer */
     struct ftri_bytes *answer_body;
     void (*on_header)(void *argument, ftr_str name, ftr_str value);
     void *header_argument;
@@ -30,6 +31,11 @@ bool ftri_http_start_curl(void) FTRI_MUST_CHECK;
 int ftri_http_transfer_init(struct ftri_http_transfer *self, CURL *easy,
                             const struct ftri_http_request *request,
                             struct ftri_bytes *answer_body) FTRI_MUST_CHECK;
+/* Prepares the next request like the one before: of this one, only headers, body and timeout count.
+ */
+int ftri_http_transfer_init_next(struct ftri_http_transfer *self,
+                                 const struct ftri_http_request *request,
+                                 struct ftri_bytes *answer_body) FTRI_MUST_CHECK;
 /* Before it is performed, over cleartext HTTP/2: ask for HTTP/2 without prior knowledge, and fail
  * with CURLE_ABORTED_BY_CALLBACK where no connection is left to reuse. */
 int ftri_http_transfer_reuse(struct ftri_http_transfer *self) FTRI_MUST_CHECK;
