@@ -17,7 +17,8 @@ struct ftri_http_request {
     const char *method;         /* "GET", "POST", "PUT" */
     const char *url;            /* http, https */
     const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
-    struct ftri_view body;      /* borrowed until the answer */
+    struct ftri_view body;      /* borrowed until the answer, */
+    struct ftri_view body_head; /* as what stands before it, HTTP/2 only */
     uint64_t timeout_ns;
     bool is_http2;   /* and nothing else: by prior knowledge, over TLS by ALPN */
     bool takes_gzip; /* the answer may come compressed; its limit is for what is unpacked */

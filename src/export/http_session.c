@@ -19,6 +19,7 @@ struct ftri_http_session {
     struct ftri_http_request request;   /* its, when it was configured from nothing */
     bool reuses;                        /* the same */
     bool is_prepared;
+    curl_socket_t socket; /* of the connection made last */
 };
 
 static void forget(struct ftri_http_session *self)
@@ -34,6 +35,7 @@ struct ftri_http_session *ftri_http_session_new(void)
         return NULL;
     self->easy = ftri_http_start_curl() ? curl_easy_init() : NULL;
     self->pid = getpid();
+    self->socket = CURL_SOCKET_BAD;
     if (self->easy)
         return self;
     ftri_free(self);
@@ -62,6 +64,7 @@ static int renew(struct ftri_http_session *self)
         curl_easy_cleanup(self->easy);
     self->easy = easy;
     self->pid = getpid();
+    self->socket = CURL_SOCKET_BAD;
     self->has_plain_http2 = false;
     return 0;
 }
@@ -85,6 +88,8 @@ static int prepare(struct ftri_http_session *self, const struct ftri_http_reques
     int r = ftri_http_transfer_init(&self->transfer, self->easy, request, ret_body);
     if (r == 0 && reuses)
         r = ftri_http_transfer_reuse(&self->transfer);
+    if (r == 0 && request->is_http2)
+        r = ftri_http_transfer_hold(&self->transfer, &self->socket);
     self->request = *request;
     self->reuses = reuses;
     self->is_prepared = r == 0;
