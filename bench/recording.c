@@ -20,28 +20,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <x86intrin.h>
 
 enum {
     PAIRS = 31,
     BURST = 20000,
     LONG_BURST = 5000, /* of spans with attributes, events or links */
     BURSTS_PER_PAIR = 10,
-    CLOCK_READS = 200000,
     OFF_CALLS = 5000000,
     COUNTED = 400
 };
-
-/* The baseline: ns of one read of the cycle counter. */
-static double clock_read_ns(void)
-{
-    const double start = measure_wall_ns();
-    for (int i = 0; i < CLOCK_READS; i++) {
-        const uint64_t ticks = __rdtsc();
-        __asm__ volatile("" : : "r"(ticks));
-    }
-    return (measure_wall_ns() - start) / CLOCK_READS;
-}
 
 static void fail(const char *what)
 {
@@ -186,7 +173,7 @@ struct subject {
 static double run_clock(void *argument)
 {
     (void)argument;
-    return clock_read_ns();
+    return measure_clock_read_ns();
 }
 
 static double run_subject(void *argument)

@@ -122,12 +122,14 @@ static void replay_trace(const ftr_span_data *trace, ftr_span_data *expected, bo
 static size_t take_records(struct ftri_thread *thread, struct ftri_bytes *out)
 {
     const uint64_t head = atomic_load(&thread->journal_head);
+    uint64_t position = atomic_load(&thread->journal_tail);
     size_t n = 0;
-    for (const struct ftri_record *record; (record = ftri_journal_peek(thread, head)); n++) {
+    for (const struct ftri_record *record; (record = ftri_journal_read(thread, head, &position));
+         n++) {
         payload_check(record->block ? -1 : 0, "a record with a trace state");
         payload_check(ftri_bytes_append(out, record, record->size), "copying a record");
-        ftri_journal_consume(thread, record);
     }
+    ftri_journal_consume(thread, position);
     return n;
 }
 

@@ -149,15 +149,16 @@ static void judge_failure(const struct ftri_otlp_delivery *self, int result, con
     ftri_otlp_answer_set_text(&ret_verdict->answer, (ftr_str){text, strlen(text)});
 }
 
-static void try_once(struct ftri_otlp_delivery *self, struct ftri_view body, uint64_t timeout_ns,
-                     struct ftri_otlp_verdict *ret_verdict)
+static void try_once(struct ftri_otlp_delivery *self, const struct ftri_otlp_body *body,
+                     uint64_t timeout_ns, struct ftri_otlp_verdict *ret_verdict)
 {
     const struct ftri_otlp_settings *settings = &self->settings;
     const struct ftri_http_request request = {
         .method = "POST",
         .url = settings->url,
         .headers = self->headers,
-        .body = body,
+        .body = body->rest,
+        .body_head = body->head,
         .timeout_ns = timeout_ns,
         .is_http2 = is_grpc(self),
         .takes_gzip = !is_grpc(self),
@@ -182,8 +183,8 @@ static void try_once(struct ftri_otlp_delivery *self, struct ftri_view body, uin
 }
 
 /* Tries until there is an answer that stands, or no time for another try. */
-static void deliver(struct ftri_otlp_delivery *self, struct ftri_view body, uint64_t deadline_ns,
-                    struct ftri_otlp_verdict *ret_verdict)
+static void deliver(struct ftri_otlp_delivery *self, const struct ftri_otlp_body *body,
+                    uint64_t deadline_ns, struct ftri_otlp_verdict *ret_verdict)
 {
     uint64_t back_off_ns = BACK_OFF_FIRST_NS;
     uint64_t now_ns = ftri_time_monotonic_ns();
@@ -226,7 +227,7 @@ static void delivery_export(void *instance, const ftr_export_batch *batch, uint6
                             ftr_export_result *ret_result)
 {
     struct ftri_otlp_delivery *self = instance;
-    struct ftri_view body;
+    struct ftri_otlp_body body;
     const int r = ftri_otlp_message_write(&self->message, &self->settings,
                                           ftri_view_of(batch->otlp, batch->otlp_len), &body);
     if (r < 0) {
@@ -238,7 +239,7 @@ static void delivery_export(void *instance, const ftr_export_batch *batch, uint6
     const uint64_t own_deadline_ns =
         ftri_time_monotonic_ns() + self->settings.timeout_ms * FTRI_NS_PER_MS;
     struct ftri_otlp_verdict verdict;
-    deliver(self, body, own_deadline_ns < deadline_ns ? own_deadline_ns : deadline_ns, &verdict);
+    deliver(self, &body, own_deadline_ns < deadline_ns ? own_deadline_ns : deadline_ns, &verdict);
     settle(&verdict, batch->n_spans, ret_result);
 }
 

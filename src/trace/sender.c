@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Counting: `queued` goes up when a span enters the open batch and down when its batch has an
- * outcome; every other term is counted where its event happens. */
+ * Counting: spans enter with the open batch, counted by the worker, and leave when their batch has
+ * an outcome, counted by the thread; between the two they are queued. Every other term is counted
+ * where its event happens. What is counted for every span has one writer: a read-modify-write would
+ * wait until the span's bytes have left the store buffer. */
 #include "trace/sender.h"
 
+#include "base/count.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/time.h"
 #include "otlp/encode.h"
+#include "otlp/envelope.h"
 #include "trace/clock.h"
 #include "trace/encode.h"
 #include "trace/exporter.h"
@@ -23,9 +27,11 @@
 /* A batch may exceed its nominal size by one span. */
 #define BATCH_LIMIT ((size_t)1 << 30)
 
+/* In OTLP there is room in front of the spans for the message around them. */
 struct batch {
     struct batch *next;
-    struct ftri_bytes spans;
+    struct ftri_bytes bytes;
+    size_t room;
     size_t n_spans;
     uint64_t since_ns;
 };
@@ -40,6 +46,8 @@ struct ftri_sender {
 
     struct batch *open;        /* the worker's */
     struct ftri_bytes reading; /* the worker's: a span that is read before it is encoded */
+    bool is_full;              /* the worker's: a span did not fit, */
+    uint64_t n_bytes_then;     /* with so many sealed */
 
     pthread_mutex_t lock; /* for the fields up to stop_deadline_ns */
     pthread_cond_t changed;
@@ -56,15 +64,15 @@ struct ftri_sender {
     uint64_t stop_deadline_ns;
 
     _Atomic uint64_t n_sealed_bytes; /* sealed, no outcome yet */
-    _Atomic uint64_t n_queued;
+    _Atomic uint64_t n_left;         /* spans; the thread counts */
     _Atomic uint64_t n_delivered;
     _Atomic uint64_t n_rejected;
-    _Atomic uint64_t n_lost_queue_full;
     _Atomic uint64_t n_lost_export;
+    _Atomic uint64_t n_entered;         /* spans; the worker counts */
+    _Atomic uint64_t n_lost_queue_full; /* the worker counts */
 
     uint64_t next_diagnostic_ns;     /* the thread's: none before */
     uint64_t n_lost_queue_full_told; /* the thread's */
-    struct ftri_bytes message;       /* the thread's: one whole TracesData */
     struct ftri_bytes scratch;       /* the thread's: spans in the exporters' form */
 };
 
@@ -84,7 +92,7 @@ static void free_batch(struct batch *batch)
 {
     if (!batch)
         return;
-    ftri_bytes_deinit(&batch->spans);
+    ftri_bytes_deinit(&batch->bytes);
     ftri_free(batch);
 }
 
@@ -117,7 +125,6 @@ struct ftri_sender *ftri_sender_new(ftr_exporter *exporter,
     self->origin = ftri_origin_ref(origin);
     atomic_init(&self->n_refs, 1);
     init_shared(self);
-    ftri_bytes_init(&self->message, BATCH_LIMIT);
     ftri_bytes_init(&self->scratch, SIZE_MAX / 2);
     ftri_bytes_init(&self->reading, SIZE_MAX / 2);
     return self;
@@ -136,7 +143,6 @@ void ftri_sender_unref(struct ftri_sender *self)
     free_batch(self->open);
     free_batches(self->sealed);
     free_batches(self->spare);
-    ftri_bytes_deinit(&self->message);
     ftri_bytes_deinit(&self->scratch);
     ftri_bytes_deinit(&self->reading);
     ftri_origin_unref(self->origin);
@@ -160,42 +166,90 @@ void ftri_sender_discard(struct ftri_sender *self)
     ftri_sender_unref(self);
 }
 
-static struct batch *new_batch(struct ftri_sender *self)
+static const ftr_str scope_name = {"flowtrace", sizeof "flowtrace" - 1};
+static const ftr_str scope_version = {FTR_VERSION, sizeof FTR_VERSION - 1};
+
+static bool is_otlp(const struct ftri_sender *self)
+{
+    return self->exporter->exporter_class->form == FTR_EXPORT_OTLP;
+}
+
+static size_t envelope_room(const struct ftri_sender *self)
+{
+    return is_otlp(self) ? ftri_otlp_envelope_size(self->origin->resource_otlp, scope_name,
+                                                   scope_version, BATCH_LIMIT)
+                         : 0;
+}
+
+static struct batch *take_spare(struct ftri_sender *self)
 {
     pthread_mutex_lock(&self->lock);
     struct batch *batch = self->spare;
     if (batch)
         self->spare = batch->next;
     pthread_mutex_unlock(&self->lock);
+    return batch;
+}
+
+static struct batch *new_batch(struct ftri_sender *self)
+{
+    struct batch *batch = take_spare(self);
     if (!batch) {
         batch = ftri_zalloc(sizeof *batch);
         if (!batch)
             return NULL;
-        ftri_bytes_init(&batch->spans, BATCH_LIMIT);
+        ftri_bytes_init(&batch->bytes, BATCH_LIMIT);
+    }
+    const size_t room = envelope_room(self);
+    ftri_bytes_reset(&batch->bytes);
+    if (ftri_bytes_reserve(&batch->bytes, room) < 0) {
+        free_batch(batch);
+        return NULL;
     }
     batch->next = NULL;
     batch->n_spans = 0;
     batch->since_ns = 0;
-    ftri_bytes_reset(&batch->spans);
+    batch->room = batch->bytes.len = room;
     return batch;
 }
 
-static void lose(struct ftri_sender *self)
+static size_t spans_len(const struct batch *batch)
 {
-    atomic_fetch_add_explicit(&self->n_lost_queue_full, 1, memory_order_relaxed);
+    return batch->bytes.len - batch->room;
 }
 
-static size_t n_queued_bytes(const struct ftri_sender *self)
+void ftri_sender_lose(struct ftri_sender *self, uint64_t n)
 {
-    return atomic_load_explicit(&self->n_sealed_bytes, memory_order_relaxed) +
-           (self->open ? self->open->spans.len : 0);
+    ftri_count(&self->n_lost_queue_full, n);
 }
 
-static bool has_room(const struct ftri_sender *self)
+static uint64_t n_sealed_bytes(const struct ftri_sender *self)
 {
-    const uint64_t n_queued = atomic_load_explicit(&self->n_queued, memory_order_relaxed);
-    return n_queued_bytes(self) < self->settings.queue_bytes &&
-           (self->settings.queue_spans == 0 || n_queued < self->settings.queue_spans);
+    return atomic_load_explicit(&self->n_sealed_bytes, memory_order_relaxed);
+}
+
+static size_t n_open_bytes(const struct ftri_sender *self)
+{
+    return self->open ? spans_len(self->open) : 0;
+}
+
+static uint64_t n_queued_spans(const struct ftri_sender *self)
+{
+    const uint64_t n_left = atomic_load(&self->n_left); /* first: never more than have entered */
+    return atomic_load(&self->n_entered) - n_left;
+}
+
+/* A queue that had no room for a span has none until a batch has left it. */
+bool ftri_sender_has_room(struct ftri_sender *self)
+{
+    const uint64_t n_sealed = n_sealed_bytes(self);
+    if (self->is_broken)
+        return true;
+    if (self->is_full && self->n_bytes_then == n_sealed)
+        return false;
+    self->is_full = false;
+    return n_sealed + n_open_bytes(self) < self->settings.queue_bytes &&
+           (self->settings.queue_spans == 0 || n_queued_spans(self) < self->settings.queue_spans);
 }
 
 static int append_record(struct ftri_bytes *out, const struct ftri_record *record)
@@ -230,14 +284,15 @@ static int encode_record(struct ftri_sender *self, const struct ftri_record *rec
 
 static bool append_span(struct ftri_sender *self, const struct ftri_record *record)
 {
-    struct ftri_bytes *out = &self->open->spans;
+    struct ftri_bytes *out = &self->open->bytes;
     const size_t len = out->len;
-    const int rc = self->exporter->exporter_class->form == FTR_EXPORT_OTLP
-                       ? encode_record(self, record, out)
-                       : append_record(out, record);
-    if (rc == 0 && n_queued_bytes(self) <= self->settings.queue_bytes)
+    const int rc = is_otlp(self) ? encode_record(self, record, out) : append_record(out, record);
+    const uint64_t n_sealed = n_sealed_bytes(self);
+    if (rc == 0 && n_sealed + n_open_bytes(self) <= self->settings.queue_bytes)
         return true;
     out->len = len;
+    self->is_full = rc == 0 && n_sealed + n_open_bytes(self) > 0;
+    self->n_bytes_then = n_sealed;
     return false;
 }
 
@@ -249,15 +304,15 @@ void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *reco
     }
     if (!self->open)
         self->open = new_batch(self);
-    if (!self->open || !has_room(self) || !append_span(self, record)) {
-        lose(self);
+    if (!self->open || !ftri_sender_has_room(self) || !append_span(self, record)) {
+        ftri_sender_lose(self, 1);
         return;
     }
     struct batch *open = self->open;
     if (open->n_spans++ == 0)
         open->since_ns = ftri_clock_monotonic_ns();
-    atomic_fetch_add_explicit(&self->n_queued, 1, memory_order_relaxed);
-    if (open->spans.len >= self->settings.batch_bytes ||
+    ftri_count(&self->n_entered, 1);
+    if (spans_len(open) >= self->settings.batch_bytes ||
         (self->settings.batch_spans != 0 && open->n_spans >= self->settings.batch_spans))
         ftri_sender_seal(self);
 }
@@ -268,7 +323,8 @@ void ftri_sender_seal(struct ftri_sender *self)
     if (!batch || batch->n_spans == 0)
         return;
     self->open = NULL;
-    atomic_fetch_add(&self->n_sealed_bytes, batch->spans.len);
+    self->is_full = false;
+    atomic_fetch_add(&self->n_sealed_bytes, spans_len(batch));
     pthread_mutex_lock(&self->lock);
     *self->sealed_end = batch;
     self->sealed_end = &batch->next;
@@ -293,13 +349,13 @@ static bool read_spans(struct ftri_sender *self, const struct batch *batch,
                        ftr_export_batch *ret_batch)
 {
     const size_t table = batch->n_spans * sizeof(ftr_span_data);
-    const size_t scratch = ftri_record_scratch(batch->spans.len) + batch->n_spans * 64;
+    const size_t scratch = ftri_record_scratch(batch->bytes.len) + batch->n_spans * 64;
     ftri_bytes_reset(&self->scratch);
     if (ftri_bytes_reserve(&self->scratch, table + scratch) < 0)
         return false;
     ftr_span_data *spans = (ftr_span_data *)(void *)self->scratch.data;
     uint8_t *room = self->scratch.data + table;
-    const uint8_t *at = batch->spans.data;
+    const uint8_t *at = batch->bytes.data;
     for (size_t i = 0; i < batch->n_spans; i++) {
         const struct ftri_record *record = (const struct ftri_record *)(const void *)at;
         room += ftri_record_read(record, room, &spans[i]);
@@ -309,17 +365,14 @@ static bool read_spans(struct ftri_sender *self, const struct batch *batch,
     return true;
 }
 
-static bool encode_message(struct ftri_sender *self, const struct batch *batch,
-                           ftr_export_batch *ret_batch)
+static void wrap_spans(struct ftri_sender *self, const struct batch *batch,
+                       ftr_export_batch *ret_batch)
 {
-    ftri_bytes_reset(&self->message);
-    if (ftri_otlp_encode_traces(self->origin->resource_otlp, FTR_STR("flowtrace"),
-                                FTR_STR(FTR_VERSION), ftri_bytes_view(&batch->spans),
-                                &self->message) < 0)
-        return false;
-    ret_batch->otlp = self->message.data;
-    ret_batch->otlp_len = self->message.len;
-    return true;
+    uint8_t *spans = batch->bytes.data + batch->room;
+    uint8_t *first = ftri_otlp_envelope_write(self->origin->resource_otlp, scope_name,
+                                              scope_version, spans, spans_len(batch));
+    ret_batch->otlp = first;
+    ret_batch->otlp_len = batch->bytes.len - (size_t)(first - batch->bytes.data);
 }
 
 /* What an exporter claims may not exceed what it was given; what it forgets is lost. */
@@ -331,7 +384,7 @@ static void settle(struct ftri_sender *self, size_t n_spans, ftr_export_result *
     atomic_fetch_add(&self->n_delivered, result->n_delivered);
     atomic_fetch_add(&self->n_rejected, result->n_rejected);
     atomic_fetch_add(&self->n_lost_export, result->n_lost);
-    atomic_fetch_sub(&self->n_queued, n_spans);
+    ftri_count(&self->n_left, n_spans);
 }
 
 /* "exporter otlp/http: 3 of 7 spans rejected, 0 lost: HTTP 400: bad id" */
@@ -363,10 +416,10 @@ static void export_batch(struct ftri_sender *self, const struct batch *batch, ui
         .n_resource = self->origin->n_resource,
     };
     ftr_export_result result = {0};
-    const bool is_ready = exporter_class->form == FTR_EXPORT_OTLP
-                              ? encode_message(self, batch, &exported)
-                              : read_spans(self, batch, &exported);
-    if (is_ready && ftri_clock_monotonic_ns() < deadline_ns) {
+    if (is_otlp(self))
+        wrap_spans(self, batch, &exported);
+    if ((exported.otlp || read_spans(self, batch, &exported)) &&
+        ftri_clock_monotonic_ns() < deadline_ns) {
         atomic_store(&self->is_exporting, true);
         exporter_class->export_batch(self->exporter->instance, &exported, deadline_ns, &result);
         atomic_store(&self->is_exporting, false);
@@ -410,7 +463,7 @@ static void *run(void *argument)
     for (struct batch *batch; (batch = next_batch(self));) {
         const uint64_t deadline_ns = export_deadline(self);
         pthread_mutex_unlock(&self->lock);
-        const size_t len = batch->spans.len;
+        const size_t len = spans_len(batch);
         export_batch(self, batch, deadline_ns);
         atomic_fetch_sub(&self->n_sealed_bytes, len);
         pthread_mutex_lock(&self->lock);
@@ -484,7 +537,7 @@ void ftri_sender_count(struct ftri_sender *self, ftr_exporter_statistics *ret_co
         .rejected = atomic_load(&self->n_rejected),
         .lost_queue_full = atomic_load(&self->n_lost_queue_full),
         .lost_export = atomic_load(&self->n_lost_export),
-        .queued = atomic_load(&self->n_queued),
+        .queued = n_queued_spans(self),
     };
 }
 
@@ -506,13 +559,14 @@ void ftri_sender_after_fork(struct ftri_sender *self)
     init_shared(self);
     self->spare = NULL;
     self->open = NULL;
-    ftri_bytes_init(&self->message, BATCH_LIMIT);
     ftri_bytes_init(&self->scratch, SIZE_MAX / 2);
     ftri_bytes_init(&self->reading, SIZE_MAX / 2);
     self->n_sealed = self->n_settled = 0;
     self->is_started = self->is_stopping = self->is_stopped = false;
     atomic_store(&self->n_sealed_bytes, 0);
-    atomic_store(&self->n_queued, 0);
+    atomic_store(&self->n_entered, 0);
+    atomic_store(&self->n_left, 0);
+    self->is_full = false;
     atomic_store(&self->n_delivered, 0);
     atomic_store(&self->n_rejected, 0);
     atomic_store(&self->n_lost_queue_full, 0);

@@ -51,6 +51,10 @@ void ftri_sender_unref(struct ftri_sender *self);              /* (any) */
 
 /* Queues one record, or counts it as lost. */
 void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *record);
+/* Whether a span may find a place; false: it would be lost. */
+bool ftri_sender_has_room(struct ftri_sender *self);
+/* So many records were not even looked at: there is no room. */
+void ftri_sender_lose(struct ftri_sender *self, uint64_t n);
 /* Seals the open batch if it is old enough; returns when it will be (UINT64_MAX: it is empty). */
 uint64_t ftri_sender_tick(struct ftri_sender *self, uint64_t now_ns);
 void ftri_sender_seal(struct ftri_sender *self);

@@ -8,6 +8,7 @@
  * Fields are the owning thread's unless marked: (any) any thread, (worker) the worker. */
 #pragma once
 
+#include "base/count.h"
 #include "trace/record.h"
 
 #include <flowtrace/tracing.h>
@@ -180,12 +181,6 @@ static inline bool ftri_slot_claim(struct ftri_slot *slot, uint64_t generation)
         &slot->generation, &(uint64_t){generation}, (generation | 3) + 1);
     ftri_slot_fence(memory_order_release); /* before the next span's stores: for live.c */
     return is_claimed;
-}
-
-static inline void ftri_count(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
-                          memory_order_relaxed);
 }
 
 static inline struct ftri_slot *ftri_slot_take(struct ftri_thread *self)

@@ -19,7 +19,7 @@
 #define FIRST_CHECK_NS (10 * FTRI_NS_PER_MS)
 #define CHECK_NS FTRI_NS_PER_S
 
-enum { IDLE_PASSES = 20 };
+enum { IDLE_PASSES = 20, PART_BYTES = 16 << 10 };
 
 /* What the worker does right now; the futex it sleeps on. */
 enum { AWAKE = 0, POLLING = 1, PARKED = 2 };
@@ -79,25 +79,63 @@ static void keep(const struct ftri_record *record)
 
 static void handle(const struct ftri_record *record)
 {
-    atomic_store_explicit(&worker.n_recorded,
-                          atomic_load_explicit(&worker.n_recorded, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
     if (atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) > 0)
         ftri_taps_offer(record);
     keep(record);
+}
+
+/* Somebody takes records, or there is nobody to lose them. */
+static bool has_taker(void)
+{
+    bool has =
+        worker.n_senders == 0 || atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) > 0;
+    for (size_t i = 0; i < worker.n_senders && !has; i++)
+        has = ftri_sender_has_room(worker.senders[i]);
+    return has;
+}
+
+/* The records of a journal from *position up to the one that reaches `end`; returns how many. */
+static size_t read_part(const struct ftri_thread *thread, uint64_t head, uint64_t end,
+                        uint64_t *position)
+{
+    size_t n = 0;
+    for (const struct ftri_record *record;
+         *position < end && (record = ftri_journal_read(thread, head, position)); n++) {
+        handle(record);
+        ftri_context_block_unref(record->block);
+    }
+    return n;
+}
+
+/* The same when no exporter has room: nobody looks into them. */
+static size_t lose_part(const struct ftri_thread *thread, uint64_t head, uint64_t end,
+                        uint64_t *position)
+{
+    size_t n = 0;
+    for (const struct ftri_record *record;
+         *position < end && (record = ftri_journal_read(thread, head, position)); n++)
+        if (record->block)
+            ftri_context_block_unref(record->block);
+    for (size_t i = 0; i < worker.n_senders; i++)
+        ftri_sender_lose(worker.senders[i], n);
+    return n;
 }
 
 /* Everything that one thread had published when this began. */
 static size_t read_journal(struct ftri_thread *thread)
 {
     const uint64_t head = atomic_load_explicit(&thread->journal_head, memory_order_acquire);
-    size_t n = 0;
-    for (const struct ftri_record *record; (record = ftri_journal_peek(thread, head)); n++) {
-        handle(record);
-        ftri_context_block_unref(record->block);
-        ftri_journal_consume(thread, record);
+    uint64_t position = atomic_load_explicit(&thread->journal_tail, memory_order_relaxed);
+    size_t n_all = 0;
+    while (position < head) {
+        const uint64_t end = position + PART_BYTES < head ? position + PART_BYTES : head;
+        const size_t n = has_taker() ? read_part(thread, head, end, &position)
+                                     : lose_part(thread, head, end, &position);
+        ftri_count(&worker.n_recorded, n);
+        ftri_journal_consume(thread, position);
+        n_all += n;
     }
-    return n;
+    return n_all;
 }
 
 static size_t read_journals(void)
