@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "config/options.h"
 #include "config/quantity.h"
@@ -175,7 +176,7 @@ static int print_component(const char *type)
             print_option(&(*i)->options.rows[row]);
         return 0;
     }
-    const char *nearest = options_nearest(type, types, n);
+    const char *nearest = ftri_text_nearest(type, types, n);
     if (nearest)
         return fail(2, "unknown node type '%s'; did you mean '%s'?", type, nearest);
     return fail(2, "unknown node type '%s'; 'flowtrace components' lists them", type);

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "codec/json_writer.h"
-#include "config/options.h"
 #include "export/otlp_environment.h"
 #include "trace/settings.h"
 
@@ -69,7 +68,7 @@ static void check_name(const char *entry, struct ftri_json_writer *warnings)
         if (strcmp(name, known[i]) == 0)
             return;
     char text[384];
-    const char *nearest = options_nearest(name, known, FTRI_COUNT(known));
+    const char *nearest = ftri_text_nearest(name, known, FTRI_COUNT(known));
     if (nearest)
         snprintf(text, sizeof text, "%s: is not read; did you mean %s?", name, nearest);
     else
