@@ -96,10 +96,16 @@ static inline const uint8_t *ftri_record_stream(const struct ftri_record *self)
     return (const uint8_t *)(self + 1);
 }
 
+/* Krishiv's conventions: what is read has its own traceparent and tracestate as attributes, unless
+ * the span set them itself. Written between sessions, read by any thread. */
+extern _Atomic bool ftri_record_says_context;
+enum { FTRI_OWN_ATTRIBUTES = 2, FTRI_OWN_TEXT = 56 /* a traceparent, NUL and all */ };
+
 /* Bytes of working memory that reading any record of a stream of this length may need. */
 static inline size_t ftri_record_scratch(size_t stream_len)
 {
-    return stream_len * 6 + FTR_CONTEXT_FIELDS * sizeof(ftr_attribute) + 64;
+    return stream_len * 6 + (FTR_CONTEXT_FIELDS + FTRI_OWN_ATTRIBUTES) * sizeof(ftr_attribute) +
+           FTRI_OWN_TEXT + 64;
 }
 
 /* The record in the exporters' form: borrowed from the record and from scratch, which is aligned

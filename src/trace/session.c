@@ -11,11 +11,13 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "otlp/encode.h"
 #include "trace/clock.h"
 #include "trace/diagnostics.h"
 #include "trace/exporter.h"
+#include "trace/initiator.h"
 #include "trace/resource.h"
 #include "trace/sampling.h"
 #include "trace/sender.h"
@@ -44,6 +46,7 @@ static struct {
     enum state state;
     uint32_t number; /* of the last session */
     ftr_mode mode;
+    struct ftri_initiator initiator;
     bool is_disabled;
     _Atomic bool needs_threads; /* in a forked child that has not recorded yet */
     struct origin *origin;
@@ -81,6 +84,16 @@ static int encode_origin(struct origin *self)
         ftri_otlp_encode_resource(self->settings.resource, self->settings.n_resource, &self->otlp);
     self->shared.resource_otlp = ftri_bytes_view(&self->otlp);
     return rc;
+}
+
+static ftr_str service_name(const struct origin *self)
+{
+    for (size_t i = 0; i < self->settings.n_resource; i++) {
+        const ftr_attribute *one = &self->settings.resource[i];
+        if (ftri_text_is(one->key, "service.name") && one->value.type == FTR_VALUE_STR)
+            return one->value.as.str;
+    }
+    return FTR_STR("");
 }
 
 static int make_origin(const ftr_config *config, struct origin **ret_origin,
@@ -225,9 +238,11 @@ static void publish(const ftr_config *config)
         .journal_bytes = settings->journal_bytes,
         .open_spans = settings->open_spans,
         .records_call_sites = config->records_call_sites,
+        .has_no_text = settings->has_no_text,
         .started_ns = ftri_time_wall_ns(),
     };
     ftri_threads_unlock();
+    atomic_store(&ftri_record_says_context, settings->is_krishiv);
     ftri_sampling_start(settings);
     session.unfinished = config->unfinished;
     session.unfinished_argument = config->unfinished_argument;
@@ -261,9 +276,7 @@ static void say_new_pid(struct origin *origin)
 {
     struct ftri_settings *settings = &origin->settings;
     for (size_t i = 0; i < settings->n_resource; i++) {
-        const ftr_str key = settings->resource[i].key;
-        if (key.len == sizeof FTRI_RESOURCE_PID - 1 &&
-            memcmp(key.data, FTRI_RESOURCE_PID, key.len) == 0)
+        if (ftri_text_is(settings->resource[i].key, FTRI_RESOURCE_PID))
             settings->resource[i].value = ftr_value_i64(getpid());
     }
     if (encode_origin(origin) < 0)
@@ -297,7 +310,7 @@ static void watch_forks(void)
 }
 
 /* With the lock held. */
-static int start(const ftr_config *config, struct ftri_error *error)
+static int start(const ftr_config *config, const void *caller, struct ftri_error *error)
 {
     struct origin *origin = NULL;
     int rc = make_origin(config, &origin, error);
@@ -323,6 +336,7 @@ static int start(const ftr_config *config, struct ftri_error *error)
         return rc;
     }
     session.origin = origin;
+    ftri_initiator_note(&session.initiator, config->place, caller, service_name(origin));
     publish(config);
     return 0;
 }
@@ -355,9 +369,9 @@ static ftr_status report(int rc, const struct ftri_error *why, ftr_error *error)
     return status;
 }
 
-ftr_status ftr_init(const ftr_config *config, ftr_error *error)
+__attribute__((noinline)) ftr_status ftr_init(const ftr_config *config, ftr_error *error)
 {
-    ftr_config complete = FTR_CONFIG_INIT;
+    ftr_config complete = {.size = sizeof complete};
     struct ftri_error why = {""};
     if (config && config->size > sizeof complete)
         return report(ftri_error_set(&why, -EINVAL, "config: size is that of a later version"),
@@ -367,8 +381,8 @@ ftr_status ftr_init(const ftr_config *config, ftr_error *error)
     pthread_once(&once, watch_forks);
     pthread_mutex_lock(&session.lock);
     const int rc = session.state == IDLE
-                       ? start(&complete, &why)
-                       : ftri_error_set(&why, -EBUSY, "already initialised: call ftr_shutdown");
+                       ? start(&complete, __builtin_return_address(0), &why)
+                       : ftri_initiator_refuse(&session.initiator, session.state == STOPPING, &why);
     pthread_mutex_unlock(&session.lock);
     return report(rc, &why, error);
 }
@@ -422,13 +436,20 @@ static void count_live(ftr_statistics *ret_statistics)
         ftri_sender_count(session.senders[i], &ret_statistics->exporters[i]);
 }
 
+/* With the calls on its spans since. */
+static void count_last(ftr_statistics *ret_statistics)
+{
+    *ret_statistics = session.last;
+    ret_statistics->stale += atomic_load(&ftri_stale_elsewhere);
+}
+
 void ftr_get_statistics(ftr_statistics *ret_statistics)
 {
     const size_t size = ftri_size_min(ret_statistics->size, sizeof *ret_statistics);
     ftr_statistics counts;
     pthread_mutex_lock(&session.lock);
     if (session.state == IDLE)
-        counts = session.last;
+        count_last(&counts);
     else
         count_live(&counts);
     pthread_mutex_unlock(&session.lock);
@@ -452,7 +473,9 @@ static bool stop_threads(uint64_t deadline_ns)
 static void finish(void)
 {
     count_live(&session.last);
+    ftri_threads_forget_counts();
     atomic_store(&ftri_session, 0);
+    ftri_threads_close();
     for (size_t i = 0; i < session.n_senders; i++)
         ftri_sender_unref(session.senders[i]);
     session.n_senders = 0;
