@@ -396,6 +396,10 @@ static void test_settings_that_are_refused(void **state)
     assert_refused(&config, "sampler_class: decide is NULL");
     config.sampler = FTR_STR("always_on");
     assert_refused(&config, "sampler: set beside sampler_class");
+    config = config_of("", "0.5");
+    assert_refused(&config, "sampler_argument: set without sampler");
+    config.sampler_class = &incomplete;
+    assert_refused(&config, "sampler_argument: set without sampler");
 }
 
 /* How many of 200 roots are taken, with the environment's sampler. */
