@@ -90,6 +90,9 @@ typedef struct ftr_config {
     /* Where FTR_CONFIG_INIT stands ("file:line"), for the answer to a second ftr_init; may be
      * NULL. */
     const char *place;
+    /* The same as otlp_exporter for `otlp/stdout` in OTEL_TRACES_EXPORTER: pass
+     * ftr_otlp_stdout_exporter_new. */
+    ftr_exporter *(*otlp_stdout_exporter)(ftr_error *error);
 } ftr_config;
 
 #define FTR_PLACE_TEXT(line) #line

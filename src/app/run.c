@@ -80,6 +80,7 @@ static int run(const void *values, const char *const *operands, size_t n_operand
     pipeline.environment.is_insecure = options->is_insecure;
     ftr_config config = FTR_CONFIG_INIT;
     config.otlp_exporter = ftr_otlp_exporter_from_environment;
+    config.otlp_stdout_exporter = ftr_otlp_stdout_exporter_new;
     config.on_diagnostic = log_diagnostic;
     ftr_error reason;
     if (ftr_init(&config, &reason) != FTR_OK) {

@@ -142,14 +142,17 @@ static int add_own(struct choice *self, ftr_exporter *exporter, struct ftri_erro
     return 0;
 }
 
-static int add_otlp(struct choice *self, const ftr_config *config, struct ftri_error *error)
+/* By a function of flowtrace-export, which the program passes in `field`. */
+static int add_otlp(struct choice *self, ftr_exporter *(*make)(ftr_error *error), const char *field,
+                    const char *function, struct ftri_error *error)
 {
-    if (!config->otlp_exporter)
+    if (!make)
         return ftri_error_set(error, -ENOSYS,
-                              "the environment asks for OTLP export: set otlp_exporter to "
-                              "ftr_otlp_exporter_from_environment (library flowtrace-export)");
+                              "the environment asks for OTLP export: set %s to %s (library "
+                              "flowtrace-export)",
+                              field, function);
     ftr_error why = {FTR_OK, ""};
-    ftr_exporter *exporter = config->otlp_exporter(&why);
+    ftr_exporter *exporter = make(&why);
     if (!exporter)
         return ftri_error_set(error, why.status == FTR_ERR_MEMORY ? -ENOMEM : -EINVAL, "%s",
                               why.text);
@@ -175,7 +178,11 @@ static int choose_exporters(struct choice *self, const ftr_config *config,
     if (settings->wants_console)
         rc = add_own(self, ftr_stdio_exporter_new(), error);
     if (rc == 0 && settings->wants_otlp)
-        rc = add_otlp(self, config, error);
+        rc = add_otlp(self, config->otlp_exporter, "otlp_exporter",
+                      "ftr_otlp_exporter_from_environment", error);
+    if (rc == 0 && settings->wants_otlp_stdout)
+        rc = add_otlp(self, config->otlp_stdout_exporter, "otlp_stdout_exporter",
+                      "ftr_otlp_stdout_exporter_new", error);
     if (rc < 0)
         free_choice(self);
     return rc;

@@ -141,11 +141,15 @@ static void choose_exporters(struct ftri_settings *self)
     for (ftr_str name; ftri_text_split(&rest, ',', &name);) {
         name = ftri_trim(name);
         const bool is_otlp = ftri_text_same_word(name, FTR_STR("otlp"));
+        const bool is_otlp_stdout = ftri_text_same_word(name, FTR_STR("otlp/stdout"));
         const bool is_console = ftri_text_same_word(name, FTR_STR("console"));
         self->wants_otlp |= is_otlp;
+        self->wants_otlp_stdout |= is_otlp_stdout;
         self->wants_console |= is_console;
-        if (!is_otlp && !is_console && !ftri_text_same_word(name, FTR_STR("none")))
-            ftri_diagnose("OTEL_TRACES_EXPORTER: %.*s is ignored, expected otlp, console or none",
+        if (name.len > 0 && !is_otlp && !is_otlp_stdout && !is_console &&
+            !ftri_text_same_word(name, FTR_STR("none")))
+            ftri_diagnose("OTEL_TRACES_EXPORTER: %.*s is ignored, expected otlp, otlp/stdout, "
+                          "console or none",
                           (int)ftri_size_min(name.len, 64), name.data);
     }
 }

@@ -26,9 +26,10 @@ struct ftri_settings {
     const char *log_level; /* static: OTEL_LOG_LEVEL as it is understood */
     size_t journal_bytes;
     uint32_t open_spans;
-    bool is_disabled;   /* OTEL_SDK_DISABLED */
-    bool wants_otlp;    /* by the environment */
-    bool wants_console; /* by the environment */
+    bool is_disabled;       /* OTEL_SDK_DISABLED */
+    bool wants_otlp;        /* by the environment */
+    bool wants_otlp_stdout; /* by the environment */
+    bool wants_console;     /* by the environment */
 };
 
 /* 0; -ENOMEM; -EINVAL with error saying which setting is wrong. */
