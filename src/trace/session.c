@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "base/time.h"
 #include "otlp/encode.h"
 #include "trace/clock.h"
@@ -378,6 +379,7 @@ static ftr_status report(int rc, const struct ftri_error *why, ftr_error *error)
 
 __attribute__((noinline)) ftr_status ftr_init(const ftr_config *config, ftr_error *error)
 {
+    FTRI_NOT_CANCELLED;
     ftr_config complete = {.size = sizeof complete};
     struct ftri_error why = {""};
     if (config && config->size > sizeof complete)
@@ -411,6 +413,7 @@ static bool flush_until(struct ftri_sender *const *senders, size_t n_senders, ui
 
 ftr_status ftr_flush(uint64_t timeout_ns)
 {
+    FTRI_NOT_CANCELLED;
     const uint64_t deadline_ns = deadline_after(timeout_ns);
     struct ftri_sender *senders[FTR_EXPORTERS_MAX];
     pthread_mutex_lock(&session.lock);
@@ -506,6 +509,7 @@ static bool set_state(enum state state)
 
 ftr_status ftr_shutdown(uint64_t timeout_ns)
 {
+    FTRI_NOT_CANCELLED;
     const uint64_t deadline_ns = deadline_after(timeout_ns);
     if (!set_state(STOPPING))
         return FTR_ERR_STATE;

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/thread.h"
 #include "trace/journal.h"
 
 #include <pthread.h>
@@ -218,6 +219,7 @@ struct ftri_thread *ftri_thread_setup(void)
     const uint32_t session = atomic_load(&ftri_session);
     if (session == 0)
         return NULL;
+    FTRI_NOT_CANCELLED;
     pthread_once(&exit_once, make_exit_key);
     if (!has_exit_key || !ftri_thread_before_setup())
         return NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unload-plugin PLUGIN: loads and unloads it a hundred times. Each time it records on threads that end
- * before, on one that ends after it is gone, and on one that is there all the time. Then no thread
- * and no file is left, memory does not grow, and fork and thread exit still work. */
+ * unload-plugin PLUGIN: loads and unloads it a hundred times. Each time it records on threads that
+ * end before, on one that ends after it is gone, and on one that is there all the time. Then no
+ * thread and no file is left, memory does not grow, and fork and thread exit still work. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <pthread.h>

@@ -74,7 +74,7 @@ static void test_a_long_place_is_cut_and_copied(void **state)
     (void)state;
     char place[1000];
     memset(place, 'x', sizeof place);
-    strcpy(place + 980, "/engine.c:7");
+    snprintf(place + 980, 20, "/engine.c:7");
     ftr_config config = FTR_CONFIG_INIT;
     config.place = place;
     assert_int_equal(ftr_init(&config, NULL), FTR_OK);
