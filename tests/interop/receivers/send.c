@@ -63,10 +63,28 @@ static void record(int n_spans)
     }
 }
 
+/* The largest resident set so far, of this program alone. */
+static long peak_kib(void)
+{
+    char line[128];
+    long kib = -1;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "VmHWM: %ld kB", &kib) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return kib;
+}
+
 static void print_accounts(void)
 {
     ftr_statistics counts = {.size = sizeof counts};
     ftr_get_statistics(&counts);
+    fprintf(output_file,
+            "{\"started\":%" PRIu64 ",\"ended\":%" PRIu64 ",\"recorded\":%" PRIu64
+            ",\"lost_journal_full\":%" PRIu64 ",\"peak_kib\":%ld}\n",
+            counts.started, counts.ended, counts.recorded, counts.lost_journal_full, peak_kib());
     for (size_t i = 0; i < counts.n_exporters; i++) {
         const ftr_exporter_statistics *one = &counts.exporters[i];
         fprintf(output_file,
@@ -92,8 +110,12 @@ static int finish(uint64_t shutdown_ms)
 static int run(int n_spans, uint64_t flush_ms, uint64_t shutdown_ms, bool forks)
 {
     record(n_spans);
-    if (flush_ms > 0)
-        fprintf(output_file, "{\"flush\":%d}\n", (int)ftr_flush(flush_ms * NS_PER_MS));
+    if (flush_ms > 0) {
+        const uint64_t start_ns = now_ns();
+        const ftr_status status = ftr_flush(flush_ms * NS_PER_MS);
+        fprintf(output_file, "{\"flush\":%d,\"ms\":%" PRIu64 "}\n", (int)status,
+                (now_ns() - start_ns) / NS_PER_MS);
+    }
     fflush(output_file);
     if (!forks)
         return finish(shutdown_ms);
