@@ -65,6 +65,14 @@ static void test_spans_outlive_their_thread(void **state)
 
 /* ---- destructors ---- */
 
+/* Of the system's four the library needs one for itself; ThreadSanitizer takes another, after which
+ * nothing may run. */
+#if defined(__SANITIZE_THREAD__)
+enum { MOST_ROUNDS = 1 };
+#else
+enum { MOST_ROUNDS = 3 };
+#endif
+
 static pthread_key_t own_key;
 static _Atomic int n_destroyed;
 
@@ -101,9 +109,13 @@ static void test_destructors_record(void **state)
     run_thread(end_with_destructor, NULL); /* makes the library's keys: earlier ones */
     assert_int_equal(pthread_key_create(&own_key, record_in_destructor), 0);
     n_destroyed = 0;
-    for (int i = 0; i < 200; i++)
-        run_thread(end_with_destructor, &(char){(char)(1 + i % 3)});
-    assert_int_equal(n_destroyed, 67 + 2 * 67 + 3 * 66);
+    int n_expected = 0;
+    for (int i = 0; i < 200; i++) {
+        const char rounds = (char)(1 + i % MOST_ROUNDS);
+        run_thread(end_with_destructor, &(char){rounds});
+        n_expected += rounds;
+    }
+    assert_int_equal(n_destroyed, n_expected);
     assert_counts(201 + 2 * (uint64_t)n_destroyed, 0);
     pthread_key_delete(own_key);
     assert_int_equal(ftr_shutdown(10 * SECOND), FTR_OK);
