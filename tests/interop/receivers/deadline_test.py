@@ -9,7 +9,7 @@ import threading
 import time
 import unittest
 
-from receiver import RawReceiver, Sent, harness
+from receiver import GrpcReceiver, HttpReceiver, RawReceiver, Sent, harness
 
 PREFIX = "OTEL_EXPORTER_OTLP_"
 PROTOCOLS = ("http/protobuf", "http/json", "grpc")
@@ -159,6 +159,23 @@ class Memory(Suite):
             if not harness.is_sanitized():
                 self.assertLess(peaks[1], peaks[0] + 16 * 1024)
                 self.assertLess(peaks[1], 100 * 1024)
+
+
+class Recovery(unittest.TestCase):
+    def test_a_collector_that_comes_back_gets_what_is_recorded_then(self):
+        """What was given up meanwhile is counted as lost."""
+        for protocol, kind in (("http/protobuf", HttpReceiver), ("grpc", GrpcReceiver)):
+            with socket.create_server(("127.0.0.1", 0)) as reserved:
+                port = reserved.getsockname()[1]
+            receivers = []
+            sent = Sent(40, {PREFIX + "PROTOCOL": protocol, PREFIX + "ENDPOINT": f"http://127.0.0.1:{port}",
+                             PREFIX + "TIMEOUT": "300", "OTEL_BSP_EXPORT_TIMEOUT": "300"}, flush_ms=60000,
+                        shutdown_ms=60000, words=["wait"], between=lambda: receivers.append(kind(port=port)))
+            (receiver,) = receivers
+            receiver.stop()
+            self.assertEqual(sent.one("flush")["flush"], 0, sent.lines)
+            self.assertEqual(sent.accounts, (40, 0, 40), (sent.lines, sent.stderr))
+            self.assertEqual(receiver.names(), sorted(f"sent {i}" for i in range(40)))
 
 
 if __name__ == "__main__":

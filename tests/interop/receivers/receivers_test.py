@@ -286,9 +286,16 @@ class Several(Suite):
         self.assertIn("standard output cannot be written", sent.stderr)
 
     def test_without_any_variable_nothing_is_exported(self):
-        sent = Sent(50, {PREFIX + "PROTOCOL": "grpc"})
+        sent = Sent(50, {PREFIX + "PROTOCOL": "grpc"}, flush_ms=1000)
         self.assertEqual(sent.all("exporter"), [])
+        self.assertEqual(sent.one("sockets")["sockets"], 0)
         self.assertEqual(sent.one("shutdown")["shutdown"], 0)
+
+    def test_an_exporter_has_its_socket(self):
+        """So that a count of none means something."""
+        receiver = self.receive(HttpReceiver)
+        sent = Sent(50, {PREFIX + "ENDPOINT": f"http://127.0.0.1:{receiver.port}"}, flush_ms=60000)
+        self.assertGreater(sent.one("sockets")["sockets"], 0)
 
     def test_ignored_variables_are_told(self):
         receiver = self.receive(HttpReceiver)

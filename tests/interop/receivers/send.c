@@ -3,18 +3,21 @@
  * otlp-send SPANS FLUSH_MS SHUTDOWN_MS: records spans named "sent 0", "sent 1", ... and exports
  * them as the environment says. Prints one JSON object a line: diagnostics as they come, then the
  * accounts of each exporter, and how long the shutdown took. "fork" as a fourth word: a child made
- * after the first flush sends as many again; "closed": on standard error, while nobody reads
+ * after the first flush sends as many again; "wait": the end of standard input, then as many
+ * again; "closed": on standard error, while nobody reads
  * standard output. */
 #include <flowtrace/exporter.h>
 #include <flowtrace/otlp.h>
 #include <flowtrace/span.h>
 #include <flowtrace/tracing.h>
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -63,6 +66,19 @@ static void record(int n_spans)
     }
 }
 
+static int count_sockets(void)
+{
+    int n = 0;
+    DIR *files = opendir("/proc/self/fd");
+    for (const struct dirent *file; files && (file = readdir(files));) {
+        struct stat status;
+        n += fstatat(dirfd(files), file->d_name, &status, 0) == 0 && S_ISSOCK(status.st_mode);
+    }
+    if (files)
+        closedir(files);
+    return n;
+}
+
 /* The largest resident set so far, of this program alone. */
 static long peak_kib(void)
 {
@@ -98,6 +114,7 @@ static void print_accounts(void)
 
 static int finish(uint64_t shutdown_ms)
 {
+    fprintf(output_file, "{\"sockets\":%d}\n", count_sockets());
     const uint64_t start_ns = now_ns();
     const ftr_status status = ftr_shutdown(shutdown_ms * NS_PER_MS);
     const uint64_t took_ms = (now_ns() - start_ns) / NS_PER_MS;
@@ -107,7 +124,7 @@ static int finish(uint64_t shutdown_ms)
     return 0;
 }
 
-static int run(int n_spans, uint64_t flush_ms, uint64_t shutdown_ms, bool forks)
+static int run(int n_spans, uint64_t flush_ms, uint64_t shutdown_ms, bool forks, bool waits)
 {
     record(n_spans);
     if (flush_ms > 0) {
@@ -117,6 +134,12 @@ static int run(int n_spans, uint64_t flush_ms, uint64_t shutdown_ms, bool forks)
                 (now_ns() - start_ns) / NS_PER_MS);
     }
     fflush(output_file);
+    if (waits) {
+        fprintf(output_file, "{\"waiting\":1}\n");
+        fflush(output_file);
+        (void)getchar();
+        record(n_spans);
+    }
     if (!forks)
         return finish(shutdown_ms);
     const pid_t child = fork();
@@ -157,5 +180,5 @@ int main(int argc, char **argv)
         return 1;
     }
     return run((int)strtol(argv[1], NULL, 10), strtoull(argv[2], NULL, 10),
-               strtoull(argv[3], NULL, 10), strcmp(word, "fork") == 0);
+               strtoull(argv[3], NULL, 10), strcmp(word, "fork") == 0, strcmp(word, "wait") == 0);
 }
