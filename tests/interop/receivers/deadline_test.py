@@ -16,7 +16,7 @@ PROTOCOLS = ("http/protobuf", "http/json", "grpc")
 FLUSH_MS = 150
 SHUTDOWN_MS = 250
 GRACE_MS = 100
-TRIES = 6  # one of which has to be as quick as is promised, on however busy a machine
+TRIES = 10  # one of which has to be as quick as is promised, on however busy a machine
 LIMIT_MS = 20000  # for all of them
 TIMEOUT = 4  # FTR_ERR_TIMEOUT, see types.h
 
