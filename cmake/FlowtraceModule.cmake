@@ -10,7 +10,7 @@ target_include_directories(ftr_flags INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMA
 target_compile_options(ftr_flags INTERFACE
     -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
     -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wno-missing-field-initializers -Werror
-    -fno-strict-overflow -fstack-protector-strong)
+    -fno-strict-overflow -fstack-protector-strong -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
 target_compile_definitions(ftr_flags INTERFACE _GNU_SOURCE FTR_BUILDING=1 FTR_VERSION="${PROJECT_VERSION}")
 if(FTR_WITH_FAULTS)
     target_compile_definitions(ftr_flags INTERFACE FTR_FAULTS=1)

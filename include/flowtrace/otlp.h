@@ -37,7 +37,7 @@ typedef struct ftr_otlp_options {
     ftr_str endpoint;
     ftr_str headers; /* "name=value,name=value", values percent-encoded */
     ftr_otlp_compression compression;
-    uint32_t timeout_ms; /* for one batch, with all its tries; 0: 10000 */
+    uint32_t timeout_ms; /* for one batch, with all its tries; 0: 10000; UINT32_MAX: no limit */
     ftr_otlp_protocol protocol;
     ftr_str certificate;        /* PEM file of the authorities to trust; else the system's */
     ftr_str client_certificate; /* PEM file */
@@ -50,6 +50,9 @@ FTR_API ftr_exporter *ftr_otlp_exporter_new(const ftr_otlp_options *options, ftr
 /* By OTEL_EXPORTER_OTLP_* as the specification says. NULL: the error says which variable is wrong.
  * FTR_OK with a text: a variable was ignored because the specification says so, and why. */
 FTR_API ftr_exporter *ftr_otlp_exporter_from_environment(ftr_error *error);
+/* What `otlp/stdout` in OTEL_TRACES_EXPORTER names: OTLP's JSON on standard output, one batch a
+ * line, as other tools read it from a file. NULL: memory is short. */
+FTR_API ftr_exporter *ftr_otlp_stdout_exporter_new(ftr_error *error);
 
 #ifdef __cplusplus
 }

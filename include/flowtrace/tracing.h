@@ -77,25 +77,44 @@ typedef struct ftr_config {
      * wrong, what an exporter or its destination says about spans it did not take. One sentence,
      * borrowed for the call; at most one a second from each exporter. Called by ftr_init and on any
      * thread, also on the library's, which it may not call back; after an ftr_shutdown that ran out
-     * of time possibly once more. NULL: a few such lines a minute go to stderr. */
+     * of time possibly once more. NULL: a few such lines a minute go to stderr, as OTEL_LOG_LEVEL
+     * allows (none; error: lost spans only; else all). */
     void (*on_diagnostic)(void *argument, const char *text);
     void *diagnostic_argument;
+    /* Whose fields spans have beside those that the program gives them: "flowtrace" (none), or
+     * "krishiv": every span has its own traceparent and, if there is one, tracestate as attributes,
+     * the resource has deployment.target (of `resource`, else KRISHIV_DEPLOYMENT_TARGET, else
+     * "unknown"). Empty: FLOWTRACE_CONVENTIONS, else "flowtrace". Another name: FTR_ERR_INVALID,
+     * or FTR_ERR_UNAVAILABLE if a later version may know it. */
+    ftr_str conventions;
+    /* Where FTR_CONFIG_INIT stands ("file:line"), for the answer to a second ftr_init; may be
+     * NULL. */
+    const char *place;
+    /* The same as otlp_exporter for `otlp/stdout` in OTEL_TRACES_EXPORTER: pass
+     * ftr_otlp_stdout_exporter_new. */
+    ftr_exporter *(*otlp_stdout_exporter)(ftr_error *error);
 } ftr_config;
 
+#define FTR_PLACE_TEXT(line) #line
+#define FTR_PLACE_LINE(line) FTR_PLACE_TEXT(line)
+#define FTR_PLACE __FILE__ ":" FTR_PLACE_LINE(__LINE__)
+
 #ifdef __cplusplus
-inline ftr_config ftr_config_initial()
+inline ftr_config ftr_config_initial(const char *place)
 {
     ftr_config config = ftr_config();
     config.size = sizeof(ftr_config);
+    config.place = place;
     return config;
 }
-#define FTR_CONFIG_INIT (ftr_config_initial())
+#define FTR_CONFIG_INIT (ftr_config_initial(FTR_PLACE))
 #else
-#define FTR_CONFIG_INIT ((ftr_config){.size = sizeof(ftr_config)})
+#define FTR_CONFIG_INIT ((ftr_config){.size = sizeof(ftr_config), .place = FTR_PLACE})
 #endif
 
 /* Starts the library. config NULL: the environment alone. error may be NULL. A second call without
- * a shutdown in between is FTR_ERR_STATE. On failure nothing was started or taken. */
+ * a shutdown in between is FTR_ERR_STATE, and the error says who made the first one: place, thread,
+ * service and time. On failure nothing was started or taken. */
 FTR_API ftr_status ftr_init(const ftr_config *config, ftr_error *error);
 /* Waits until what was ended before this call reached its exporters and they answered.
  * timeout_ns counts from now. FTR_ERR_TIMEOUT: not all of it. */
@@ -129,7 +148,8 @@ typedef struct ftr_statistics {
     uint64_t recorded;          /* reached the worker */
     uint64_t lost_journal_full; /* ended, but the thread's journal had no room */
     uint64_t no_slot;           /* not started: the thread's slots were all taken */
-    uint64_t stale;             /* calls on spans that had ended, or were never there */
+    uint64_t stale;             /* calls on spans that had ended, with their session too, or were
+                                   never there; goes on after ftr_shutdown */
     uint64_t dropped_attributes;
     uint64_t dropped_events;
     uint64_t dropped_links;

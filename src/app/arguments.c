@@ -2,7 +2,7 @@
 #include "app/arguments.h"
 
 #include "base/mem.h"
-#include "config/options.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ static int unknown_option(const struct command *command, const char *word)
     const char *names[ROWS_MAX];
     for (size_t i = 0; i < command->n_rows && i < ROWS_MAX; i++)
         names[i] = command->rows[i].name;
-    const char *nearest = options_nearest(word, names, ftri_size_min(command->n_rows, ROWS_MAX));
+    const char *nearest = ftri_text_nearest(word, names, ftri_size_min(command->n_rows, ROWS_MAX));
     if (nearest)
         return fail(2, "unknown option '--%s'; did you mean '--%s'?", word, nearest);
     return fail(2, "unknown option '--%s'; see 'flowtrace %s --help'", word, command->name);

@@ -2,7 +2,7 @@
  *
  * flowtrace: one program, many commands. */
 #include "app/commands.h"
-#include "config/options.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -65,9 +65,9 @@ static int unknown_command(int argc, char **argv)
     char word[64];
     snprintf(word, sizeof word, "%s%s%s", argv[0], argc > 1 && argv[1][0] != '-' ? " " : "",
              argc > 1 && argv[1][0] != '-' ? argv[1] : "");
-    const char *nearest = options_nearest(word, names, FTRI_COUNT(names));
+    const char *nearest = ftri_text_nearest(word, names, FTRI_COUNT(names));
     if (!nearest)
-        nearest = options_nearest(argv[0], names, FTRI_COUNT(names));
+        nearest = ftri_text_nearest(argv[0], names, FTRI_COUNT(names));
     if (nearest)
         return fail(2, "unknown command '%s'; did you mean '%s'?", argv[0], nearest);
     return fail(2, "unknown command '%s'; see 'flowtrace --help'", argv[0]);

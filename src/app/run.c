@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "config/options.h"
 #include "config/quantity.h"
@@ -79,6 +80,7 @@ static int run(const void *values, const char *const *operands, size_t n_operand
     pipeline.environment.is_insecure = options->is_insecure;
     ftr_config config = FTR_CONFIG_INIT;
     config.otlp_exporter = ftr_otlp_exporter_from_environment;
+    config.otlp_stdout_exporter = ftr_otlp_stdout_exporter_new;
     config.on_diagnostic = log_diagnostic;
     ftr_error reason;
     if (ftr_init(&config, &reason) != FTR_OK) {
@@ -175,7 +177,7 @@ static int print_component(const char *type)
             print_option(&(*i)->options.rows[row]);
         return 0;
     }
-    const char *nearest = options_nearest(type, types, n);
+    const char *nearest = ftri_text_nearest(type, types, n);
     if (nearest)
         return fail(2, "unknown node type '%s'; did you mean '%s'?", type, nearest);
     return fail(2, "unknown node type '%s'; 'flowtrace components' lists them", type);

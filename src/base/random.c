@@ -4,9 +4,9 @@
  * process-wide generation, and a thread whose generation is old seeds itself anew. */
 #include "base/random.h"
 
+#include "base/thread.h"
 #include "base/time.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/random.h>
 
@@ -39,6 +39,7 @@ static uint64_t splitmix(uint64_t *state)
 
 static __attribute__((noinline)) void seed(struct generator *self, uint32_t now)
 {
+    FTRI_NOT_CANCELLED; /* getrandom would be a place for it */
     pthread_once(&once, watch_forks);
     const ssize_t n = getrandom(self->state, sizeof self->state, 0);
     if (n != (ssize_t)sizeof self->state) {

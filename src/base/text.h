@@ -19,6 +19,9 @@ ftr_str ftri_trim(ftr_str text);
  * "a," gives "a" and then nothing. */
 bool ftri_text_split(ftr_str *rest, char separator, ftr_str *ret_part);
 
+/* The candidate with the smallest edit distance if it is close enough to be meant; else NULL. */
+const char *ftri_text_nearest(const char *word, const char *const *candidates, size_t n);
+
 /* Percent-encoding (RFC 3986, 2.1). Both write at most `room` bytes and return the length, or
  * SIZE_MAX when it does not fit, or at a % that no two digits follow. Decoding may be in place. */
 size_t ftri_percent_decode(ftr_str text, char *ret_text, size_t room);

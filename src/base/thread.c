@@ -58,3 +58,15 @@ int ftri_thread_start(void *(*run)(void *argument), void *argument, pthread_t *r
     pthread_attr_destroy(&attributes);
     return -rc;
 }
+
+int ftri_thread_hold_cancel(void)
+{
+    int state = PTHREAD_CANCEL_ENABLE;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    return state;
+}
+
+void ftri_thread_release_cancel(const int *state)
+{
+    (void)pthread_setcancelstate(*state, NULL);
+}

@@ -19,3 +19,10 @@ void ftri_thread_fail_at(uint64_t n);
 /* Starts since the last ftri_thread_fail_at. */
 uint64_t ftri_thread_starts(void);
 #endif
+
+/* Up to the block's end the calling thread is not cancelled: it holds what others wait for. */
+#define FTRI_NOT_CANCELLED                                                                         \
+    FTRI_CLEANUP(ftri_thread_release_cancel)                                                       \
+    const int cancel_state __attribute__((unused)) = ftri_thread_hold_cancel()
+int ftri_thread_hold_cancel(void);
+void ftri_thread_release_cancel(const int *state);

@@ -5,6 +5,7 @@
 #include "config/options.h"
 
 #include "base/error.h"
+#include "base/text.h"
 #include "codec/json_number.h"
 #include "config/quantity.h"
 #include "config/tree.h"
@@ -124,7 +125,7 @@ static int refuse_choice(const struct reading *self, size_t n)
                                    self->option->choices[i]);
         len += added > 0 ? (size_t)added : 0;
     }
-    const char *near = options_nearest(self->text, self->option->choices, n);
+    const char *near = ftri_text_nearest(self->text, self->option->choices, n);
     snprintf(self->reason, REASON_BYTES, "'%.60s' is not one of %s%s%s%s", self->text, names,
              near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return -EINVAL;
@@ -228,7 +229,7 @@ static int refuse_unknown(const struct option_table *table, const struct config_
     const size_t n = ftri_size_min(table->n_rows, ROWS_MAX);
     for (size_t i = 0; i < n; i++)
         names[i] = table->rows[i].name;
-    const char *near = options_nearest(key->text, names, n);
+    const char *near = ftri_text_nearest(key->text, names, n);
     return config_error(key, error, -EINVAL, "%s: there is no option '%.100s'%s%s%s", owner,
                         key->text, near ? "; did you mean '" : "", near ? near : "",
                         near ? "'?" : "");

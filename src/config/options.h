@@ -61,5 +61,3 @@ int options_default(const struct option_table *table, void *ret_values,
  * range: -EINVAL, "file:line:col: ...; did you mean 'x'?". */
 int options_read(const struct option_table *table, const struct config_value *section,
                  const char *owner, void *ret_values, struct ftri_error *error) FTRI_MUST_CHECK;
-/* The candidate with the smallest edit distance if it is close enough to be meant; else NULL. */
-const char *options_nearest(const char *word, const char *const *candidates, size_t n);

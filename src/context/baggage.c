@@ -64,7 +64,7 @@ void ftri_baggage_init(struct ftri_baggage *self, ftr_str text)
 {
     struct ftri_baggage_member member;
     self->len = text.len;
-    self->n = 0;
+    self->n = self->n_bytes_read = self->n_members_read = 0;
     memcpy(self->text, text.data, text.len);
     while (ftri_baggage_next(&text, &member))
         self->n++;
@@ -115,7 +115,9 @@ static bool has_room(const struct ftri_baggage *self, ftr_str key, size_t n)
 bool ftri_baggage_put(struct ftri_baggage *self, ftr_str key, ftr_str value, ftr_str properties)
 {
     const size_t n_properties = properties.len ? properties.len + 1 : 0;
-    if (!ftri_text_is_token(key) || !is_value(value) || !is_properties(properties) ||
+    const bool is_huge = key.len > FTRI_BAGGAGE_BYTES || value.len > FTRI_BAGGAGE_BYTES ||
+                         properties.len > FTRI_BAGGAGE_BYTES; /* and not looked at */
+    if (is_huge || !ftri_text_is_token(key) || !is_value(value) || !is_properties(properties) ||
         !has_room(self, key, key.len + 1 + value.len + n_properties))
         return false;
     ftri_baggage_remove(self, key);
@@ -131,15 +133,36 @@ bool ftri_baggage_put(struct ftri_baggage *self, ftr_str key, ftr_str value, ftr
     return true;
 }
 
+/* Of a field that is too long the whole members before the limit. */
+static ftr_str cut_field(struct ftri_baggage *self, ftr_str field)
+{
+    const size_t left = FTRI_BAGGAGE_READ_BYTES - self->n_bytes_read;
+    if (field.len > left) {
+        const char *comma = memrchr(field.data, ',', left);
+        field.len = comma ? (size_t)(comma - field.data) : 0;
+        self->n_bytes_read = FTRI_BAGGAGE_READ_BYTES;
+    } else {
+        self->n_bytes_read += field.len;
+    }
+    return field;
+}
+
+static bool is_enough(const struct ftri_baggage *self)
+{
+    return self->n == FTRI_BAGGAGE_MEMBERS || self->len == FTRI_BAGGAGE_BYTES ||
+           self->n_members_read == FTRI_BAGGAGE_READ_MEMBERS;
+}
+
 bool ftri_baggage_read(struct ftri_baggage *self, ftr_str field)
 {
     struct ftri_baggage_member member;
-    while (ftri_baggage_next(&field, &member)) {
-        if (self->n == FTRI_BAGGAGE_MEMBERS || self->len == FTRI_BAGGAGE_BYTES)
-            return false;
-        (void)ftri_baggage_put(self, member.key, member.value, member.properties);
+    field = cut_field(self, field);
+    for (ftr_str text; !is_enough(self) && ftri_text_split(&field, ',', &text);) {
+        self->n_members_read++;
+        if (split_member(text, &member))
+            (void)ftri_baggage_put(self, member.key, member.value, member.properties);
     }
-    return true;
+    return !is_enough(self) && self->n_bytes_read < FTRI_BAGGAGE_READ_BYTES;
 }
 
 /* ---- of a context ---- */

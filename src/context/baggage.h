@@ -10,6 +10,8 @@
 #include <flowtrace/types.h>
 
 enum { FTRI_BAGGAGE_BYTES = 8192, FTRI_BAGGAGE_MEMBERS = 64 };
+/* What is looked at of all fields together, members that are left out included. */
+enum { FTRI_BAGGAGE_READ_BYTES = 65536, FTRI_BAGGAGE_READ_MEMBERS = 512 };
 
 /* Borrowed. */
 struct ftri_baggage_member {
@@ -21,13 +23,15 @@ struct ftri_baggage_member {
 struct ftri_baggage {
     size_t n;
     size_t len;
+    size_t n_bytes_read;
+    size_t n_members_read;
     char text[FTRI_BAGGAGE_BYTES];
 };
 
 /* Starts with a normal form; "" for none. */
 void ftri_baggage_init(struct ftri_baggage *self, ftr_str text);
 /* Adds what one field holds, as far as it fits. Members that are malformed are left out alone.
- * False: full, further fields need not be read. */
+ * False: full, or enough was looked at: further fields need not be read. */
 bool ftri_baggage_read(struct ftri_baggage *self, ftr_str field);
 /* Adds or replaces one member. False (nothing changed): not a key, a value or properties, or no
  * room. */

@@ -110,7 +110,9 @@ ftr_str ftri_field_get(const ftr_carrier *carrier, void *fields, ftr_str name)
     if (carrier->get(fields, name, 1).data)
         return (ftr_str){0};
     const ftr_str value = carrier->get(fields, name, 0);
-    return value.data ? ftri_trim(value) : value;
+    if (!value.data || value.len > FTRI_FIELD_BYTES)
+        return (ftr_str){0};
+    return ftri_trim(value);
 }
 
 static bool read_id(ftr_str digits, size_t least, uint8_t *ret_bytes, size_t n_bytes)

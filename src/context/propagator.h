@@ -21,7 +21,10 @@ extern const struct ftri_propagator ftri_propagate_b3_multi;
 extern const struct ftri_propagator ftri_propagate_jaeger;
 extern const struct ftri_propagator ftri_propagate_xray;
 
-/* The only field of that name; .data NULL: none, or more than one. Trimmed, borrowed. */
+/* What is longer, white space included, is not looked at. */
+enum { FTRI_FIELD_BYTES = 65536 };
+
+/* The only field of that name; .data NULL: none, more than one, or too long. Trimmed, borrowed. */
 ftr_str ftri_field_get(const ftr_carrier *carrier, void *fields, ftr_str name);
 /* Lower-case digits, at least `least` of them, padded with zeros at the left. False: not an id. */
 bool ftri_trace_id_read(ftr_str digits, size_t least, ftr_trace_id *ret_id) FTRI_MUST_CHECK;

@@ -35,6 +35,8 @@ static bool join(const ftr_carrier *carrier, void *fields, char *room, size_t *r
             *ret_len = len;
             return true;
         }
+        if (value.len > FTRI_FIELD_BYTES)
+            return false;
         const ftr_str text = ftri_trim(value);
         if (nth == FIELDS_MAX || text.len >= JOINED_MAX - len)
             return false;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "config/document.h"
 #include "engine/graph_check.h"
 
@@ -48,7 +49,7 @@ static int check_keys(const struct builder *self, const struct config_value *map
         char hint[OWNER_BYTES];
         return config_error(key, self->error, -EINVAL, "'%.100s' is neither '%s' nor '%s'%s", text,
                             allowed[0], allowed[1],
-                            suggest(options_nearest(text, allowed, 2), hint));
+                            suggest(ftri_text_nearest(text, allowed, 2), hint));
     }
     return 0;
 }
@@ -71,7 +72,7 @@ static int refuse_type(const struct builder *self, const struct config_value *ty
     char hint[OWNER_BYTES];
     return config_error(type, self->error, -EINVAL, "there is no node type '%.100s'%s",
                         config_text(type),
-                        suggest(options_nearest(config_text(type), names, n), hint));
+                        suggest(ftri_text_nearest(config_text(type), names, n), hint));
 }
 
 /* The class's own check may know the place, or leave it to us. */
@@ -240,7 +241,7 @@ static int find_node(const struct builder *self, const struct config_value *plac
     snprintf(name, sizeof name, "%.*s", (int)ftri_size_min(id.len, 100), id.data);
     char hint[OWNER_BYTES];
     return config_error(place, self->error, -EINVAL, "there is no node '%s'%s", name,
-                        suggest(options_nearest(name, self->ids, self->graph->n_nodes), hint));
+                        suggest(ftri_text_nearest(name, self->ids, self->graph->n_nodes), hint));
 }
 
 static int refuse_port(const struct builder *self, const struct config_value *place,
@@ -251,7 +252,7 @@ static int refuse_port(const struct builder *self, const struct config_value *pl
         names[i] = node->ports[i].name.data;
     char hint[OWNER_BYTES];
     return config_error(place, self->error, -EINVAL, "'%s' has no port '%s'%s", node->id, name,
-                        suggest(options_nearest(name, names, node->n_ports), hint));
+                        suggest(ftri_text_nearest(name, names, node->n_ports), hint));
 }
 
 /* The port of a node that is named without one. */

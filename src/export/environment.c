@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "codec/json_writer.h"
-#include "config/options.h"
 #include "export/otlp_environment.h"
 #include "trace/settings.h"
 
@@ -50,11 +49,25 @@ static const char *const known[] = {
     OTLP("CERTIFICATE"),
     OTLP("CLIENT_KEY"),
     OTLP("CLIENT_CERTIFICATE"),
+    "OTEL_LOG_LEVEL",
+    "OTEL_CONFIG_FILE", /* the settings say that it is not read */
+    "OTEL_EXPERIMENTAL_CONFIG_FILE",
 };
+
+/* These are right, and nothing of the library depends on them. */
+static const char *const without_effect[] = {"OTEL_SEMCONV_STABILITY_OPT_IN", "OTEL_LOGS_EXPORTER"};
 
 static void add_warning(void *argument, const char *text)
 {
     ftri_json_str(argument, ftr_str_from(text));
+}
+
+static bool is_among(const char *name, const char *const *names, size_t n)
+{
+    while (n > 0)
+        if (strcmp(name, names[--n]) == 0)
+            return true;
+    return false;
 }
 
 /* One entry of the environment, when it is OpenTelemetry's and not empty. */
@@ -65,11 +78,11 @@ static void check_name(const char *entry, struct ftri_json_writer *warnings)
     if (strncmp(entry, "OTEL_", 5) != 0 || !equals || equals[1] == '\0')
         return;
     snprintf(name, sizeof name, "%.*s", (int)ftri_size_min((size_t)(equals - entry), 127), entry);
-    for (size_t i = 0; i < FTRI_COUNT(known); i++)
-        if (strcmp(name, known[i]) == 0)
-            return;
+    if (is_among(name, known, FTRI_COUNT(known)) ||
+        is_among(name, without_effect, FTRI_COUNT(without_effect)))
+        return;
     char text[384];
-    const char *nearest = options_nearest(name, known, FTRI_COUNT(known));
+    const char *nearest = ftri_text_nearest(name, known, FTRI_COUNT(known));
     if (nearest)
         snprintf(text, sizeof text, "%s: is not read; did you mean %s?", name, nearest);
     else
@@ -91,14 +104,22 @@ static void put_text(struct ftri_json_writer *json, const char *name, const char
         ftri_json_null(json);
 }
 
-/* 0: there is no limit. */
-static void put_limit(struct ftri_json_writer *json, const char *name, uint64_t limit)
+static void put_number(struct ftri_json_writer *json, const char *name, uint64_t number)
 {
     put_name(json, name);
-    if (limit)
-        ftri_json_u64(json, limit);
-    else
-        ftri_json_null(json);
+    ftri_json_u64(json, number);
+}
+
+/* none: the value that stands for no limit. */
+static void put_limit(struct ftri_json_writer *json, const char *name, uint64_t limit,
+                      uint64_t none)
+{
+    if (limit != none) {
+        put_number(json, name, limit);
+        return;
+    }
+    put_name(json, name);
+    ftri_json_null(json);
 }
 
 static void put_resource(struct ftri_json_writer *json, const struct ftri_settings *settings)
@@ -146,16 +167,20 @@ static void put_propagators(struct ftri_json_writer *json)
     ftri_json_end_array(json);
 }
 
-static void put_limits(struct ftri_json_writer *json, const ftr_limits *limits)
+static void put_limits(struct ftri_json_writer *json, const struct ftri_settings *settings)
 {
+    const ftr_limits *limits = &settings->limits;
     put_name(json, "limits");
     ftri_json_begin_object(json);
-    put_limit(json, "attributes", limits->attributes);
-    put_limit(json, "events", limits->events);
-    put_limit(json, "links", limits->links);
-    put_limit(json, "attributesPerEvent", limits->attributes_per_event);
-    put_limit(json, "attributesPerLink", limits->attributes_per_link);
-    put_limit(json, "valueLength", limits->value_length);
+    put_number(json, "attributes", limits->attributes);
+    put_number(json, "events", limits->events);
+    put_number(json, "links", limits->links);
+    put_number(json, "attributesPerEvent", limits->attributes_per_event);
+    put_number(json, "attributesPerLink", limits->attributes_per_link);
+    if (settings->has_no_text)
+        put_number(json, "valueLength", 0);
+    else
+        put_limit(json, "valueLength", limits->value_length, 0);
     ftri_json_end_object(json);
 }
 
@@ -163,14 +188,12 @@ static void put_queue(struct ftri_json_writer *json, const struct ftri_sender_se
 {
     put_name(json, "queue");
     ftri_json_begin_object(json);
-    put_limit(json, "bytes", sender->queue_bytes);
-    put_limit(json, "spans", sender->queue_spans);
-    put_limit(json, "batchBytes", sender->batch_bytes);
-    put_limit(json, "batchSpans", sender->batch_spans);
-    put_name(json, "delayMs");
-    ftri_json_u64(json, sender->delay_ns / FTRI_NS_PER_MS);
-    put_name(json, "exportTimeoutMs");
-    ftri_json_u64(json, sender->timeout_ns / FTRI_NS_PER_MS);
+    put_number(json, "bytes", sender->queue_bytes);
+    put_limit(json, "spans", sender->queue_spans, 0);
+    put_number(json, "batchBytes", sender->batch_bytes);
+    put_limit(json, "batchSpans", sender->batch_spans, 0);
+    put_number(json, "delayMs", sender->delay_ns / FTRI_NS_PER_MS);
+    put_limit(json, "exportTimeoutMs", sender->timeout_ns / FTRI_NS_PER_MS, UINT32_MAX);
     ftri_json_end_object(json);
 }
 
@@ -182,6 +205,20 @@ static void put_exporters(struct ftri_json_writer *json, const struct ftri_setti
         ftri_json_str(json, FTR_STR("console"));
     if (settings->wants_otlp && !settings->is_disabled)
         ftri_json_str(json, FTR_STR("otlp"));
+    if (settings->wants_otlp_stdout && !settings->is_disabled)
+        ftri_json_str(json, FTR_STR("otlp/stdout"));
+    ftri_json_end_array(json);
+}
+
+static void put_without_effect(struct ftri_json_writer *json)
+{
+    put_name(json, "withoutEffect");
+    ftri_json_begin_array(json);
+    for (size_t i = 0; i < FTRI_COUNT(without_effect); i++) {
+        const char *value = getenv(without_effect[i]);
+        if (value && *value)
+            ftri_json_str(json, ftr_str_from(without_effect[i]));
+    }
     ftri_json_end_array(json);
 }
 
@@ -221,8 +258,7 @@ static void put_otlp(struct ftri_json_writer *json, const struct ftri_otlp_setti
     put_text(json, "unixSocket", otlp->unix_socket);
     put_headers(json, otlp);
     put_text(json, "compression", compressions[otlp->compression]);
-    put_name(json, "timeoutMs");
-    ftri_json_u64(json, otlp->timeout_ms);
+    put_limit(json, "timeoutMs", otlp->timeout_ms, FTRI_OTLP_NO_TIMEOUT);
     put_text(json, "certificate", otlp->files[FTRI_OTLP_CERTIFICATE].path);
     put_text(json, "clientCertificate", otlp->files[FTRI_OTLP_CLIENT_CERTIFICATE].path);
     put_text(json, "clientKey", otlp->files[FTRI_OTLP_CLIENT_KEY].path);
@@ -266,9 +302,12 @@ static int write_settings(struct ftri_json_writer *json, struct ftri_json_writer
     put_resource(json, &settings);
     put_sampler(json, &settings.sampler);
     put_propagators(json);
-    put_limits(json, &settings.limits);
+    put_text(json, "conventions", settings.is_krishiv ? "krishiv" : "flowtrace");
+    put_text(json, "logLevel", settings.log_level);
+    put_limits(json, &settings);
     put_queue(json, &settings.sender);
     put_exporters(json, &settings);
+    put_without_effect(json);
     if (settings.wants_otlp && !settings.is_disabled)
         r = write_otlp(json, warnings, error);
     ftri_settings_deinit(&settings);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -108,18 +109,18 @@ static int take_compression(const struct environment *self, struct ftri_otlp_set
     return 0;
 }
 
-/* Decimal milliseconds up to an hour and more than 0. */
+/* Decimal milliseconds; 0 is no limit, which is as good as the longest there is. */
 static bool parse_timeout(ftr_str text, uint32_t *ret_ms)
 {
-    uint32_t ms = 0;
+    uint64_t ms = 0;
     for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9' || ms > 3600000)
+        if (text.data[i] < '0' || text.data[i] > '9')
             return false;
-        ms = ms * 10 + (uint32_t)(text.data[i] - '0');
+        ms = ms * 10 + (uint64_t)(text.data[i] - '0');
+        if (ms > UINT32_MAX)
+            return false;
     }
-    if (ms == 0 || ms > 3600000)
-        return false;
-    *ret_ms = ms;
+    *ret_ms = ms ? (uint32_t)ms : FTRI_OTLP_NO_TIMEOUT;
     return true;
 }
 
@@ -129,8 +130,8 @@ static int take_timeout(const struct environment *self, struct ftri_otlp_setting
     (void)error;
     const struct variable timeout = read_either(self, "TIMEOUT");
     if (timeout.value.data && !parse_timeout(timeout.value, &settings->timeout_ms))
-        ftri_otlp_settings_warn(settings, "%s: ignored, expected 1 to 3600000 milliseconds",
-                                timeout.name);
+        ftri_otlp_settings_warn(settings, "%s: ignored, expected 0 to %" PRIu32 " milliseconds",
+                                timeout.name, UINT32_MAX);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "export/otlp_delivery.h"
 #include "export/otlp_environment.h"
+#include "export/otlp_stdout.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -102,4 +103,12 @@ ftr_exporter *ftr_otlp_exporter_from_environment(ftr_error *error)
     init(&settings, &why);
     const int r = ftri_otlp_environment_read(get_variable, NULL, &settings, &why);
     return finish(&settings, r, &why, error);
+}
+
+ftr_exporter *ftr_otlp_stdout_exporter_new(ftr_error *error)
+{
+    struct ftri_error why = {""};
+    ftr_exporter *exporter = ftr_exporter_new(ftri_otlp_stdout_class(), NULL);
+    report(error, exporter ? 0 : ftri_error_set(&why, -ENOMEM, "otlp/stdout: out of memory"), &why);
+    return exporter;
 }

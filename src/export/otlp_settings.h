@@ -15,6 +15,8 @@ enum {
     FTRI_OTLP_TIMEOUT_MS = 10000
 };
 
+#define FTRI_OTLP_NO_TIMEOUT UINT32_MAX
+
 /* PEM files. */
 enum ftri_otlp_file_kind {
     FTRI_OTLP_CERTIFICATE, /* of the authorities to trust */

@@ -140,7 +140,7 @@ static ftr_status fail(ftr_error *error, ftr_status status, const char *text)
 /* With set_up's lock. */
 static ftr_status init_library(ftr_error *error)
 {
-    ftr_config config = FTR_CONFIG_INIT;
+    ftr_config config = {.size = sizeof config, .place = "ftr_test_begin"};
     ftr_exporter *exporter = ftr_test_exporter_new();
     if (!exporter)
         return fail(error, FTR_ERR_MEMORY, "out of memory");

@@ -147,7 +147,7 @@ void ftr_detach(ftr_attachment attachment)
         return;
     }
     if (frame->unsampled.handle)
-        ftri_span_release_unsampled(frame->unsampled);
+        (void)ftri_span_release_unsampled(frame->unsampled);
     ftri_context_block_unref(frame->context.block);
     n_frames--;
     set_current(frame_below());

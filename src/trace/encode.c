@@ -14,6 +14,7 @@
 #include "trace/intern.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 enum {
@@ -375,7 +376,8 @@ static bool is_simple(const struct ftri_record *record)
     return !record->block && !(record->bits & OTHER) && !(record->clock & FTRI_CLOCK_FAKE) &&
            record->n_events == 0 && record->n_links == 0 && record->n_dropped_attributes == 0 &&
            record->n_dropped_events == 0 && record->n_dropped_links == 0 &&
-           record->stream_len < SPAN_BYTES_MAX;
+           record->stream_len < SPAN_BYTES_MAX &&
+           !atomic_load_explicit(&ftri_record_says_context, memory_order_relaxed);
 }
 
 int ftri_encode_record(const struct ftri_record *record, struct ftri_bytes *out)

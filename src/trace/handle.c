@@ -74,8 +74,12 @@ struct ftri_slot *ftri_handle_find(struct ftri_thread *self, ftr_span span,
 bool ftri_span_open(ftr_span span, struct ftri_open *ret_open)
 {
     const uint32_t session = atomic_load_explicit(&ftri_session, memory_order_relaxed);
+    if (session == 0) {
+        ftri_count_stale();
+        return false;
+    }
     struct ftri_thread *self = ftri_thread_ready(session);
-    if (session == 0 || !self)
+    if (!self)
         return false;
     struct ftri_thread *owner;
     ret_open->thread = self;
@@ -151,16 +155,17 @@ static struct ftri_slot *unsampled_slot(ftr_span span, struct ftri_thread **ret_
     return is_same ? slot : NULL;
 }
 
-void ftri_span_release_unsampled(ftr_span span)
+bool ftri_span_release_unsampled(ftr_span span)
 {
     struct ftri_thread *owner;
     uint64_t generation;
     struct ftri_slot *slot = unsampled_slot(span, &owner, &generation);
     if (!slot || !ftri_slot_claim(slot, generation))
-        return;
+        return false;
     ftri_context_block_unref(slot->record.block);
     slot->record.block = NULL;
     ftri_slot_return(ftri_thread_self, owner, slot);
+    return true;
 }
 
 ftr_context ftr_span_context_of(ftr_span span)

@@ -12,6 +12,8 @@
 #include <flowtrace/exporter.h>
 #include <string.h>
 
+_Atomic bool ftri_record_says_context;
+
 /* Hands out working memory in order; its room was computed beforehand. */
 struct reader {
     const struct ftri_record *record;
@@ -272,11 +274,32 @@ static void read_head(const struct ftri_record *self, ftr_span_data *ret_span)
         ret_span->tracestate = ftri_context_block_tracestate(self->block);
 }
 
+static void add_attribute(struct lists *self, size_t *n, const char *key, ftr_str text)
+{
+    const ftr_attribute added = {ftr_str_from(key), ftr_value_str(text)};
+    if (!find_attribute(self, *n, added.key))
+        self->attributes[(*n)++] = added;
+}
+
+/* The context that the span was for those below it. */
+static void add_own_context(struct reader *self, struct lists *lists, ftr_span_data *span)
+{
+    _Static_assert((int)FTRI_OWN_TEXT == (int)FTR_TRACEPARENT_LEN + 1, "a multiple of 8");
+    char *text = take(self, FTRI_OWN_TEXT, 1);
+    if (ftr_traceparent_format(&span->context, text))
+        add_attribute(lists, &span->n_attributes, "traceparent",
+                      (ftr_str){text, FTR_TRACEPARENT_LEN});
+    if (span->tracestate.len > 0)
+        add_attribute(lists, &span->n_attributes, "tracestate", span->tracestate);
+}
+
 size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_data *ret_span)
 {
     struct reader reader = {self, scratch};
     read_head(self, ret_span);
-    const size_t n_fields = self->block ? self->block->n_fields : self->n_fields;
+    const bool says_context = atomic_load_explicit(&ftri_record_says_context, memory_order_relaxed);
+    const size_t n_fields = (self->block ? self->block->n_fields : self->n_fields) +
+                            (says_context ? FTRI_OWN_ATTRIBUTES : 0);
     struct lists lists = {
         .attributes = take(&reader, self->n_attributes + n_fields, sizeof *lists.attributes),
         .events = take(&reader, self->n_events, sizeof *lists.events),
@@ -291,6 +314,8 @@ size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_
     }
     if (self->block)
         inherit(&lists, &ret_span->n_attributes, ftri_context_block_fields(self->block));
+    if (says_context)
+        add_own_context(&reader, &lists, ret_span);
     ret_span->attributes = lists.attributes;
     ret_span->events = lists.events;
     ret_span->links = lists.links;

@@ -138,10 +138,16 @@ static inline size_t ftri_record_entries(const struct ftri_record *self)
     return self->bits & FTRI_RECORD_HAS_SITE ? 0 : ftri_pad16(self->name_len);
 }
 
+/* Krishiv's conventions: what is read has its own traceparent and tracestate as attributes, unless
+ * the span set them itself. Written between sessions, read by any thread. */
+extern _Atomic bool ftri_record_says_context;
+enum { FTRI_OWN_ATTRIBUTES = 2, FTRI_OWN_TEXT = 56 /* a traceparent, NUL and all */ };
+
 /* Bytes of working memory that reading any record of a stream of this length may need. */
 static inline size_t ftri_record_scratch(size_t stream_len)
 {
-    return stream_len * 6 + FTR_CONTEXT_FIELDS * sizeof(ftr_attribute) + 64;
+    return stream_len * 6 + (FTR_CONTEXT_FIELDS + FTRI_OWN_ATTRIBUTES) * sizeof(ftr_attribute) +
+           FTRI_OWN_TEXT + 64;
 }
 
 /* The record in the exporters' form: borrowed from the record and from scratch, which is aligned

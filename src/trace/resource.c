@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DEPTH_MAX = 16, OWN_ATTRIBUTES = 6 };
+enum { DEPTH_MAX = 16, OWN_ATTRIBUTES = 7 };
 
 static bool copy_value(struct ftri_arena *arena, const ftr_value *value, int depth,
                        ftr_value *ret_value);
@@ -161,16 +161,25 @@ static ftr_str standard_service_name(struct ftri_arena *arena)
     return ftri_arena_copy(arena, ftr_str_from(text));
 }
 
-int ftri_resource_read(struct ftri_arena *arena, const ftr_config *config,
+/* Before and after OTEL_RESOURCE_ATTRIBUTES. */
+static void put_target(struct list *list, bool is_krishiv, ftr_str target)
+{
+    if (is_krishiv && target.len > 0)
+        put_str(list, "deployment.target", target);
+}
+
+int ftri_resource_read(struct ftri_arena *arena, const ftr_config *config, bool is_krishiv,
                        ftr_attribute **ret_attributes, size_t *ret_n)
 {
     const ftr_str pairs = ftri_arena_copy(arena, variable("OTEL_RESOURCE_ATTRIBUTES"));
     const ftr_str named = ftri_arena_copy(arena, variable("OTEL_SERVICE_NAME"));
+    const ftr_str target = ftri_arena_copy(arena, variable("KRISHIV_DEPLOYMENT_TARGET"));
     const ftr_str standard_name = standard_service_name(arena);
     const ftr_str configured_name = ftri_arena_copy(arena, config->service_name);
     const ftr_attribute *configured =
         ftri_attributes_copy(arena, config->resource, config->n_resource);
-    if (!pairs.data || !named.data || !standard_name.data || !configured_name.data || !configured)
+    if (!pairs.data || !named.data || !target.data || !standard_name.data ||
+        !configured_name.data || !configured)
         return -ENOMEM;
     const size_t n_pairs = 1 + count_commas(pairs.data);
     const size_t room = OWN_ATTRIBUTES + n_pairs + config->n_resource;
@@ -183,12 +192,14 @@ int ftri_resource_read(struct ftri_arena *arena, const ftr_config *config,
     put_str(&list, "telemetry.sdk.language", FTR_STR("c"));
     put_str(&list, "telemetry.sdk.version", FTR_STR(FTR_VERSION));
     put(&list, FTR_STR(FTRI_RESOURCE_PID), ftr_value_i64(getpid()));
+    put_target(&list, is_krishiv, FTR_STR("unknown"));
     if (!read_list(pairs, &from_list))
         ftri_diagnose("OTEL_RESOURCE_ATTRIBUTES: ignored, expected key=value pairs, "
                       "percent-encoded, with commas between");
     put_all(&list, from_list.items, from_list.n);
     if (named.len > 0)
         put_str(&list, "service.name", named);
+    put_target(&list, is_krishiv, target);
     put_all(&list, configured, config->n_resource);
     if (configured_name.len > 0)
         put_str(&list, "service.name", configured_name);

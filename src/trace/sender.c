@@ -36,6 +36,16 @@ struct batch {
     uint64_t since_ns;
 };
 
+/* What batches came to since the last diagnosis. */
+struct untold {
+    uint64_t next_ns; /* not before */
+    uint64_t n_delivered;
+    uint64_t n_rejected;
+    uint64_t n_lost;
+    uint64_t n_lost_queue_full_told; /* of n_lost_queue_full */
+    char text[FTR_EXPORT_TEXT_BYTES];
+};
+
 struct ftri_sender {
     struct ftri_sender_settings settings;
     ftr_exporter *exporter;
@@ -71,9 +81,8 @@ struct ftri_sender {
     _Atomic uint64_t n_entered;         /* spans; the worker counts */
     _Atomic uint64_t n_lost_queue_full; /* the worker counts */
 
-    uint64_t next_diagnostic_ns;     /* the thread's: none before */
-    uint64_t n_lost_queue_full_told; /* the thread's */
-    struct ftri_bytes scratch;       /* the thread's: spans in the exporters' form */
+    struct untold untold;      /* the thread's */
+    struct ftri_bytes scratch; /* the thread's: spans in the exporters' form */
 };
 
 struct ftri_origin *ftri_origin_ref(struct ftri_origin *self)
@@ -387,23 +396,55 @@ static void settle(struct ftri_sender *self, size_t n_spans, ftr_export_result *
     ftri_count(&self->n_left, n_spans);
 }
 
-/* "exporter otlp/http: 3 of 7 spans rejected, 0 lost: HTTP 400: bad id" */
-static void say(struct ftri_sender *self, const ftr_export_result *result)
+/* Of several texts the last one. */
+static void note(struct untold *self, const ftr_export_result *result)
 {
-    const uint64_t n_lost_queue_full = atomic_load(&self->n_lost_queue_full);
-    const uint64_t n_new = n_lost_queue_full - self->n_lost_queue_full_told;
-    const bool has_loss = result->n_rejected > 0 || result->n_lost > 0 || n_new > 0;
-    const uint64_t now_ns = ftri_clock_monotonic_ns();
-    if (now_ns < self->next_diagnostic_ns || (!has_loss && !result->text[0]))
+    self->n_delivered += result->n_delivered;
+    self->n_rejected += result->n_rejected;
+    self->n_lost += result->n_lost;
+    if (result->text[0])
+        memcpy(self->text, result->text, sizeof self->text);
+}
+
+static uint64_t n_untold_queue_full(const struct ftri_sender *self)
+{
+    return atomic_load(&self->n_lost_queue_full) - self->untold.n_lost_queue_full_told;
+}
+
+static bool has_untold(const struct ftri_sender *self)
+{
+    const struct untold *untold = &self->untold;
+    return untold->n_rejected > 0 || untold->n_lost > 0 || untold->text[0] ||
+           n_untold_queue_full(self) > 0;
+}
+
+/* "exporter otlp/http: 4 spans delivered, 3 rejected, ...: HTTP 400: bad id", summed up over what
+ * came in the second after the last one. */
+static void say(struct ftri_sender *self, uint64_t now_ns)
+{
+    struct untold *untold = &self->untold;
+    if (!has_untold(self)) {
+        untold->n_delivered = 0;
         return;
+    }
+    const uint64_t n_queue_full = n_untold_queue_full(self);
     ftri_tell(&self->settings.teller,
-              "exporter %.64s: %zu spans delivered, %zu rejected, %zu lost, %" PRIu64
-              " more lost to a full queue%s%.*s",
-              self->exporter->exporter_class->name, result->n_delivered, result->n_rejected,
-              result->n_lost, n_new, result->text[0] ? ": " : "", FTR_EXPORT_TEXT_BYTES - 1,
-              result->text);
-    self->next_diagnostic_ns = now_ns + FTRI_NS_PER_S;
-    self->n_lost_queue_full_told = n_lost_queue_full;
+              "exporter %.64s: %" PRIu64 " spans delivered, %" PRIu64 " rejected, %" PRIu64
+              " lost, %" PRIu64 " more lost to a full queue%s%.*s",
+              self->exporter->exporter_class->name, untold->n_delivered, untold->n_rejected,
+              untold->n_lost, n_queue_full, untold->text[0] ? ": " : "", FTR_EXPORT_TEXT_BYTES - 1,
+              untold->text);
+    *untold = (struct untold){
+        .next_ns = now_ns + FTRI_NS_PER_S,
+        .n_lost_queue_full_told = untold->n_lost_queue_full_told + n_queue_full,
+    };
+}
+
+static void say_if_due(struct ftri_sender *self)
+{
+    const uint64_t now_ns = ftri_clock_monotonic_ns();
+    if (now_ns >= self->untold.next_ns)
+        say(self, now_ns);
 }
 
 static void export_batch(struct ftri_sender *self, const struct batch *batch, uint64_t deadline_ns)
@@ -426,14 +467,27 @@ static void export_batch(struct ftri_sender *self, const struct batch *batch, ui
     }
     result.text[sizeof result.text - 1] = '\0';
     settle(self, batch->n_spans, &result);
-    say(self, &result);
+    note(&self->untold, &result);
+    say_if_due(self);
+}
+
+/* The callback may take its time. */
+static void say_unlocked(struct ftri_sender *self)
+{
+    pthread_mutex_unlock(&self->lock);
+    say_if_due(self);
+    pthread_mutex_lock(&self->lock);
 }
 
 /* NULL: stopped, and nothing is left. Called with the lock held. */
 static struct batch *next_batch(struct ftri_sender *self)
 {
-    while (!self->sealed && !self->is_stopping)
-        pthread_cond_wait(&self->changed, &self->lock);
+    while (!self->sealed && !self->is_stopping) {
+        if (!has_untold(self))
+            pthread_cond_wait(&self->changed, &self->lock);
+        else if (!ftri_os_cond_wait(&self->changed, &self->lock, self->untold.next_ns))
+            say_unlocked(self);
+    }
     struct batch *batch = self->sealed;
     if (!batch)
         return NULL;
@@ -475,6 +529,7 @@ static void *run(void *argument)
     self->is_closed = !self->is_discarded && !self->is_broken;
     if (self->is_closed) {
         pthread_mutex_unlock(&self->lock);
+        say(self, 0);
         close_exporter(self->exporter);
         pthread_mutex_lock(&self->lock);
     }
@@ -572,8 +627,7 @@ void ftri_sender_after_fork(struct ftri_sender *self)
     atomic_store(&self->n_lost_queue_full, 0);
     atomic_store(&self->n_lost_export, 0);
     atomic_store(&self->n_refs, 1);
-    self->next_diagnostic_ns = 0;
-    self->n_lost_queue_full_told = 0;
+    self->untold = (struct untold){.next_ns = 0};
     self->is_broken = self->is_broken || self->is_closed;
     const ftr_exporter_class *exporter_class = self->exporter->exporter_class;
     if (!atomic_exchange(&self->is_exporting, false))

@@ -11,11 +11,14 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/text.h"
+#include "base/thread.h"
 #include "base/time.h"
 #include "otlp/encode.h"
 #include "trace/clock.h"
 #include "trace/diagnostics.h"
 #include "trace/exporter.h"
+#include "trace/initiator.h"
 #include "trace/resource.h"
 #include "trace/sampling.h"
 #include "trace/sender.h"
@@ -44,6 +47,7 @@ static struct {
     enum state state;
     uint32_t number; /* of the last session */
     ftr_mode mode;
+    struct ftri_initiator initiator;
     bool is_disabled;
     _Atomic bool needs_threads; /* in a forked child that has not recorded yet */
     struct origin *origin;
@@ -81,6 +85,16 @@ static int encode_origin(struct origin *self)
         ftri_otlp_encode_resource(self->settings.resource, self->settings.n_resource, &self->otlp);
     self->shared.resource_otlp = ftri_bytes_view(&self->otlp);
     return rc;
+}
+
+static ftr_str service_name(const struct origin *self)
+{
+    for (size_t i = 0; i < self->settings.n_resource; i++) {
+        const ftr_attribute *one = &self->settings.resource[i];
+        if (ftri_text_is(one->key, "service.name") && one->value.type == FTR_VALUE_STR)
+            return one->value.as.str;
+    }
+    return FTR_STR("");
 }
 
 static int make_origin(const ftr_config *config, struct origin **ret_origin,
@@ -129,14 +143,17 @@ static int add_own(struct choice *self, ftr_exporter *exporter, struct ftri_erro
     return 0;
 }
 
-static int add_otlp(struct choice *self, const ftr_config *config, struct ftri_error *error)
+/* By a function of flowtrace-export, which the program passes in `field`. */
+static int add_otlp(struct choice *self, ftr_exporter *(*make)(ftr_error *error), const char *field,
+                    const char *function, struct ftri_error *error)
 {
-    if (!config->otlp_exporter)
+    if (!make)
         return ftri_error_set(error, -ENOSYS,
-                              "the environment asks for OTLP export: set otlp_exporter to "
-                              "ftr_otlp_exporter_from_environment (library flowtrace-export)");
+                              "the environment asks for OTLP export: set %s to %s (library "
+                              "flowtrace-export)",
+                              field, function);
     ftr_error why = {FTR_OK, ""};
-    ftr_exporter *exporter = config->otlp_exporter(&why);
+    ftr_exporter *exporter = make(&why);
     if (!exporter)
         return ftri_error_set(error, why.status == FTR_ERR_MEMORY ? -ENOMEM : -EINVAL, "%s",
                               why.text);
@@ -162,7 +179,11 @@ static int choose_exporters(struct choice *self, const ftr_config *config,
     if (settings->wants_console)
         rc = add_own(self, ftr_stdio_exporter_new(), error);
     if (rc == 0 && settings->wants_otlp)
-        rc = add_otlp(self, config, error);
+        rc = add_otlp(self, config->otlp_exporter, "otlp_exporter",
+                      "ftr_otlp_exporter_from_environment", error);
+    if (rc == 0 && settings->wants_otlp_stdout)
+        rc = add_otlp(self, config->otlp_stdout_exporter, "otlp_stdout_exporter",
+                      "ftr_otlp_stdout_exporter_new", error);
     if (rc < 0)
         free_choice(self);
     return rc;
@@ -223,6 +244,15 @@ static ftr_limits countable(ftr_limits limits)
     return limits;
 }
 
+/* How long a text may be that goes the quick way. */
+static uint32_t quick_bytes(const struct ftri_settings *settings)
+{
+    const uint32_t limit = settings->limits.value_length; /* 0: none */
+    if (settings->has_no_text)
+        return 0;
+    return limit - 1U < FTRI_QUICK_LEN ? limit : FTRI_QUICK_LEN;
+}
+
 static void publish(const ftr_config *config)
 {
     const struct ftri_settings *settings = &session.origin->settings;
@@ -232,15 +262,15 @@ static void publish(const ftr_config *config)
     ftri_threads_lock();
     ftri_thread_settings = (struct ftri_thread_settings){
         .limits = countable(settings->limits),
-        .quick_bytes = settings->limits.value_length - 1U < FTRI_QUICK_LEN
-                           ? settings->limits.value_length
-                           : FTRI_QUICK_LEN,
+        .quick_bytes = quick_bytes(settings),
         .journal_bytes = settings->journal_bytes,
         .open_spans = settings->open_spans,
         .records_call_sites = config->records_call_sites,
+        .has_no_text = settings->has_no_text,
         .started_ns = ftri_time_wall_ns(),
     };
     ftri_threads_unlock();
+    atomic_store(&ftri_record_says_context, settings->is_krishiv);
     ftri_sampling_start(settings);
     session.unfinished = config->unfinished;
     session.unfinished_argument = config->unfinished_argument;
@@ -274,9 +304,7 @@ static void say_new_pid(struct origin *origin)
 {
     struct ftri_settings *settings = &origin->settings;
     for (size_t i = 0; i < settings->n_resource; i++) {
-        const ftr_str key = settings->resource[i].key;
-        if (key.len == sizeof FTRI_RESOURCE_PID - 1 &&
-            memcmp(key.data, FTRI_RESOURCE_PID, key.len) == 0)
+        if (ftri_text_is(settings->resource[i].key, FTRI_RESOURCE_PID))
             settings->resource[i].value = ftr_value_i64(getpid());
     }
     if (encode_origin(origin) < 0)
@@ -310,7 +338,7 @@ static void watch_forks(void)
 }
 
 /* With the lock held. */
-static int start(const ftr_config *config, struct ftri_error *error)
+static int start(const ftr_config *config, const void *caller, struct ftri_error *error)
 {
     struct origin *origin = NULL;
     int rc = make_origin(config, &origin, error);
@@ -336,6 +364,7 @@ static int start(const ftr_config *config, struct ftri_error *error)
         return rc;
     }
     session.origin = origin;
+    ftri_initiator_note(&session.initiator, config->place, caller, service_name(origin));
     publish(config);
     return 0;
 }
@@ -368,9 +397,10 @@ static ftr_status report(int rc, const struct ftri_error *why, ftr_error *error)
     return status;
 }
 
-ftr_status ftr_init(const ftr_config *config, ftr_error *error)
+__attribute__((noinline)) ftr_status ftr_init(const ftr_config *config, ftr_error *error)
 {
-    ftr_config complete = FTR_CONFIG_INIT;
+    FTRI_NOT_CANCELLED;
+    ftr_config complete = {.size = sizeof complete};
     struct ftri_error why = {""};
     if (config && config->size > sizeof complete)
         return report(ftri_error_set(&why, -EINVAL, "config: size is that of a later version"),
@@ -380,8 +410,8 @@ ftr_status ftr_init(const ftr_config *config, ftr_error *error)
     pthread_once(&once, watch_forks);
     pthread_mutex_lock(&session.lock);
     const int rc = session.state == IDLE
-                       ? start(&complete, &why)
-                       : ftri_error_set(&why, -EBUSY, "already initialised: call ftr_shutdown");
+                       ? start(&complete, __builtin_return_address(0), &why)
+                       : ftri_initiator_refuse(&session.initiator, session.state == STOPPING, &why);
     pthread_mutex_unlock(&session.lock);
     return report(rc, &why, error);
 }
@@ -403,6 +433,7 @@ static bool flush_until(struct ftri_sender *const *senders, size_t n_senders, ui
 
 ftr_status ftr_flush(uint64_t timeout_ns)
 {
+    FTRI_NOT_CANCELLED;
     const uint64_t deadline_ns = deadline_after(timeout_ns);
     struct ftri_sender *senders[FTR_EXPORTERS_MAX];
     pthread_mutex_lock(&session.lock);
@@ -435,13 +466,20 @@ static void count_live(ftr_statistics *ret_statistics)
         ftri_sender_count(session.senders[i], &ret_statistics->exporters[i]);
 }
 
+/* With the calls on its spans since. */
+static void count_last(ftr_statistics *ret_statistics)
+{
+    *ret_statistics = session.last;
+    ret_statistics->stale += atomic_load(&ftri_stale_elsewhere);
+}
+
 void ftr_get_statistics(ftr_statistics *ret_statistics)
 {
     const size_t size = ftri_size_min(ret_statistics->size, sizeof *ret_statistics);
     ftr_statistics counts;
     pthread_mutex_lock(&session.lock);
     if (session.state == IDLE)
-        counts = session.last;
+        count_last(&counts);
     else
         count_live(&counts);
     pthread_mutex_unlock(&session.lock);
@@ -465,7 +503,9 @@ static bool stop_threads(uint64_t deadline_ns)
 static void finish(void)
 {
     count_live(&session.last);
+    ftri_threads_forget_counts();
     atomic_store(&ftri_session, 0);
+    ftri_threads_close();
     for (size_t i = 0; i < session.n_senders; i++)
         ftri_sender_unref(session.senders[i]);
     session.n_senders = 0;
@@ -489,6 +529,7 @@ static bool set_state(enum state state)
 
 ftr_status ftr_shutdown(uint64_t timeout_ns)
 {
+    FTRI_NOT_CANCELLED;
     const uint64_t deadline_ns = deadline_after(timeout_ns);
     if (!set_state(STOPPING))
         return FTR_ERR_STATE;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "trace/convention.h"
 #include "trace/diagnostics.h"
 #include "trace/resource.h"
 #include "trace/thread.h"
@@ -85,8 +86,22 @@ static void choose_limits(struct ftri_settings *self, const ftr_limits *wanted)
         .attributes_per_link =
             choose(wanted->attributes_per_link, "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", NULL, 128),
         .value_length = choose(wanted->value_length, "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-                               "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0),
+                               "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", UINT32_MAX),
     };
+    self->has_no_text = self->limits.value_length == 0;
+    if (self->has_no_text)
+        self->limits.value_length = 1; /* no value is as short as not to be looked at */
+    else if (self->limits.value_length == UINT32_MAX)
+        self->limits.value_length = 0;
+}
+
+/* Of spans, from 1; 0: unset, or not that. */
+static uint32_t read_count(const char *name)
+{
+    uint64_t n = 0;
+    if (read_number(name, UINT32_MAX, &n) && n == 0)
+        ftri_diagnose("%s: ignored, expected a whole number from 1 to %" PRIu32, name, UINT32_MAX);
+    return (uint32_t)n;
 }
 
 /* OTEL_BSP_* have their exact meaning where they are set: counts of spans bound the queue then. */
@@ -97,16 +112,20 @@ static void choose_sender(struct ftri_settings *self, const ftr_config *config)
     sender->batch_bytes = config->batch_bytes ? config->batch_bytes : (size_t)512 << 10;
     sender->delay_ns =
         choose(config->batch_delay_ms, "OTEL_BSP_SCHEDULE_DELAY", NULL, 200) * FTRI_NS_PER_MS;
-    sender->timeout_ns =
-        choose(config->export_timeout_ms, "OTEL_BSP_EXPORT_TIMEOUT", NULL, 10000) * FTRI_NS_PER_MS;
-    uint64_t n = 0;
-    if (config->queue_bytes == 0 && read_number("OTEL_BSP_MAX_QUEUE_SIZE", UINT32_MAX, &n) && n > 0)
-        self->sender.queue_spans = (uint32_t)n;
-    if (config->batch_bytes == 0 && read_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", UINT32_MAX, &n) &&
-        n > 0)
-        self->sender.batch_spans = (uint32_t)n;
-    if (self->sender.queue_spans != 0 && self->sender.batch_spans > self->sender.queue_spans)
-        self->sender.batch_spans = self->sender.queue_spans;
+    /* A timeout of 0 is none: the longest there is. */
+    const uint32_t timeout_ms =
+        choose(config->export_timeout_ms, "OTEL_BSP_EXPORT_TIMEOUT", NULL, 10000);
+    sender->timeout_ns = (timeout_ms ? timeout_ms : UINT32_MAX) * FTRI_NS_PER_MS;
+    if (config->queue_bytes == 0)
+        sender->queue_spans = read_count("OTEL_BSP_MAX_QUEUE_SIZE");
+    if (config->batch_bytes == 0)
+        sender->batch_spans = read_count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE");
+    if (sender->queue_spans == 0 || sender->batch_spans <= sender->queue_spans)
+        return;
+    ftri_diagnose("OTEL_BSP_MAX_EXPORT_BATCH_SIZE: more than OTEL_BSP_MAX_QUEUE_SIZE; %" PRIu32
+                  " is used",
+                  sender->queue_spans);
+    sender->batch_spans = sender->queue_spans;
 }
 
 /* Only what is asked for: without any variable nothing is exported. */
@@ -122,11 +141,15 @@ static void choose_exporters(struct ftri_settings *self)
     for (ftr_str name; ftri_text_split(&rest, ',', &name);) {
         name = ftri_trim(name);
         const bool is_otlp = ftri_text_same_word(name, FTR_STR("otlp"));
+        const bool is_otlp_stdout = ftri_text_same_word(name, FTR_STR("otlp/stdout"));
         const bool is_console = ftri_text_same_word(name, FTR_STR("console"));
         self->wants_otlp |= is_otlp;
+        self->wants_otlp_stdout |= is_otlp_stdout;
         self->wants_console |= is_console;
-        if (!is_otlp && !is_console && !ftri_text_same_word(name, FTR_STR("none")))
-            ftri_diagnose("OTEL_TRACES_EXPORTER: %.*s is ignored, expected otlp, console or none",
+        if (name.len > 0 && !is_otlp && !is_otlp_stdout && !is_console &&
+            !ftri_text_same_word(name, FTR_STR("none")))
+            ftri_diagnose("OTEL_TRACES_EXPORTER: %.*s is ignored, expected otlp, otlp/stdout, "
+                          "console or none",
                           (int)ftri_size_min(name.len, 64), name.data);
     }
 }
@@ -166,16 +189,32 @@ static int choose_rate(struct ftri_settings *self, const ftr_config *config,
     return 0;
 }
 
+/* The specification's samplers that fetch their rules from elsewhere. */
+static bool asks_a_service(const char *name)
+{
+    static const char *const names[] = {"jaeger_remote", "parentbased_jaeger_remote", "xray"};
+    for (size_t i = 0; i < FTRI_COUNT(names); i++)
+        if (ftri_text_same_word(ftri_trim(ftr_str_from(name)), ftr_str_from(names[i])))
+            return true;
+    return false;
+}
+
 /* What the environment says wrongly is passed over. */
 static void read_sampler(struct ftri_sampler *ret_sampler)
 {
     const char *name = variable("OTEL_TRACES_SAMPLER");
     const char *argument = variable("OTEL_TRACES_SAMPLER_ARG");
-    if (!name)
+    if (!name) {
+        if (argument)
+            ftri_diagnose("OTEL_TRACES_SAMPLER_ARG: ignored, OTEL_TRACES_SAMPLER is not set");
         return;
+    }
     if (!ftri_sampler_find(ftri_trim(ftr_str_from(name)), ret_sampler)) {
-        ftri_diagnose("OTEL_TRACES_SAMPLER: no sampler is called '%.100s'; parentbased_always_on "
-                      "is used",
+        ftri_diagnose(asks_a_service(name)
+                          ? "OTEL_TRACES_SAMPLER: '%.100s' asks a service, which is not supported; "
+                            "parentbased_always_on is used"
+                          : "OTEL_TRACES_SAMPLER: no sampler is called '%.100s'; "
+                            "parentbased_always_on is used",
                       name);
         return;
     }
@@ -204,6 +243,8 @@ static int choose_sampler(struct ftri_settings *self, const ftr_config *config,
 {
     int rc = 0;
     (void)ftri_sampler_find(FTR_STR("parentbased_always_on"), &self->sampler);
+    if (config->sampler_argument.len > 0 && config->sampler.len == 0)
+        return ftri_error_set(error, -EINVAL, "sampler_argument: set without sampler");
     if (config->sampler_class) {
         self->sampler.kind = FTRI_SAMPLER_CUSTOM;
         self->sampler.is_parent_based = false;
@@ -219,6 +260,64 @@ static int choose_sampler(struct ftri_settings *self, const ftr_config *config,
         read_sampler(&self->sampler);
     }
     return rc < 0 ? rc : choose_rate(self, config, error);
+}
+
+/* Down to what stderr is told; of one that is not known OpenTelemetry's default holds. */
+static enum ftri_log_level find_log_level(const char **ret_name)
+{
+    static const struct {
+        const char *name;
+        enum ftri_log_level level;
+    } levels[] = {
+        {"info", FTRI_LOG_ALL},     {"none", FTRI_LOG_NOTHING}, {"off", FTRI_LOG_NOTHING},
+        {"fatal", FTRI_LOG_ERRORS}, {"error", FTRI_LOG_ERRORS}, {"warn", FTRI_LOG_ALL},
+        {"warning", FTRI_LOG_ALL},  {"debug", FTRI_LOG_ALL},    {"trace", FTRI_LOG_ALL},
+        {"verbose", FTRI_LOG_ALL},  {"all", FTRI_LOG_ALL},
+    };
+    const ftr_str name = ftri_trim(ftr_str_from(variable("OTEL_LOG_LEVEL")));
+    size_t i = FTRI_COUNT(levels);
+    while (i > 0 && !ftri_text_same_word(name, ftr_str_from(levels[--i].name)))
+        continue;
+    *ret_name = levels[i].name;
+    return levels[i].level;
+}
+
+static void start_diagnostics(struct ftri_settings *self, const ftr_config *config)
+{
+    const enum ftri_log_level level = find_log_level(&self->log_level);
+    const char *name = variable("OTEL_LOG_LEVEL");
+    self->sender.teller = (struct ftri_teller){config->on_diagnostic, config->diagnostic_argument};
+    ftri_diagnostics_set(&self->sender.teller, level);
+    if (name && !ftri_text_same_word(ftri_trim(ftr_str_from(name)), ftr_str_from(self->log_level)))
+        ftri_diagnose("OTEL_LOG_LEVEL: '%.100s' is ignored, expected none, error, warn, info or "
+                      "debug",
+                      name);
+}
+
+/* OpenTelemetry's declarative configuration would stand for all other variables. */
+static void refuse_configuration_files(void)
+{
+    static const char *const names[] = {"OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE"};
+    for (size_t i = 0; i < FTRI_COUNT(names); i++)
+        if (variable(names[i]))
+            ftri_diagnose("%s: configuration files are not supported; the file is not read, the "
+                          "other variables hold",
+                          names[i]);
+}
+
+/* A wrong name in the environment is passed over. */
+static int choose_convention(struct ftri_settings *self, const ftr_config *config,
+                             struct ftri_error *error)
+{
+    struct ftri_error why = {""};
+    const char *name = variable("FLOWTRACE_CONVENTIONS");
+    if (config->conventions.len > 0) {
+        const int rc = ftri_convention_find(config->conventions, &self->is_krishiv, error);
+        return rc < 0 ? ftri_error_prefix(error, rc, "conventions") : 0;
+    }
+    if (name && ftri_convention_find(ftri_trim(ftr_str_from(name)), &self->is_krishiv, &why) < 0)
+        ftri_diagnose("FLOWTRACE_CONVENTIONS: ignored, %s", why.text);
+    return 0;
 }
 
 static size_t power_of_two(size_t n)
@@ -246,12 +345,10 @@ static int choose_memory(struct ftri_settings *self, const ftr_config *config,
 int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
                        struct ftri_error *error)
 {
-    const struct ftri_teller teller = {config->on_diagnostic, config->diagnostic_argument};
-    ftri_diagnostics_set(&teller);
-    *self = (struct ftri_settings){
-        .sender = {.teller = teller},
-        .is_disabled = variable_is_true("OTEL_SDK_DISABLED"),
-    };
+    *self = (struct ftri_settings){.limits = {0}};
+    start_diagnostics(self, config);
+    refuse_configuration_files();
+    self->is_disabled = variable_is_true("OTEL_SDK_DISABLED");
     ftri_arena_init(&self->arena, (size_t)16 << 20);
     choose_limits(self, &config->limits);
     choose_sender(self, config);
@@ -262,7 +359,10 @@ int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
     if (rc == 0)
         rc = choose_sampler(self, config, error);
     if (rc == 0)
-        rc = ftri_resource_read(&self->arena, config, &self->resource, &self->n_resource);
+        rc = choose_convention(self, config, error);
+    if (rc == 0)
+        rc = ftri_resource_read(&self->arena, config, self->is_krishiv, &self->resource,
+                                &self->n_resource);
     if (rc == -ENOMEM)
         ftri_error_set(error, rc, "resource: out of memory, or larger than 16 MiB");
     if (rc < 0)

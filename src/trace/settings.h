@@ -2,8 +2,8 @@
  *
  * What a session runs with: the caller's configuration over the environment over the defaults.
  * Parse rules of the environment: an empty variable counts as unset; only "true" is true; what
- * cannot be read is ignored, sampler and propagators with a diagnosis (OpenTelemetry specification,
- * SDK environment variables). */
+ * cannot be read is ignored with a diagnosis (OpenTelemetry specification, SDK environment
+ * variables). */
 #pragma once
 
 #include "base/arena.h"
@@ -17,15 +17,19 @@ struct ftri_settings {
     ftr_attribute *resource;
     size_t n_resource;
     ftr_limits limits;
+    bool has_no_text; /* string values are cut to nothing: OTEL_..._VALUE_LENGTH_LIMIT=0 */
     struct ftri_sender_settings sender;
     struct ftri_sampler sampler;
     const struct ftr_sampler_class *sampler_class; /* NULL: sampler decides */
     void *sampler_instance;
+    bool is_krishiv;       /* of the conventions */
+    const char *log_level; /* static: OTEL_LOG_LEVEL as it is understood */
     size_t journal_bytes;
     uint32_t open_spans;
-    bool is_disabled;   /* OTEL_SDK_DISABLED */
-    bool wants_otlp;    /* by the environment */
-    bool wants_console; /* by the environment */
+    bool is_disabled;       /* OTEL_SDK_DISABLED */
+    bool wants_otlp;        /* by the environment */
+    bool wants_otlp_stdout; /* by the environment */
+    bool wants_console;     /* by the environment */
 };
 
 /* 0; -ENOMEM; -EINVAL with error saying which setting is wrong. */

@@ -19,7 +19,7 @@ struct ftri_open {
 static inline struct ftri_slot *ftri_own_slot(const struct ftri_thread *self, ftr_span span)
 {
     const uint64_t index = span.handle - self->first_handle;
-    if (FTRI_UNLIKELY(index >= self->n_slots))
+    if (FTRI_UNLIKELY(index >= atomic_load_explicit(&self->n_live_slots, memory_order_relaxed)))
         return NULL;
     struct ftri_slot *slot = &self->slots[index];
     const uint64_t generation = atomic_load_explicit(&slot->generation, memory_order_relaxed);
@@ -43,7 +43,8 @@ void ftri_fork_mark(ftr_span root, ftr_str name, const ftr_context *from);
 ftr_span ftri_unsampled_new(struct ftri_thread *self, const ftr_context *context);
 /* The same with its parent's, shared with its siblings where that is the current one. */
 ftr_span ftri_unsampled_start(struct ftri_thread *self, const ftr_context *parent);
-void ftri_span_release_unsampled(ftr_span span);
+/* False: it is no more. */
+bool ftri_span_release_unsampled(ftr_span span);
 /* A call on something that is no more, or never was. */
 void ftri_count_stale(void);
 

@@ -124,16 +124,18 @@ static struct ftri_slot *slot_to_end(ftr_span span, struct ftri_thread **ret_sel
                                      struct ftri_thread **ret_owner)
 {
     const uint32_t session = atomic_load(&ftri_session);
-    *ret_self = ftri_thread_ready(session);
-    return session != 0 && *ret_self ? ftri_handle_find(*ret_self, span, ret_owner) : NULL;
+    if (session == 0)
+        ftri_count_stale();
+    *ret_self = session != 0 ? ftri_thread_ready(session) : NULL;
+    return *ret_self ? ftri_handle_find(*ret_self, span, ret_owner) : NULL;
 }
 
 /* Everything that the quick way below does not do. Bits 0: the end is now. */
 static __attribute__((noinline)) void end_slow(ftr_span span, uint64_t end, uint8_t bits)
 {
     if (span.generation == 0) {
-        if ((int64_t)span.handle > 0)
-            ftri_span_release_unsampled(span);
+        if ((int64_t)span.handle > 0 && !ftri_span_release_unsampled(span))
+            ftri_count_stale();
         return;
     }
     struct ftri_thread *self;

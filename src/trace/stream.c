@@ -119,7 +119,9 @@ static size_t cut_text(ftr_str text, uint32_t limit)
 
 static size_t text_len(ftr_str text)
 {
-    return text.data ? cut_text(text, ftri_thread_settings.limits.value_length) : 0;
+    if (!text.data || ftri_thread_settings.has_no_text)
+        return 0;
+    return cut_text(text, ftri_thread_settings.limits.value_length);
 }
 
 static size_t size_at_depth(const ftr_value *value, int depth, size_t budget);

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "trace/clock.h"
 #include "trace/os_thread.h"
 #include "trace/record.h"
@@ -158,6 +159,7 @@ static uint64_t deadline_after(uint64_t timeout_ns)
 
 ftr_status ftr_tap_next(ftr_tap *self, uint64_t timeout_ns, ftr_span_data *ret_span)
 {
+    FTRI_NOT_CANCELLED;
     if (self->position == self->read.len && !change_places(self, deadline_after(timeout_ns)))
         return FTR_ERR_TIMEOUT;
     const struct ftri_record *record =

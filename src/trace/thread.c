@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/thread.h"
 #include "context/block.h"
 #include "trace/journal.h"
 
@@ -173,6 +174,7 @@ static bool adopt(struct ftri_thread *self, uint32_t session)
     atomic_store(&self->journal_tail, 0);
     atomic_store(&self->returned_slots, NULL);
     atomic_store(&self->returned_pages, NULL);
+    atomic_store(&self->n_live_slots, self->n_slots);
     atomic_store(&self->session, session);
     return true;
 }
@@ -196,6 +198,8 @@ static struct ftri_thread *new_thread(void)
 static struct ftri_thread *find_thread(uint32_t session)
 {
     struct ftri_thread *self = ftri_thread_self;
+    if (atomic_load(&ftri_session) != session)
+        return NULL; /* it has just ended */
     if (self != &ftri_thread_none)
         return adopt(self, session) ? self : NULL;
     self = idle;
@@ -216,6 +220,7 @@ struct ftri_thread *ftri_thread_setup(void)
     const uint32_t session = atomic_load(&ftri_session);
     if (session == 0)
         return NULL;
+    FTRI_NOT_CANCELLED;
     pthread_once(&exit_once, make_exit_key);
     if (!has_exit_key || !ftri_thread_before_setup())
         return NULL;
@@ -326,11 +331,21 @@ void ftri_threads_after_fork(void)
         struct ftri_thread *thread = atomic_load(&ftri_threads[i]);
         /* The parent's worker may have been about to consume a record it was done with. */
         atomic_store(&thread->journal_tail, atomic_load(&thread->journal_head));
+        atomic_store(&thread->n_live_slots, 0);
         if (thread == ftri_thread_self)
             continue;
         atomic_store(&thread->is_judging, false);
         push_idle(thread);
     }
+}
+
+void ftri_threads_close(void)
+{
+    pthread_mutex_lock(&table_lock);
+    const uint32_t n = atomic_load(&ftri_n_threads);
+    for (uint32_t i = 0; i < n; i++)
+        atomic_store(&atomic_load(&ftri_threads[i])->n_live_slots, 0);
+    pthread_mutex_unlock(&table_lock);
 }
 
 void ftri_threads_trim(void)

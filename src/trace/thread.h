@@ -77,9 +77,9 @@ struct ftri_counters { /* written by the owning thread alone */
 
 struct ftri_thread {
     /* All that a short span needs, in two cache lines. */
-    _Atomic uint32_t session; /* (any) the one it is set up for */
-    uint32_t n_slots;
-    uint64_t first_handle; /* of its slot 0 */
+    _Atomic uint32_t session;      /* (any) the one it is set up for */
+    _Atomic uint32_t n_live_slots; /* (any) n_slots; 0 when the session is over */
+    uint64_t first_handle;         /* of its slot 0 */
     struct ftri_slot *slots;
     struct ftri_slot *free_slot;   /* the first free one that was used before */
     _Atomic uint64_t last_id;      /* (any) see ftri_thread_next_id */
@@ -102,6 +102,7 @@ struct ftri_thread {
     struct ftri_page *page_memory;
     uint32_t n_pages_used;
     uint32_t n_pages;
+    uint32_t n_slots;
     struct ftri_thread *next_idle;              /* under the table's lock */
     _Atomic bool is_judging;                    /* (any) see sampling.c */
     _Alignas(64) _Atomic uint64_t journal_tail; /* (worker writes) bytes read since the start */
@@ -118,6 +119,7 @@ struct ftri_thread_settings {
     size_t journal_bytes; /* a power of two */
     uint32_t open_spans;
     bool records_call_sites;
+    bool has_no_text;    /* string values are cut to nothing */
     uint64_t started_ns; /* Unix epoch: the session's beginning */
 };
 
@@ -152,6 +154,8 @@ void ftri_pages_return(struct ftri_thread *self, struct ftri_page *first);
 void ftri_threads_lock(void);
 void ftri_threads_unlock(void);
 void ftri_threads_after_fork(void);
+/* The session is over: no handle of it is taken any more, not even by the thread whose it is. */
+void ftri_threads_close(void);
 /* After a session: memory of ended threads goes back to the system. */
 void ftri_threads_trim(void);
 /* Adds up the counters of all threads of the session and counts the open slots. */

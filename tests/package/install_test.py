@@ -288,6 +288,17 @@ class Package(Installed):
         self.assertEqual(set(dynamic(path, "NEEDED")) - {"ld-linux-x86-64.so.2"},
                          {"libflowtrace.so.0", "libcurl.so.4", "libz.so.1", "libzstd.so.1", "libc.so.6"})
 
+    def test_the_libraries_start_no_program_and_end_none(self):
+        """Nor do they touch the host's signals, but for the masks of their own threads."""
+        for library in ("libflowtrace.so", "libflowtrace-export.so"):
+            text = subprocess.run(["nm", "-D", "--undefined-only", "--format=posix", os.path.join(self.libraries, library)],
+                                  stdout=subprocess.PIPE, check=True).stdout.decode()
+            needed = {line.split()[0].split("@")[0] for line in text.splitlines()}
+            self.assertIn("pthread_mutex_lock", needed)
+            self.assertEqual({name for name in needed if re.match(
+                r"(exec|posix_spawn|popen|system|v?fork$|_?exit$|abort|quick_exit|sigaction|signal|sigprocmask|raise|kill)",
+                name)}, set())
+
     def test_archives_share_a_namespace(self):
         defined = [name for archive in ("libflowtrace.a", "libflowtrace-export.a")
                    for name in symbols(os.path.join(self.libraries, archive))]

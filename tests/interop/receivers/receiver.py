@@ -46,20 +46,35 @@ service = compile_schema()
 
 
 class Sent:
-    """One run of otlp-send: what it printed, by kind."""
+    """One run of otlp-send: what it printed, by kind. between: called when it waits."""
 
-    def __init__(self, spans, environment, flush_ms=0, shutdown_ms=30000, words=()):
+    def __init__(self, spans, environment, flush_ms=0, shutdown_ms=30000, words=(), between=None):
         clean = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
         command = [os.path.join(harness.BUILD, "tests", "otlp-send"), str(spans), str(flush_ms),
                    str(shutdown_ms)] + list(words)
         self.process = subprocess.Popen(command, env=dict(clean, **environment), text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         watchdog = threading.Timer(PATIENCE_S, self.process.kill)
         watchdog.start()
-        out, self.stderr = self.process.communicate()
+        if between:
+            out, self.stderr = self.interrupt(between)
+        else:
+            out, self.stderr = self.process.communicate()
         watchdog.cancel()
-        self.code = self.process.returncode
+        self.code = self.process.wait()
         self.lines = [json.loads(line) for line in out.splitlines()]
+
+    def interrupt(self, between):
+        """Its output, with a call while it waits."""
+        out = ""
+        with self.process.stdout, self.process.stderr:
+            for line in self.process.stdout:
+                out += line
+                if "waiting" in line:
+                    break
+            between()
+            self.process.stdin.close()
+            return out + self.process.stdout.read(), self.process.stderr.read()
 
     def all(self, key):
         return [line for line in self.lines if key in line]
@@ -116,8 +131,9 @@ class Requests:
 class GrpcReceiver(Requests):
     """Script entries are functions of the ServicerContext, returning the answer's bytes."""
 
-    def __init__(self, script=(), credentials=None, address="127.0.0.1:0", options=(), compression=None):
+    def __init__(self, script=(), credentials=None, address=None, options=(), compression=None, port=0):
         super().__init__(script)
+        address = address or f"127.0.0.1:{port}"
         self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(8), options=options,
                                   compression=compression)
         self.server.add_generic_rpc_handlers((self,))
@@ -208,12 +224,12 @@ class UnixHttpServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer)
 class HttpReceiver(Requests):
     """Script entries are (status, headers, body)."""
 
-    def __init__(self, script=(), tls=None, path=None):
+    def __init__(self, script=(), tls=None, path=None, port=0):
         super().__init__(script)
         if path:
             self.server = UnixHttpServer(path, HttpHandler)
         else:
-            self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), HttpHandler)
+            self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), HttpHandler)
             self.port = self.server.server_address[1]
         if tls:
             self.server.socket = tls.wrap_socket(self.server.socket, server_side=True,

@@ -9,7 +9,9 @@ import unittest
 
 import grpc
 
-from receiver import GrpcReceiver, HttpReceiver, Sent, harness, process_id, service
+from google.protobuf import json_format
+
+from receiver import GrpcReceiver, HttpReceiver, Sent, harness, process_id, service, span_names, with_base64_ids
 from harness import field, varint
 
 NAMES = [f"sent {i}" for i in range(50)]
@@ -255,10 +257,45 @@ class Several(Suite):
         self.assertEqual([line["delivered"] for line in sent.all("exporter")], [50, 50])
         self.assertEqual(len(sent.stderr.splitlines()), 50)
 
+    def test_standard_output_gets_a_batch_a_line(self):
+        """Each is a TracesData in OTLP's JSON (specification, "File Exporter"): read by Google's protobuf."""
+        sent = Sent(50, {"OTEL_TRACES_EXPORTER": "otlp/stdout", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "20"})
+        names = []
+        for line in sent.all("resourceSpans"):
+            request = json_format.Parse(with_base64_ids(json.dumps(line)), service.ExportTraceServiceRequest())
+            names += span_names(request)
+            self.assertGreater(process_id(request), 0)
+        self.assertEqual(len(sent.all("resourceSpans")), 3)
+        self.assertEqual(sorted(names), sorted(NAMES))
+        self.assert_accounts(sent, 50, 0, 0)
+        self.assertEqual(sent.one("exporter")["exporter"], "otlp/stdout")
+
+    def test_standard_output_and_a_collector_get_every_span(self):
+        receiver = self.receive(HttpReceiver)
+        sent = Sent(50, {"OTEL_TRACES_EXPORTER": "otlp/stdout,otlp",
+                         PREFIX + "ENDPOINT": f"http://127.0.0.1:{receiver.port}"})
+        self.assertEqual(receiver.names(), sorted(NAMES))
+        self.assertEqual([line["delivered"] for line in sent.all("exporter")], [50, 50])
+
+    def test_a_closed_standard_output_loses_and_tells(self):
+        """The write's signal is not the host's to die of."""
+        sent = Sent(50, {"OTEL_TRACES_EXPORTER": "otlp/stdout"}, words=["closed"])
+        self.assertEqual(sent.code, 0, sent.stderr)
+        lines = [json.loads(line) for line in sent.stderr.splitlines()]
+        self.assertEqual([line["lost_export"] for line in lines if "exporter" in line], [50])
+        self.assertIn("standard output cannot be written", sent.stderr)
+
     def test_without_any_variable_nothing_is_exported(self):
-        sent = Sent(50, {PREFIX + "PROTOCOL": "grpc"})
+        sent = Sent(50, {PREFIX + "PROTOCOL": "grpc"}, flush_ms=1000)
         self.assertEqual(sent.all("exporter"), [])
+        self.assertEqual(sent.one("sockets")["sockets"], 0)
         self.assertEqual(sent.one("shutdown")["shutdown"], 0)
+
+    def test_an_exporter_has_its_socket(self):
+        """So that a count of none means something."""
+        receiver = self.receive(HttpReceiver)
+        sent = Sent(50, {PREFIX + "ENDPOINT": f"http://127.0.0.1:{receiver.port}"}, flush_ms=60000)
+        self.assertGreater(sent.one("sockets")["sockets"], 0)
 
     def test_ignored_variables_are_told(self):
         receiver = self.receive(HttpReceiver)

@@ -3,37 +3,42 @@
  * otlp-send SPANS FLUSH_MS SHUTDOWN_MS: records spans named "sent 0", "sent 1", ... and exports
  * them as the environment says. Prints one JSON object a line: diagnostics as they come, then the
  * accounts of each exporter, and how long the shutdown took. "fork" as a fourth word: a child made
- * after the first flush sends as many again. */
+ * after the first flush sends as many again; "wait": the end of standard input, then as many
+ * again; "closed": on standard error, while nobody reads
+ * standard output. */
 #include <flowtrace/exporter.h>
 #include <flowtrace/otlp.h>
 #include <flowtrace/span.h>
 #include <flowtrace/tracing.h>
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define NS_PER_MS UINT64_C(1000000)
 
+static FILE *output_file;
 static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
 
 /* The text has no control characters. */
 static void print_text(const char *key, const char *text)
 {
     pthread_mutex_lock(&output);
-    printf("{\"%s\":\"", key);
+    fprintf(output_file, "{\"%s\":\"", key);
     for (; *text; text++) {
         if (*text == '"' || *text == '\\')
-            putchar('\\');
-        putchar(*text);
+            fputc('\\', output_file);
+        fputc(*text, output_file);
     }
-    printf("\"}\n");
-    fflush(stdout);
+    fprintf(output_file, "\"}\n");
+    fflush(output_file);
     pthread_mutex_unlock(&output);
 }
 
@@ -61,37 +66,80 @@ static void record(int n_spans)
     }
 }
 
+static int count_sockets(void)
+{
+    int n = 0;
+    DIR *files = opendir("/proc/self/fd");
+    for (const struct dirent *file; files && (file = readdir(files));) {
+        struct stat status;
+        n += fstatat(dirfd(files), file->d_name, &status, 0) == 0 && S_ISSOCK(status.st_mode);
+    }
+    if (files)
+        closedir(files);
+    return n;
+}
+
+/* The largest resident set so far, of this program alone. */
+static long peak_kib(void)
+{
+    char line[128];
+    long kib = -1;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "VmHWM: %ld kB", &kib) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return kib;
+}
+
 static void print_accounts(void)
 {
     ftr_statistics counts = {.size = sizeof counts};
     ftr_get_statistics(&counts);
+    fprintf(output_file,
+            "{\"started\":%" PRIu64 ",\"ended\":%" PRIu64 ",\"recorded\":%" PRIu64
+            ",\"lost_journal_full\":%" PRIu64 ",\"peak_kib\":%ld}\n",
+            counts.started, counts.ended, counts.recorded, counts.lost_journal_full, peak_kib());
     for (size_t i = 0; i < counts.n_exporters; i++) {
         const ftr_exporter_statistics *one = &counts.exporters[i];
-        printf("{\"exporter\":\"%s\",\"delivered\":%" PRIu64 ",\"rejected\":%" PRIu64
-               ",\"lost_export\":%" PRIu64 ",\"lost_queue_full\":%" PRIu64 ",\"queued\":%" PRIu64
-               "}\n",
-               one->name, one->delivered, one->rejected, one->lost_export, one->lost_queue_full,
-               one->queued);
+        fprintf(output_file,
+                "{\"exporter\":\"%s\",\"delivered\":%" PRIu64 ",\"rejected\":%" PRIu64
+                ",\"lost_export\":%" PRIu64 ",\"lost_queue_full\":%" PRIu64 ",\"queued\":%" PRIu64
+                "}\n",
+                one->name, one->delivered, one->rejected, one->lost_export, one->lost_queue_full,
+                one->queued);
     }
 }
 
 static int finish(uint64_t shutdown_ms)
 {
+    fprintf(output_file, "{\"sockets\":%d}\n", count_sockets());
     const uint64_t start_ns = now_ns();
     const ftr_status status = ftr_shutdown(shutdown_ms * NS_PER_MS);
     const uint64_t took_ms = (now_ns() - start_ns) / NS_PER_MS;
     print_accounts();
-    printf("{\"shutdown\":%d,\"ms\":%" PRIu64 "}\n", (int)status, took_ms);
-    fflush(stdout);
+    fprintf(output_file, "{\"shutdown\":%d,\"ms\":%" PRIu64 "}\n", (int)status, took_ms);
+    fflush(output_file);
     return 0;
 }
 
-static int run(int n_spans, uint64_t flush_ms, uint64_t shutdown_ms, bool forks)
+static int run(int n_spans, uint64_t flush_ms, uint64_t shutdown_ms, bool forks, bool waits)
 {
     record(n_spans);
-    if (flush_ms > 0)
-        printf("{\"flush\":%d}\n", (int)ftr_flush(flush_ms * NS_PER_MS));
-    fflush(stdout);
+    if (flush_ms > 0) {
+        const uint64_t start_ns = now_ns();
+        const ftr_status status = ftr_flush(flush_ms * NS_PER_MS);
+        fprintf(output_file, "{\"flush\":%d,\"ms\":%" PRIu64 "}\n", (int)status,
+                (now_ns() - start_ns) / NS_PER_MS);
+    }
+    fflush(output_file);
+    if (waits) {
+        fprintf(output_file, "{\"waiting\":1}\n");
+        fflush(output_file);
+        (void)getchar();
+        record(n_spans);
+    }
     if (!forks)
         return finish(shutdown_ms);
     const pid_t child = fork();
@@ -103,13 +151,28 @@ static int run(int n_spans, uint64_t flush_ms, uint64_t shutdown_ms, bool forks)
     return waitpid(child, &status, 0) == child && status == 0 ? result : 1;
 }
 
+/* Nobody reads standard output any more: its place is taken by standard error. */
+static FILE *close_output(void)
+{
+    int ends[2];
+    if (pipe(ends) == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+    }
+    return stderr;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 4)
         return 2;
+    const char *word = argc > 4 ? argv[4] : "";
+    output_file = strcmp(word, "closed") == 0 ? close_output() : stdout;
     ftr_config config = FTR_CONFIG_INIT;
     config.service_name = FTR_STR("otlp-send");
     config.otlp_exporter = ftr_otlp_exporter_from_environment;
+    config.otlp_stdout_exporter = ftr_otlp_stdout_exporter_new;
     config.on_diagnostic = on_diagnostic;
     ftr_error error = {FTR_OK, ""};
     if (ftr_init(&config, &error) != FTR_OK) {
@@ -117,5 +180,5 @@ int main(int argc, char **argv)
         return 1;
     }
     return run((int)strtol(argv[1], NULL, 10), strtoull(argv[2], NULL, 10),
-               strtoull(argv[3], NULL, 10), argc > 4 && strcmp(argv[4], "fork") == 0);
+               strtoull(argv[3], NULL, 10), strcmp(word, "fork") == 0, strcmp(word, "wait") == 0);
 }

@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -152,6 +153,22 @@ static void test_random_differs_after_fork(void **state)
     close(ends[1]);
 }
 
+static void test_nearest_is_what_may_be_meant(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"store", "gather", "out", "a"};
+    assert_string_equal(ftri_text_nearest("sotre", words, 4), "store");    /* one transposition */
+    assert_string_equal(ftri_text_nearest("gahter1", words, 4), "gather"); /* two edits of seven */
+    assert_string_equal(ftri_text_nearest("ou", words, 4), "out");
+    assert_null(ftri_text_nearest("x", words, 4));
+    assert_null(ftri_text_nearest("restored", words, 4));
+    assert_null(ftri_text_nearest("", words, 4));
+    char long_word[200];
+    memset(long_word, 'a', sizeof long_word);
+    long_word[199] = '\0';
+    assert_null(ftri_text_nearest(long_word, words, 4));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +180,7 @@ int main(void)
         cmocka_unit_test(test_hex_reads_any_case_and_refuses_the_rest),
         cmocka_unit_test(test_error_chains_its_causes),
         cmocka_unit_test(test_random_differs_after_fork),
+        cmocka_unit_test(test_nearest_is_what_may_be_meant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,22 +161,6 @@ static void test_wrong_default_is_found(void **state)
     assert_string_equal(error.text, "the default of 'n': '0' is out of range: at least 1");
 }
 
-static void test_nearest_is_what_may_be_meant(void **state)
-{
-    (void)state;
-    static const char *const words[] = {"store", "gather", "out", "a"};
-    assert_string_equal(options_nearest("sotre", words, 4), "store");    /* one transposition */
-    assert_string_equal(options_nearest("gahter1", words, 4), "gather"); /* two edits of seven */
-    assert_string_equal(options_nearest("ou", words, 4), "out");
-    assert_null(options_nearest("x", words, 4));
-    assert_null(options_nearest("restored", words, 4));
-    assert_null(options_nearest("", words, 4));
-    char long_word[200];
-    memset(long_word, 'a', sizeof long_word);
-    long_word[199] = '\0';
-    assert_null(options_nearest(long_word, words, 4));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,7 +169,6 @@ int main(void)
         cmocka_unit_test(test_bad_values_are_refused_with_place_and_reason),
         cmocka_unit_test(test_absent_section_gives_defaults_or_what_is_missing),
         cmocka_unit_test(test_wrong_default_is_found),
-        cmocka_unit_test(test_nearest_is_what_may_be_meant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -150,7 +150,6 @@ static void test_ignored_values_leave_a_warning(void **state)
         {TRACES "TIMEOUT", "soon"},
         {NAME "INSECURE", "yes"},
         {NAME "HEADERS", "Content-Type=text/plain,grpc-timeout=1S"},
-        {NAME "TIMEOUT", "0"},
         {NAME "TIMEOUT", "99999999999"},
         {NAME "TIMEOUT", "-5"},
     };
@@ -186,6 +185,19 @@ static void test_everything_else_is_read(void **state)
     assert_int_equal(settings.timeout_ms, 250);
     assert_text(settings.files[FTRI_OTLP_CERTIFICATE].path, "/ca.pem");
     ftri_otlp_settings_deinit(&settings);
+
+    static const struct {
+        const char *text;
+        uint32_t ms;
+    } timeouts[] = {{"0", UINT32_MAX}, {"1", 1}, {"3600001", 3600001}, {"4294967295", UINT32_MAX}};
+    for (size_t i = 0; i < FTRI_COUNT(timeouts); i++) {
+        const struct pair timeout[MAX_VARIABLES] = {{NAME "TIMEOUT", timeouts[i].text}};
+        init(&settings);
+        assert_int_equal(ftri_otlp_environment_read(get, (void *)timeout, &settings, NULL), 0);
+        assert_int_equal(settings.timeout_ms, timeouts[i].ms);
+        assert_string_equal(warned, "");
+        ftri_otlp_settings_deinit(&settings);
+    }
 
     const struct pair second[MAX_VARIABLES] = {
         {NAME "HEADERS", "general=1"},

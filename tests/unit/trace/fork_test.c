@@ -24,6 +24,8 @@ static int child_failure(struct probe *probe, ftr_span inherited)
     if (counts().started != 0 || counts().exporters[0].queued != 0)
         return 1;
     ftr_span_end(inherited);
+    if (counts().stale != 1) /* it is the parent's */
+        return 6;
     record(7);
     if (ftr_flush(5 * SECOND) != FTR_OK)
         return 2;
@@ -58,6 +60,71 @@ static void test_fork_gives_the_child_its_own_library(void **state)
     assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
     assert_int_equal(probe->n_spans, 6);
     free(probe);
+}
+
+enum { IDS = 2000 };
+
+/* The ids of as many roots, one after the other. */
+static void record_ids(uint8_t *ret_ids)
+{
+    for (size_t i = 0; i < IDS; i++) {
+        const ftr_span span = ftr_span_start(FTR_STR("s"), FTR_KIND_INTERNAL, NULL);
+        const ftr_context context = ftr_span_context_of(span);
+        memcpy(ret_ids + i * 24, &context.span.trace_id, 16);
+        memcpy(ret_ids + i * 24 + 16, &context.span.span_id, 8);
+        ftr_span_end(span);
+    }
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return memcmp(a, b, 8);
+}
+
+static void assert_distinct(const uint8_t *ids, size_t n, size_t offset)
+{
+    uint8_t *sorted = malloc(n * 8);
+    for (size_t i = 0; i < n; i++)
+        memcpy(sorted + i * 8, ids + i * 24 + offset, 8);
+    qsort(sorted, n, 8, compare_ids);
+    for (size_t i = 1; i < n; i++)
+        assert_memory_not_equal(sorted + (i - 1) * 8, sorted + i * 8, 8);
+    free(sorted);
+}
+
+/* Both go on on the thread that forked, and three children do of one parent. */
+static void test_no_id_occurs_twice(void **state)
+{
+    (void)state;
+    enum { CHILDREN = 3, BYTES = IDS * 24 };
+    uint8_t *ids = malloc((CHILDREN + 2) * BYTES);
+    assert_int_equal(ftr_init(NULL, NULL), FTR_OK);
+    record_ids(ids);
+    for (size_t c = 0; c < CHILDREN; c++) {
+        int ends[2];
+        assert_int_equal(pipe(ends), 0);
+        const pid_t child = fork();
+        if (child == 0) {
+            record_ids(ids);
+            _exit(write(ends[1], ids, BYTES) == BYTES ? 0 : 1);
+        }
+        close(ends[1]);
+        size_t len = 0;
+        for (ssize_t n; len < BYTES; len += (size_t)n) {
+            n = read(ends[0], ids + (c + 1) * BYTES + len, BYTES - len);
+            assert_true(n > 0);
+        }
+        close(ends[0]);
+        int status = -1;
+        waitpid(child, &status, 0);
+        assert_int_equal(status, 0);
+    }
+    record_ids(ids + (CHILDREN + 1) * BYTES);
+    assert_distinct(ids, (CHILDREN + 2) * IDS, 0); /* halves of trace ids */
+    assert_distinct(ids, (CHILDREN + 2) * IDS, 8);
+    assert_distinct(ids, (CHILDREN + 2) * IDS, 16); /* span ids */
+    assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
+    free(ids);
 }
 
 static void test_fork_during_an_export_gives_a_child_that_does_not_export(void **state)
@@ -269,6 +336,7 @@ int main(void)
         return SKIPPED;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fork_gives_the_child_its_own_library),
+        cmocka_unit_test(test_no_id_occurs_twice),
         cmocka_unit_test(test_fork_during_an_export_gives_a_child_that_does_not_export),
         cmocka_unit_test(test_a_child_does_not_use_an_exporter_that_is_closed),
         cmocka_unit_test(test_a_child_is_not_told_what_its_parent_lost),

@@ -396,6 +396,10 @@ static void test_settings_that_are_refused(void **state)
     assert_refused(&config, "sampler_class: decide is NULL");
     config.sampler = FTR_STR("always_on");
     assert_refused(&config, "sampler: set beside sampler_class");
+    config = config_of("", "0.5");
+    assert_refused(&config, "sampler_argument: set without sampler");
+    config.sampler_class = &incomplete;
+    assert_refused(&config, "sampler_argument: set without sampler");
 }
 
 /* How many of 200 roots are taken, with the environment's sampler. */
@@ -426,7 +430,11 @@ static void test_the_environment_names_the_sampler(void **state)
     assert_int_equal(n_taken("parentbased_traceidratio", "0.0"), 0);
     assert_string_equal(told, "");
     assert_int_equal(n_taken("xray", ""), 200);
-    assert_non_null(strstr(told, "OTEL_TRACES_SAMPLER: no sampler is called 'xray'; "
+    assert_non_null(strstr(told,
+                           "OTEL_TRACES_SAMPLER: 'xray' asks a service, which is not supported; "
+                           "parentbased_always_on is used\n"));
+    assert_int_equal(n_taken("dice", ""), 200);
+    assert_non_null(strstr(told, "OTEL_TRACES_SAMPLER: no sampler is called 'dice'; "
                                  "parentbased_always_on is used\n"));
     assert_int_equal(n_taken("traceidratio", "half"), 200);
     assert_non_null(strstr(told, "OTEL_TRACES_SAMPLER_ARG: 'half' is not a ratio between 0 and 1; "
@@ -450,7 +458,7 @@ static void test_without_a_callback_stderr_is_told(void **state)
     assert_int_equal(pipe(ends), 0);
     const int old = dup(STDERR_FILENO);
     dup2(ends[1], STDERR_FILENO);
-    setenv("OTEL_TRACES_SAMPLER", "xray", 1);
+    setenv("OTEL_TRACES_SAMPLER", "dice", 1);
     for (int i = 0; i < 50; i++) {
         assert_int_equal(ftr_init(NULL, NULL), FTR_OK);
         assert_int_equal(ftr_shutdown(SECOND * 10), FTR_OK);
@@ -463,7 +471,7 @@ static void test_without_a_callback_stderr_is_told(void **state)
     close(ends[0]);
     assert_true(len > 0);
     text[len] = '\0';
-    static const char line[] = "flowtrace: OTEL_TRACES_SAMPLER: no sampler is called 'xray'; "
+    static const char line[] = "flowtrace: OTEL_TRACES_SAMPLER: no sampler is called 'dice'; "
                                "parentbased_always_on is used\n";
     assert_int_equal(len % (ssize_t)(sizeof line - 1), 0);
     assert_in_range(len / (ssize_t)(sizeof line - 1), 1, 10); /* 5 a minute */

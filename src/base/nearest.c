@@ -2,7 +2,7 @@
  *
  * Edit distance with transpositions of neighbours (Damerau and Levenshtein, "optimal string
  * alignment"), three rows of memory. */
-#include "config/options.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -36,7 +36,7 @@ static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
     return current[b_len];
 }
 
-const char *options_nearest(const char *word, const char *const *candidates, size_t n)
+const char *ftri_text_nearest(const char *word, const char *const *candidates, size_t n)
 {
     const size_t word_len = strlen(word);
     if (word_len == 0 || word_len > WORD_BYTES_MAX)
