@@ -204,6 +204,14 @@ static void run(struct otlp_sink *self, int ready)
     exit(0);
 }
 
+static void remove_directory(const struct otlp_sink *self)
+{
+    char socket[OTLP_SINK_URL_BYTES];
+    snprintf(socket, sizeof socket, "%s/http", self->directory);
+    unlink(socket);
+    rmdir(self->directory);
+}
+
 void otlp_sink_start(struct otlp_sink *self)
 {
     int ready[2];
@@ -226,11 +234,11 @@ void otlp_sink_start(struct otlp_sink *self)
 
 void otlp_sink_stop(struct otlp_sink *self)
 {
-    char socket[OTLP_SINK_URL_BYTES];
+    if (self->pid <= 0)
+        return;
     kill(self->pid, SIGKILL);
     waitpid(self->pid, NULL, 0);
-    snprintf(socket, sizeof socket, "%s/http", self->directory);
-    unlink(socket);
-    rmdir(self->directory);
+    self->pid = 0;
+    remove_directory(self);
     munmap(self->state, sizeof *self->state);
 }

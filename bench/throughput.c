@@ -377,10 +377,16 @@ static void measure_all(void)
     measure_spec("gRPC over TCP", sink.state->grpc, FTR_OTLP_GRPC);
 }
 
+static void stop_sink(void)
+{
+    otlp_sink_stop(&sink);
+}
+
 int main(int argc, char **argv)
 {
     const char *part = argc > 1 ? argv[1] : "";
     otlp_sink_start(&sink);
+    atexit(stop_sink); /* also when something fails */
     if (strcmp(part, "sustained") == 0) {
         const double seconds = argc > 2 ? strtod(argv[2], NULL) : 60;
         measure_sustained("an exporter in the process", run_counter, seconds);
@@ -399,6 +405,5 @@ int main(int argc, char **argv)
     } else {
         measure_all();
     }
-    otlp_sink_stop(&sink);
     return 0;
 }

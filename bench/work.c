@@ -40,19 +40,45 @@ static void turn_alone(int i)
     work();
 }
 
-static void turn_with_span(int i)
+static void turn_in_span(int i)
+{
+    (void)i;
+    const ftr_span span = ftr_span_start(FTR_STR("turn of work"), FTR_KIND_INTERNAL, NULL);
+    work();
+    ftr_span_end(span);
+}
+
+static ftr_str text_of(char room[TEXT_LEN], int i)
+{
+    memset(room, 'v', TEXT_LEN);
+    memcpy(room + TEXT_LEN - sizeof i, &i, sizeof i);
+    return (ftr_str){room, TEXT_LEN};
+}
+
+static void turn_in_span_with_4(int i)
+{
+    char room[TEXT_LEN];
+    const ftr_str text = text_of(room, i);
+    const ftr_span span = ftr_span_start(FTR_STR("turn of work"), FTR_KIND_INTERNAL, NULL);
+    ftr_span_set_str(span, FTR_STR("attribute.key.numbr0"), text);
+    ftr_span_set_str(span, FTR_STR("attribute.key.numbr1"), text);
+    ftr_span_set_str(span, FTR_STR("attribute.key.numbr2"), text);
+    ftr_span_set_str(span, FTR_STR("attribute.key.numbr3"), text);
+    work();
+    ftr_span_end(span);
+}
+
+static void turn_in_scope(int i)
 {
     (void)i;
     FTR_SPAN(turn, "turn of work");
     work();
 }
 
-static void turn_with_4(int i)
+static void turn_in_scope_with_4(int i)
 {
-    char value[TEXT_LEN];
-    const ftr_str text = {value, TEXT_LEN};
-    memset(value, 'v', sizeof value);
-    memcpy(value + TEXT_LEN - sizeof i, &i, sizeof i);
+    char room[TEXT_LEN];
+    const ftr_str text = text_of(room, i);
     FTR_SPAN(turn, "turn of work");
     FTR_SPAN_SET(turn, "attribute.key.numbr0", text);
     FTR_SPAN_SET(turn, "attribute.key.numbr1", text);
@@ -147,10 +173,12 @@ void work_measure(void)
     session_start(session_counter_new(), NULL);
     fit_work();
     const double ns_per_tick = tick_ns();
-    measure("200 ns of work in a span / alone", turn_with_span, 0);
-    measure("the same, 4 attributes", turn_with_4, 0);
-    measure("p99.9 of a turn in a span / alone", turn_with_span, ns_per_tick);
-    measure("the same, 4 attributes, p99.9", turn_with_4, ns_per_tick);
+    measure("200 ns of work in a span / alone", turn_in_span, 0);
+    measure("the same, 4 attributes", turn_in_span_with_4, 0);
+    measure("200 ns of work in a scope / alone", turn_in_scope, 0);
+    measure("in a scope, 4 attributes", turn_in_scope_with_4, 0);
+    measure("p99.9 of a turn in a span / alone", turn_in_span, ns_per_tick);
+    measure("p99.9, 4 attributes", turn_in_span_with_4, ns_per_tick);
     const ftr_statistics counts = session_stop();
     if (session_n_lost(&counts) > 0 || session_counter_n() != counts.ended)
         session_fail("spans were lost beside the work");
