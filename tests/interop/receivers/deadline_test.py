@@ -152,7 +152,8 @@ class Memory(Suite):
             for spans in (few, many):
                 sent = self.send(protocol, f"http://127.0.0.1:{port}", spans)
                 self.assertEqual(sent.one("started")["started"], spans)
-                self.assertGreater(sent.one("exporter")["lost_queue_full"], 0)
+                # A worker that is given little time reads too late to fill the queue.
+                self.assertGreater(sent.one("exporter")["lost_queue_full"] + sent.one("started")["lost_journal_full"], 0)
                 self.assert_accounts(sent)
                 peaks.append(sent.one("started")["peak_kib"])
             print(f"{protocol}: {peaks} KiB at most for {few} and {many} spans")
