@@ -16,6 +16,7 @@
 #include "trace/clock.h"
 #include "trace/diagnostics.h"
 #include "trace/exporter.h"
+#include "trace/metrics.h"
 #include "trace/resource.h"
 #include "trace/sampling.h"
 #include "trace/sender.h"
@@ -49,6 +50,7 @@ static struct {
     struct origin *origin;
     struct ftri_sender *senders[FTR_EXPORTERS_MAX];
     size_t n_senders;
+    size_t n_span_senders; /* the first ones; the others take metrics only */
     uint64_t pending_ns;
     bool (*unfinished)(void *argument, const ftr_span_data *span);
     void *unfinished_argument;
@@ -111,7 +113,9 @@ static int make_origin(const ftr_config *config, struct origin **ret_origin,
 /* The exporters of a session to be: the caller's or, by the environment, our own. */
 struct choice {
     ftr_exporter *exporters[FTR_EXPORTERS_MAX];
+    bool takes_metrics[FTR_EXPORTERS_MAX];
     size_t n;
+    size_t n_of_spans; /* the first ones */
     bool is_ours;
 };
 
@@ -121,15 +125,18 @@ static void free_choice(struct choice *self)
         ftr_exporter_free(self->exporters[i]);
 }
 
-static int add_own(struct choice *self, ftr_exporter *exporter, struct ftri_error *error)
+static int add_own(struct choice *self, ftr_exporter *exporter, bool takes_metrics,
+                   struct ftri_error *error)
 {
     if (!exporter)
         return ftri_error_set(error, -ENOMEM, "out of memory");
+    self->takes_metrics[self->n] = takes_metrics;
     self->exporters[self->n++] = exporter;
     return 0;
 }
 
-static int add_otlp(struct choice *self, const ftr_config *config, struct ftri_error *error)
+static int add_otlp(struct choice *self, const ftr_config *config, bool takes_metrics,
+                    struct ftri_error *error)
 {
     if (!config->otlp_exporter)
         return ftri_error_set(error, -ENOSYS,
@@ -142,7 +149,25 @@ static int add_otlp(struct choice *self, const ftr_config *config, struct ftri_e
                               why.text);
     if (why.text[0])
         ftri_diagnose("%s", why.text);
-    return add_own(self, exporter, error);
+    return add_own(self, exporter, takes_metrics, error);
+}
+
+/* Those of spans first; an exporter that is wanted for both signals is one. */
+static int choose_own(struct choice *self, const ftr_config *config,
+                      const struct ftri_settings *settings, struct ftri_error *error)
+{
+    const struct ftri_metric_settings *metrics = &settings->metrics;
+    int rc = 0;
+    if (settings->wants_console)
+        rc = add_own(self, ftr_stdio_exporter_new(), metrics->wants_console, error);
+    if (rc == 0 && settings->wants_otlp)
+        rc = add_otlp(self, config, metrics->wants_otlp, error);
+    self->n_of_spans = self->n;
+    if (rc == 0 && metrics->wants_console && !settings->wants_console)
+        rc = add_own(self, ftr_stdio_exporter_new(), true, error);
+    if (rc == 0 && metrics->wants_otlp && !settings->wants_otlp)
+        rc = add_otlp(self, config, true, error);
+    return rc;
 }
 
 static int choose_exporters(struct choice *self, const ftr_config *config,
@@ -155,14 +180,12 @@ static int choose_exporters(struct choice *self, const ftr_config *config,
         if (!config->exporters[self->n])
             return ftri_error_set(error, -EINVAL, "exporters[%zu] is NULL", self->n);
         self->exporters[self->n] = config->exporters[self->n];
+        self->takes_metrics[self->n] = settings->metrics.is_exported && !settings->is_disabled;
     }
-    if (settings->is_disabled)
+    self->n_of_spans = self->n;
+    if (settings->is_disabled || config->n_exporters > 0)
         return 0;
-    int rc = 0;
-    if (settings->wants_console)
-        rc = add_own(self, ftr_stdio_exporter_new(), error);
-    if (rc == 0 && settings->wants_otlp)
-        rc = add_otlp(self, config, error);
+    const int rc = choose_own(self, config, settings, error);
     if (rc < 0)
         free_choice(self);
     return rc;
@@ -172,7 +195,7 @@ static void discard_senders(void)
 {
     for (size_t i = 0; i < session.n_senders; i++)
         ftri_sender_discard(session.senders[i]);
-    session.n_senders = 0;
+    session.n_senders = session.n_span_senders = 0;
 }
 
 static int start_threads(void)
@@ -184,7 +207,7 @@ static int start_threads(void)
     }
     return session.is_disabled
                ? 0
-               : ftri_worker_start(session.senders, session.n_senders, session.pending_ns);
+               : ftri_worker_start(session.senders, session.n_span_senders, session.pending_ns);
 }
 
 static int make_senders(const struct choice *choice, struct origin *origin)
@@ -196,7 +219,10 @@ static int make_senders(const struct choice *choice, struct origin *origin)
         if (!session.senders[i])
             return -ENOMEM;
         session.n_senders++;
+        if (choice->takes_metrics[i])
+            ftri_sender_take_metrics(session.senders[i], origin->settings.metrics.is_implied);
     }
+    session.n_span_senders = choice->n_of_spans;
     return 0;
 }
 
@@ -240,6 +266,7 @@ static void publish(const ftr_config *config)
 static void before_fork(void)
 {
     pthread_mutex_lock(&session.lock);
+    ftri_metrics_lock();
     for (size_t i = 0; i < session.n_senders; i++)
         ftri_sender_lock(session.senders[i]);
     ftri_worker_lock();
@@ -254,6 +281,7 @@ static void after_fork_in_parent(void)
     ftri_worker_unlock();
     for (size_t i = session.n_senders; i > 0; i--)
         ftri_sender_unlock(session.senders[i - 1]);
+    ftri_metrics_unlock();
     pthread_mutex_unlock(&session.lock);
 }
 
@@ -273,6 +301,7 @@ static void say_new_pid(struct origin *origin)
 static void after_fork_in_child(void)
 {
     pthread_mutex_init(&session.lock, NULL);
+    ftri_metrics_after_fork();
     ftri_threads_after_fork();
     ftri_taps_after_fork();
     ftri_worker_after_fork();
@@ -313,6 +342,8 @@ static int start(const ftr_config *config, struct ftri_error *error)
     session.is_disabled = origin->settings.is_disabled;
     session.pending_ns = config->pending_interval_ms * FTRI_NS_PER_MS;
     rc = make_senders(&choice, origin);
+    if (rc == 0)
+        rc = ftri_metrics_start(&origin->settings, &origin->shared);
     if (rc == 0)
         rc = start_threads();
     if (rc < 0) {
@@ -417,9 +448,12 @@ static void count_live(ftr_statistics *ret_statistics)
         ret_statistics->recorded = ftri_worker_count();
         ret_statistics->pending = ftri_worker_count_pending();
     }
-    ret_statistics->n_exporters = session.n_senders;
-    for (size_t i = 0; i < session.n_senders; i++)
+    ret_statistics->n_exporters = session.n_span_senders;
+    for (size_t i = 0; i < session.n_span_senders; i++)
         ftri_sender_count(session.senders[i], &ret_statistics->exporters[i]);
+    for (size_t i = 0; i < session.n_senders; i++)
+        ftri_sender_count_metrics(session.senders[i], ret_statistics);
+    ftri_metrics_count(ret_statistics);
 }
 
 void ftr_get_statistics(ftr_statistics *ret_statistics)
@@ -455,7 +489,7 @@ static void finish(void)
     atomic_store(&ftri_session, 0);
     for (size_t i = 0; i < session.n_senders; i++)
         ftri_sender_unref(session.senders[i]);
-    session.n_senders = 0;
+    session.n_senders = session.n_span_senders = 0;
     ftri_origin_unref(&session.origin->shared);
     session.origin = NULL;
     session.state = IDLE;

@@ -7,64 +7,20 @@
 #include "trace/diagnostics.h"
 #include "trace/resource.h"
 #include "trace/thread.h"
+#include "trace/variable.h"
 
 #include <errno.h>
 #include <flowtrace/propagation.h>
 #include <flowtrace/sampler.h>
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* NULL when unset or empty. */
-static const char *variable(const char *name)
-{
-    const char *text = getenv(name);
-    return text && *text ? text : NULL;
-}
-
 static bool variable_is_true(const char *name)
 {
-    const char *text = variable(name);
+    const char *text = ftri_variable(name);
     if (text && strcasecmp(text, "true") != 0 && strcasecmp(text, "false") != 0)
         ftri_diagnose("%s: taken as false, expected true or false", name);
     return text && strcasecmp(text, "true") == 0;
-}
-
-static bool parse_number(const char *text, uint64_t max, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-    for (const char *at = text; *at; at++) {
-        if (*at < '0' || *at > '9' || value > (max - (uint64_t)(*at - '0')) / 10)
-            return false;
-        value = value * 10 + (uint64_t)(*at - '0');
-    }
-    *ret_value = value;
-    return true;
-}
-
-/* A whole decimal number that fits; false leaves *ret_value alone. */
-static bool read_number(const char *name, uint64_t max, uint64_t *ret_value)
-{
-    const char *text = variable(name);
-    if (!text)
-        return false;
-    if (parse_number(text, max, ret_value))
-        return true;
-    ftri_diagnose("%s: ignored, expected a whole number from 0 to %" PRIu64, name, max);
-    return false;
-}
-
-/* The configured value, else that of the first variable that is set, else the default. */
-static uint32_t choose(uint32_t configured, const char *name, const char *general,
-                       uint32_t standard)
-{
-    uint64_t value = standard;
-    if (configured != 0)
-        return configured;
-    if (!read_number(name, UINT32_MAX, &value) && general)
-        (void)read_number(general, UINT32_MAX, &value);
-    return (uint32_t)value;
 }
 
 /* Records keep 16-bit counts. */
@@ -76,16 +32,20 @@ static uint32_t at_most_16_bits(uint32_t n)
 static void choose_limits(struct ftri_settings *self, const ftr_limits *wanted)
 {
     self->limits = (ftr_limits){
-        .attributes = at_most_16_bits(choose(wanted->attributes, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
-                                             "OTEL_ATTRIBUTE_COUNT_LIMIT", 128)),
-        .events = at_most_16_bits(choose(wanted->events, "OTEL_SPAN_EVENT_COUNT_LIMIT", NULL, 128)),
-        .links = at_most_16_bits(choose(wanted->links, "OTEL_SPAN_LINK_COUNT_LIMIT", NULL, 128)),
-        .attributes_per_event =
-            choose(wanted->attributes_per_event, "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", NULL, 128),
-        .attributes_per_link =
-            choose(wanted->attributes_per_link, "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", NULL, 128),
-        .value_length = choose(wanted->value_length, "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-                               "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0),
+        .attributes = at_most_16_bits(ftri_variable_choose(wanted->attributes,
+                                                           "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+                                                           "OTEL_ATTRIBUTE_COUNT_LIMIT", 128)),
+        .events = at_most_16_bits(
+            ftri_variable_choose(wanted->events, "OTEL_SPAN_EVENT_COUNT_LIMIT", NULL, 128)),
+        .links = at_most_16_bits(
+            ftri_variable_choose(wanted->links, "OTEL_SPAN_LINK_COUNT_LIMIT", NULL, 128)),
+        .attributes_per_event = ftri_variable_choose(wanted->attributes_per_event,
+                                                     "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", NULL, 128),
+        .attributes_per_link = ftri_variable_choose(wanted->attributes_per_link,
+                                                    "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", NULL, 128),
+        .value_length =
+            ftri_variable_choose(wanted->value_length, "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+                                 "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0),
     };
 }
 
@@ -96,39 +56,28 @@ static void choose_sender(struct ftri_settings *self, const ftr_config *config)
     sender->queue_bytes = config->queue_bytes ? config->queue_bytes : (size_t)16 << 20;
     sender->batch_bytes = config->batch_bytes ? config->batch_bytes : (size_t)512 << 10;
     sender->delay_ns =
-        choose(config->batch_delay_ms, "OTEL_BSP_SCHEDULE_DELAY", NULL, 200) * FTRI_NS_PER_MS;
+        ftri_variable_choose(config->batch_delay_ms, "OTEL_BSP_SCHEDULE_DELAY", NULL, 200) *
+        FTRI_NS_PER_MS;
     sender->timeout_ns =
-        choose(config->export_timeout_ms, "OTEL_BSP_EXPORT_TIMEOUT", NULL, 10000) * FTRI_NS_PER_MS;
+        ftri_variable_choose(config->export_timeout_ms, "OTEL_BSP_EXPORT_TIMEOUT", NULL, 10000) *
+        FTRI_NS_PER_MS;
     uint64_t n = 0;
-    if (config->queue_bytes == 0 && read_number("OTEL_BSP_MAX_QUEUE_SIZE", UINT32_MAX, &n) && n > 0)
+    if (config->queue_bytes == 0 &&
+        ftri_variable_number("OTEL_BSP_MAX_QUEUE_SIZE", UINT32_MAX, &n) && n > 0)
         self->sender.queue_spans = (uint32_t)n;
-    if (config->batch_bytes == 0 && read_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", UINT32_MAX, &n) &&
-        n > 0)
+    if (config->batch_bytes == 0 &&
+        ftri_variable_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", UINT32_MAX, &n) && n > 0)
         self->sender.batch_spans = (uint32_t)n;
     if (self->sender.queue_spans != 0 && self->sender.batch_spans > self->sender.queue_spans)
         self->sender.batch_spans = self->sender.queue_spans;
 }
 
-/* Only what is asked for: without any variable nothing is exported. */
 static void choose_exporters(struct ftri_settings *self)
 {
-    const char *list = variable("OTEL_TRACES_EXPORTER");
-    if (!list) {
-        self->wants_otlp = variable("OTEL_EXPORTER_OTLP_ENDPOINT") ||
-                           variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
-        return;
-    }
-    ftr_str rest = ftr_str_from(list);
-    for (ftr_str name; ftri_text_split(&rest, ',', &name);) {
-        name = ftri_trim(name);
-        const bool is_otlp = ftri_text_same_word(name, FTR_STR("otlp"));
-        const bool is_console = ftri_text_same_word(name, FTR_STR("console"));
-        self->wants_otlp |= is_otlp;
-        self->wants_console |= is_console;
-        if (!is_otlp && !is_console && !ftri_text_same_word(name, FTR_STR("none")))
-            ftri_diagnose("OTEL_TRACES_EXPORTER: %.*s is ignored, expected otlp, console or none",
-                          (int)ftri_size_min(name.len, 64), name.data);
-    }
+    const struct ftri_exporter_wishes wishes = ftri_variable_exporters(
+        "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", false);
+    self->wants_otlp = wishes.otlp;
+    self->wants_console = wishes.console;
 }
 
 /* Unknown names are passed over; a list without any known one changes nothing. */
@@ -136,7 +85,7 @@ static void choose_propagators(void)
 {
     enum { MOST = 8 };
     ftr_propagator propagators[MOST];
-    ftr_str rest = ftr_str_from(variable("OTEL_PROPAGATORS"));
+    ftr_str rest = ftr_str_from(ftri_variable("OTEL_PROPAGATORS"));
     size_t n = 0;
     bool is_known = false;
     for (ftr_str name; n < MOST && ftri_text_split(&rest, ',', &name);) {
@@ -169,8 +118,8 @@ static int choose_rate(struct ftri_settings *self, const ftr_config *config,
 /* What the environment says wrongly is passed over. */
 static void read_sampler(struct ftri_sampler *ret_sampler)
 {
-    const char *name = variable("OTEL_TRACES_SAMPLER");
-    const char *argument = variable("OTEL_TRACES_SAMPLER_ARG");
+    const char *name = ftri_variable("OTEL_TRACES_SAMPLER");
+    const char *argument = ftri_variable("OTEL_TRACES_SAMPLER_ARG");
     if (!name)
         return;
     if (!ftri_sampler_find(ftri_trim(ftr_str_from(name)), ret_sampler)) {
@@ -243,6 +192,15 @@ static int choose_memory(struct ftri_settings *self, const ftr_config *config,
     return 0;
 }
 
+static int read_resource(struct ftri_settings *self, const ftr_config *config,
+                         struct ftri_error *error)
+{
+    const int rc = ftri_resource_read(&self->arena, config, &self->resource, &self->n_resource);
+    if (rc == -ENOMEM)
+        ftri_error_set(error, rc, "resource: out of memory, or larger than 16 MiB");
+    return rc;
+}
+
 int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
                        struct ftri_error *error)
 {
@@ -262,9 +220,11 @@ int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
     if (rc == 0)
         rc = choose_sampler(self, config, error);
     if (rc == 0)
-        rc = ftri_resource_read(&self->arena, config, &self->resource, &self->n_resource);
-    if (rc == -ENOMEM)
-        ftri_error_set(error, rc, "resource: out of memory, or larger than 16 MiB");
+        rc = ftri_metric_settings_init(&self->metrics, config, &self->arena, error);
+    self->sender.metrics_interval_ns = self->metrics.interval_ns;
+    self->sender.metrics_timeout_ns = self->metrics.timeout_ns;
+    if (rc == 0)
+        rc = read_resource(self, config, error);
     if (rc < 0)
         ftri_settings_deinit(self);
     return rc;

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "sampling/sampler.h"
+#include "trace/metric_settings.h"
 #include "trace/sender.h"
 
 struct ftri_error;
@@ -19,6 +20,7 @@ struct ftri_settings {
     ftr_limits limits;
     struct ftri_sender_settings sender;
     struct ftri_sampler sampler;
+    struct ftri_metric_settings metrics;
     const struct ftr_sampler_class *sampler_class; /* NULL: sampler decides */
     void *sampler_instance;
     size_t journal_bytes;

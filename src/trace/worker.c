@@ -7,6 +7,7 @@
 #include "trace/clock.h"
 #include "trace/journal.h"
 #include "trace/live.h"
+#include "trace/metrics.h"
 #include "trace/os_thread.h"
 #include "trace/tap.h"
 
@@ -73,6 +74,8 @@ static void wake_anyhow(void)
 /* To the exporters; span NULL: memory was too short to read it. */
 static void keep(const struct ftri_record *record, const ftr_span_data *span)
 {
+    if (span)
+        ftri_metrics_offer(span);
     for (size_t i = 0; i < worker.n_senders; i++) {
         if (span)
             ftri_sender_accept(worker.senders[i], record, span);
@@ -88,7 +91,7 @@ static void handle(const struct ftri_record *record)
                           memory_order_relaxed);
     if (atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) > 0)
         ftri_taps_offer(record);
-    if (worker.n_senders == 0)
+    if (worker.n_senders == 0 && !ftri_metrics_are_counted())
         return;
     ftri_bytes_reset(&worker.scratch);
     const bool has_room =
@@ -96,6 +99,7 @@ static void handle(const struct ftri_record *record)
     ftr_span_data span;
     if (has_room)
         ftri_record_read(record, worker.scratch.data, &span);
+    ftri_metrics_observe(has_room ? &span : NULL);
     keep(record, has_room ? &span : NULL);
 }
 
@@ -117,11 +121,13 @@ static size_t read_journals(void)
     const uint32_t session = atomic_load(&ftri_session);
     const uint32_t n_threads = atomic_load(&ftri_n_threads);
     size_t n = 0;
+    ftri_metrics_begin_pass();
     for (uint32_t i = 0; i < n_threads; i++) {
         struct ftri_thread *thread = atomic_load(&ftri_threads[i]);
         if (atomic_load_explicit(&thread->session, memory_order_acquire) == session)
             n += read_journal(thread);
     }
+    ftri_metrics_end_pass();
     return n;
 }
 

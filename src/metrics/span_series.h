@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One series of span metrics: what names it never changes, what it counts is its table's. Both lie
+ * in the table's arena. */
+#pragma once
+
+#include "base/check.h"
+
+#include <flowtrace/types.h>
+
+struct ftri_exemplar;
+struct ftri_exponential;
+struct ftri_span_view;
+
+/* 2^64 ns are 584 years, and spans add up; aligned as the arena aligns. */
+__extension__ typedef unsigned __int128 ftri_ns_sum __attribute__((aligned(8)));
+
+/* A slot of an exponential histogram holds what is the last of several buckets. */
+enum { FTRI_SPAN_EXPONENTIAL_EXEMPLARS = 16 };
+
+struct ftri_span_series {
+    uint64_t hash;
+    ftri_ns_sum sum_ns;
+    uint64_t *counts;                     /* explicit buckets, or NULL */
+    struct ftri_exponential *exponential; /* or NULL */
+    struct ftri_exemplar *exemplars;      /* time_ns 0: none yet; or NULL */
+    uint64_t rest;                        /* what fractions added up to, in 1 / 2^32 */
+    uint8_t kind;
+    uint8_t status;
+    bool is_estimated;
+    bool is_overflow; /* counts what has no series: nothing else of its name is set */
+    ftr_str name;
+    ftr_str service;
+    ftr_value *dimensions;
+};
+
+/* The limits of the arena: a series with its name. */
+struct ftri_span_shape {
+    size_t n_dimensions;
+    size_t n_buckets; /* 0: exponential */
+    size_t n_exemplars;
+};
+
+struct ftri_arena;
+
+/* Texts are copied; NULL: the arena is full. */
+struct ftri_span_series *ftri_span_series_new(struct ftri_arena *arena,
+                                              const struct ftri_span_shape *shape,
+                                              const struct ftri_span_view *span) FTRI_MUST_CHECK;
+bool ftri_span_series_is_of(const struct ftri_span_series *self, const struct ftri_span_view *span,
+                            size_t n_dimensions);
+uint64_t ftri_span_hash(uint64_t seed, const struct ftri_span_view *span, size_t n_dimensions);
