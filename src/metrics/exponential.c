@@ -106,8 +106,10 @@ double ftri_exponential_upper(int32_t index, int32_t scale)
     const unsigned k = (unsigned)(bound & (N_BOUNDS - 1));
     if (octave > 1023)
         return INFINITY;
-    const double mantissa = (double)(first_above[k] - 1);
-    return ldexp(mantissa, (int)octave - MANTISSA_BITS);
+    uint64_t mantissa = first_above[k] - 1;
+    if (octave < -1022) /* subnormal: fewer digits, none of them rounded up */
+        mantissa = octave < -1074 ? 0 : mantissa >> (-1022 - octave) << (-1022 - octave);
+    return ldexp((double)mantissa, (int)octave - MANTISSA_BITS);
 }
 
 /* Buckets that become one add up. */

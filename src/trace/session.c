@@ -165,7 +165,8 @@ static int choose_own(struct choice *self, const ftr_config *config,
     self->n_of_spans = self->n;
     if (rc == 0 && metrics->wants_console && !settings->wants_console)
         rc = add_own(self, ftr_stdio_exporter_new(), true, error);
-    if (rc == 0 && metrics->wants_otlp && !settings->wants_otlp)
+    const bool can_otlp = config->otlp_exporter || !metrics->is_implied;
+    if (rc == 0 && metrics->wants_otlp && !settings->wants_otlp && can_otlp)
         rc = add_otlp(self, config, true, error);
     return rc;
 }

@@ -5,7 +5,9 @@ is in bucket ceil(log2(value) * 2^scale) - 1.
 
 usage: exponential_test.py TOOL
 """
+import collections
 import decimal
+import functools
 import math
 import random
 import subprocess
@@ -14,17 +16,20 @@ import unittest
 
 TOOL = sys.argv.pop(1)
 SIZE, FINEST = 160, 10
-decimal.getcontext().prec = 60
+decimal.getcontext().prec = 50
 LN2 = decimal.Decimal(2).ln()
 
 
-def index_of(value, scale):
+@functools.lru_cache(maxsize=None)
+def log2_of(value):
     mantissa, exponent = math.frexp(value)
     if mantissa == 0.5:  # a power of two: its logarithm is whole
-        log2 = decimal.Decimal(exponent - 1)
-    else:
-        log2 = decimal.Decimal(value).ln() / LN2
-    return math.ceil(log2 * decimal.Decimal(2) ** scale) - 1
+        return decimal.Decimal(exponent - 1)
+    return decimal.Decimal(2 * mantissa).ln() / LN2 + exponent - 1
+
+
+def index_of(value, scale):
+    return math.ceil(log2_of(value) * decimal.Decimal(2) ** scale) - 1
 
 
 def expected(values):
@@ -34,7 +39,7 @@ def expected(values):
     for scale in range(FINEST, -12, -1):
         indexes = [index_of(value, scale) for value in positive]
         if not indexes or max(indexes) - min(indexes) < SIZE:
-            return scale, zeros, {index: indexes.count(index) for index in indexes}
+            return scale, zeros, dict(collections.Counter(indexes))
     raise AssertionError("no scale is coarse enough")
 
 

@@ -68,6 +68,7 @@ int main(void)
             ftri_exponential_init(&histogram);
         else
             show();
+        fflush(stdout);
     }
     return 0;
 }
