@@ -84,16 +84,17 @@ static int append_plain(ftr_str name, struct ftri_bytes *out)
 int ftri_text_family_name(const struct ftri_metric *metric, struct ftri_bytes *out)
 {
     static const ftr_str total = {"_total", 6};
-    ftr_str name = metric->name;
-    if (metric->kind == FTRI_METRIC_SUM && ends_with(name, total))
-        name.len -= total.len;
     const size_t begin = out->len;
-    int r = append_plain(name, out);
+    int r = append_plain(metric->name, out);
+    if (r < 0)
+        return r;
     const ftr_str unit = ftri_text_unit(metric->unit);
-    const ftr_str written = {(const char *)out->data + begin, out->len - begin};
-    if (r < 0 || unit.len == 0 ||
-        (ends_with(written, unit) && written.len > unit.len &&
-         written.data[written.len - unit.len - 1] == '_'))
+    ftr_str written = {(const char *)out->data + begin, out->len - begin};
+    if (metric->kind == FTRI_METRIC_SUM && ends_with(written, total))
+        written.len -= total.len;
+    out->len = begin + written.len;
+    if (unit.len == 0 || (ends_with(written, unit) && written.len > unit.len &&
+                          written.data[written.len - unit.len - 1] == '_'))
         return r;
     r = ftri_bytes_append_char(out, '_');
     return r < 0 ? r : ftri_bytes_append_str(out, unit);
