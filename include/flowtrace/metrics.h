@@ -115,7 +115,7 @@ FTR_API void ftr_histogram_free(ftr_histogram *histogram);
 /* One observation. A negative value or one that is not finite is dropped and counted. Any thread;
  * no lock and no allocation but for a label's first. NULL is fine. */
 FTR_API void ftr_histogram_record(ftr_histogram *histogram, ftr_str label, double value);
-/* How many were dropped; in the text as flowtrace_histogram_dropped_total. */
+/* How many were dropped; in the text as flowtrace_observations_dropped_total. */
 FTR_API uint64_t ftr_histogram_n_dropped(ftr_histogram *histogram);
 
 #ifdef __cplusplus

@@ -27,6 +27,8 @@ void ftri_bounds_init(struct ftri_bounds *self, const double *values, size_t n, 
 {
     memset(self, 0, sizeof *self);
     self->n = n;
+    for (size_t i = n; i < FTRI_COUNT(self->ns); i++)
+        self->ns[i] = UINT64_MAX;
     for (size_t i = 0; i < n; i++) {
         self->values[i] = values[i];
         self->ns[i] = to_ns(values[i], ns_per_unit);

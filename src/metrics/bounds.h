@@ -12,8 +12,9 @@ enum { FTRI_BOUNDS_MAX = 128 };
 
 struct ftri_bounds {
     double values[FTRI_BOUNDS_MAX];
-    uint64_t ns[FTRI_BOUNDS_MAX]; /* the same in whole nanoseconds */
-    uint8_t first[65];            /* by bit length: the lowest bucket of such a duration */
+    uint64_t
+        ns[FTRI_BOUNDS_MAX + 2]; /* the same in whole nanoseconds, and behind them the largest */
+    uint8_t first[65];           /* by bit length: the lowest bucket of such a duration */
     size_t n;
 };
 
@@ -23,11 +24,14 @@ bool ftri_bounds_are_valid(const double *values, size_t n);
 void ftri_bounds_init(struct ftri_bounds *self, const double *values, size_t n, double ns_per_unit);
 size_t ftri_bounds_find(const struct ftri_bounds *self, double value);
 
-/* Most octaves hold one bound or two: few steps from where the octave begins. */
+/* Most octaves hold two bounds at most: two steps from where the octave begins, without a branch
+ * that could be guessed wrong. */
 static inline size_t ftri_bounds_find_ns(const struct ftri_bounds *self, uint64_t ns)
 {
     size_t i = self->first[ns ? 64 - __builtin_clzll(ns) : 0];
-    while (i < self->n && ns > self->ns[i])
+    i += ns > self->ns[i];
+    i += ns > self->ns[i];
+    while (FTRI_UNLIKELY(ns > self->ns[i]))
         i++;
     return i;
 }

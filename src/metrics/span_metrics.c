@@ -10,7 +10,7 @@
 #include "metrics/bounds.h"
 #include "metrics/exponential.h"
 #include "metrics/metric.h"
-#include "metrics/span_series.h"
+#include "metrics/span_name.h"
 #include "metrics/span_table.h"
 
 #include <math.h>
@@ -75,7 +75,10 @@ static bool set_up(struct ftri_span_metrics *self,
     take_bounds(self, settings);
     take_shape(self, settings);
     self->arena.limit = self->arena.n_bytes + arena_limit(self);
-    self->overflow = ftri_span_series_new(&self->arena, &self->shape, &nobody);
+    ftri_map_init(&self->services, self->series_max);
+    self->nobody.hash = ftri_random_u64();
+    self->service = &self->nobody;
+    self->overflow = ftri_span_series_new(&self->arena, &self->shape, &self->nobody, &nobody);
     self->slots = ftri_alloc_array(FIRST_SLOTS, sizeof *self->slots);
     self->series = ftri_alloc_array(FIRST_SLOTS / 2, sizeof *self->series);
     if (!self->overflow || !self->slots || !self->series)
@@ -94,7 +97,6 @@ struct ftri_span_metrics *ftri_span_metrics_new(const struct ftri_span_metrics_s
     self->ns_per_unit = settings->is_in_ms ? 1e6 : 1e9;
     self->series_max = settings->series_max ? settings->series_max : FTRI_SPAN_SERIES_STANDARD;
     self->start_ns = settings->start_ns;
-    self->seed = ftri_random_u64();
     if (!set_up(self, settings)) {
         ftri_span_metrics_free(self);
         return NULL;
@@ -107,20 +109,47 @@ void ftri_span_metrics_free(struct ftri_span_metrics *self)
     if (!self)
         return;
     ftri_arena_deinit(&self->arena);
+    ftri_map_deinit(&self->services);
     ftri_free(self->slots);
     ftri_free(self->series);
     ftri_free(self);
 }
 
+static const struct ftri_span_service *add_service(struct ftri_span_metrics *self, ftr_str name)
+{
+    struct ftri_span_service *service = ftri_arena_alloc(&self->arena, sizeof *service);
+    if (!service)
+        return NULL;
+    service->hash = ftri_random_u64();
+    service->name = ftri_arena_copy(&self->arena, name);
+    return service->name.data && ftri_map_set(&self->services, name, service) == 0 ? service : NULL;
+}
+
+/* Most spans are of the same service as the one before. NULL: there is no room for another. */
+static const struct ftri_span_service *find_service(struct ftri_span_metrics *self, ftr_str name)
+{
+    if (FTRI_LIKELY(ftri_short_same(self->service->name, name)))
+        return self->service;
+    if (name.len == 0)
+        return &self->nobody;
+    const struct ftri_span_service *service = ftri_map_get(&self->services, name);
+    if (!service && name.len <= NAME_BYTES_MAX)
+        service = add_service(self, name);
+    if (service)
+        self->service = service;
+    return service;
+}
+
 /* The series' slot, or the empty one where it would be. */
-static struct ftri_span_slot *find(const struct ftri_span_metrics *self, uint64_t hash,
-                                   const struct ftri_span_view *span)
+static inline struct ftri_span_slot *find(const struct ftri_span_metrics *self, uint64_t hash,
+                                          const struct ftri_span_service *service,
+                                          const struct ftri_span_view *span)
 {
     const size_t mask = self->n_slots - 1;
     for (size_t i = hash & mask;; i = (i + 1) & mask) {
         struct ftri_span_slot *slot = &self->slots[i];
-        if (!slot->series ||
-            (slot->hash == hash && ftri_span_series_is_of(slot->series, span, self->n_dimensions)))
+        if (!slot->series || (slot->hash == hash &&
+                              ftri_span_is_of(slot->series, service, span, self->n_dimensions)))
             return slot;
     }
 }
@@ -155,27 +184,42 @@ static bool grow(struct ftri_span_metrics *self)
 
 static bool fits(const struct ftri_span_metrics *self, const struct ftri_span_view *span)
 {
-    size_t len = span->name.len + span->service.len;
+    size_t len = span->name.len;
     for (size_t i = 0; i < self->n_dimensions; i++)
         if (span->dimensions[i].type == FTR_VALUE_STR)
             len += span->dimensions[i].as.str.len;
     return len <= NAME_BYTES_MAX - FTRI_SPAN_DIMENSIONS_MAX * (sizeof(ftr_value) + 16);
 }
 
-/* Once more and the cap is reached, memory is short or the name too long: the overflow's. */
+/* Where the cap is reached, memory is short or the name too long: the overflow's. */
 static struct ftri_span_series *add(struct ftri_span_metrics *self, uint64_t hash,
+                                    const struct ftri_span_service *service,
                                     const struct ftri_span_view *span)
 {
     if (self->n_series + 1 >= self->series_max || !fits(self, span) ||
         (self->n_series >= self->n_slots / 2 && !grow(self)))
         return self->overflow;
-    struct ftri_span_series *series = ftri_span_series_new(&self->arena, &self->shape, span);
+    struct ftri_span_series *series =
+        ftri_span_series_new(&self->arena, &self->shape, service, span);
     if (!series)
         return self->overflow;
-    series->hash = hash;
     put(self->slots, self->n_slots, (struct ftri_span_slot){hash, series});
     self->series[self->n_series++] = series;
     return series;
+}
+
+/* adds: makes it if it is not there; else the overflow's. */
+static inline struct ftri_span_series *series_of(struct ftri_span_metrics *self,
+                                                 const struct ftri_span_view *span, bool adds)
+{
+    const struct ftri_span_service *service = find_service(self, span->service);
+    if (FTRI_UNLIKELY(!service))
+        return self->overflow;
+    const uint64_t hash = ftri_span_hash(service, span, self->n_dimensions);
+    struct ftri_span_series *series = find(self, hash, service, span)->series;
+    if (FTRI_LIKELY(series))
+        return series;
+    return adds ? add(self, hash, service, span) : self->overflow;
 }
 
 static uint64_t duration_of(const struct ftri_span_view *span)
@@ -194,32 +238,27 @@ static uint64_t weigh(struct ftri_span_series *series, const struct ftri_span_vi
 
 void ftri_span_metrics_observe(struct ftri_span_metrics *self, const struct ftri_span_view *span)
 {
-    const uint64_t hash = ftri_span_hash(self->seed, span, self->n_dimensions);
-    struct ftri_span_series *series = find(self, hash, span)->series;
-    if (FTRI_UNLIKELY(!series))
-        series = add(self, hash, span);
+    struct ftri_span_series *series = series_of(self, span, true);
     const uint64_t n = weigh(series, span);
     const uint64_t duration_ns = duration_of(span);
     series->sum_ns += (ftri_ns_sum)duration_ns * n;
-    if (series->counts)
+    if (FTRI_LIKELY(!series->exponential))
         series->counts[ftri_bounds_find_ns(&self->bounds, duration_ns)] += n;
     else
         ftri_exponential_add(series->exponential, (double)duration_ns / self->ns_per_unit, n);
-    self->n_overflowing += series->is_overflow ? n : 0;
+    if (FTRI_UNLIKELY(series->is_overflow))
+        self->n_overflowing += n;
 }
 
 void ftri_span_metrics_offer(struct ftri_span_metrics *self, const struct ftri_span_view *span)
 {
     if (self->shape.n_exemplars == 0)
         return;
-    const uint64_t hash = ftri_span_hash(self->seed, span, self->n_dimensions);
-    struct ftri_span_series *series = find(self, hash, span)->series;
-    if (!series)
-        series = self->overflow;
+    struct ftri_span_series *series = series_of(self, span, false);
     const uint64_t duration_ns = duration_of(span);
     const double value = (double)duration_ns / self->ns_per_unit;
     size_t slot = 0;
-    if (series->counts)
+    if (!series->exponential)
         slot = ftri_bounds_find_ns(&self->bounds, duration_ns);
     else if (duration_ns > 0)
         slot = (uint32_t)ftri_exponential_index(value, series->exponential->scale) %

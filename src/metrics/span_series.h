@@ -18,21 +18,30 @@ __extension__ typedef unsigned __int128 ftri_ns_sum __attribute__((aligned(8)));
 /* A slot of an exponential histogram holds what is the last of several buckets. */
 enum { FTRI_SPAN_EXPONENTIAL_EXEMPLARS = 16 };
 
-struct ftri_span_series {
-    uint64_t hash;
-    ftri_ns_sum sum_ns;
-    uint64_t *counts;                     /* explicit buckets, or NULL */
-    struct ftri_exponential *exponential; /* or NULL */
-    struct ftri_exemplar *exemplars;      /* time_ns 0: none yet; or NULL */
-    uint64_t rest;                        /* what fractions added up to, in 1 / 2^32 */
-    uint8_t kind;
-    uint8_t status;
-    bool is_estimated;
-    bool is_overflow; /* counts what has no series: nothing else of its name is set */
+struct ftri_span_service {
     ftr_str name;
-    ftr_str service;
-    ftr_value *dimensions;
+    uint64_t hash;
 };
+
+/* One block: its buckets and then its texts stand behind it. */
+struct ftri_span_series {
+    ftri_ns_sum sum_ns;
+    uint64_t rest; /* what fractions added up to, in 1 / 2^32 */
+    uint32_t traits;
+    bool is_overflow; /* counts what has no series: nothing that names it is set */
+    const struct ftri_span_service *service;
+    ftr_str name;
+    ftr_value *dimensions;
+    struct ftri_exemplar *exemplars;      /* time_ns 0: none yet; or NULL */
+    struct ftri_exponential *exponential; /* or NULL, and these count: */
+    uint64_t counts[];
+};
+
+/* Kind, status and whether it is an estimate. */
+static inline uint32_t ftri_span_traits(uint8_t kind, uint8_t status, bool is_estimated)
+{
+    return (uint32_t)kind << 16 | (uint32_t)status << 8 | is_estimated;
+}
 
 /* The limits of the arena: a series with its name. */
 struct ftri_span_shape {
@@ -43,10 +52,8 @@ struct ftri_span_shape {
 
 struct ftri_arena;
 
-/* Texts are copied; NULL: the arena is full. */
+/* Texts are copied, the service is borrowed; NULL: the arena is full. */
 struct ftri_span_series *ftri_span_series_new(struct ftri_arena *arena,
                                               const struct ftri_span_shape *shape,
+                                              const struct ftri_span_service *service,
                                               const struct ftri_span_view *span) FTRI_MUST_CHECK;
-bool ftri_span_series_is_of(const struct ftri_span_series *self, const struct ftri_span_view *span,
-                            size_t n_dimensions);
-uint64_t ftri_span_hash(uint64_t seed, const struct ftri_span_view *span, size_t n_dimensions);

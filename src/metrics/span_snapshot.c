@@ -45,7 +45,7 @@ static void copy_series(struct ftri_span_snapshot *self, size_t i,
     const struct ftri_span_shape *shape = &self->of->shape;
     self->series[i] = series;
     self->sums_ns[i] = series->sum_ns;
-    if (series->counts)
+    if (!series->exponential)
         memcpy(self->counts + i * shape->n_buckets, series->counts,
                shape->n_buckets * sizeof *series->counts);
     else
@@ -88,7 +88,7 @@ void ftri_span_snapshot_free(struct ftri_span_snapshot *self)
 }
 
 /* The names of opentelemetry.proto.trace.v1, as the span metrics connector writes them. */
-static ftr_str kind_name(uint8_t kind)
+static ftr_str kind_name(uint32_t kind)
 {
     static const ftr_str names[] = {
         [FTR_KIND_INTERNAL] = {"SPAN_KIND_INTERNAL", 18},
@@ -101,7 +101,7 @@ static ftr_str kind_name(uint8_t kind)
                                                         : FTR_STR("SPAN_KIND_UNSPECIFIED");
 }
 
-static ftr_str status_name(uint8_t status)
+static ftr_str status_name(uint32_t status)
 {
     return status == FTR_SPAN_ERROR ? FTR_STR("STATUS_CODE_ERROR")
            : status == FTR_SPAN_OK  ? FTR_STR("STATUS_CODE_OK")
@@ -129,13 +129,15 @@ static size_t put_attributes(const struct ftri_span_metrics *of,
         attributes[n++] = mark(FTR_STR("otel.metric.overflow"));
         return n;
     }
-    if (series->service.len > 0)
-        attributes[n++] = (ftr_attribute){FTR_STR("service.name"), text_value(series->service)};
+    if (series->service->name.len > 0)
+        attributes[n++] =
+            (ftr_attribute){FTR_STR("service.name"), text_value(series->service->name)};
     attributes[n++] = (ftr_attribute){FTR_STR("span.name"), text_value(series->name)};
-    attributes[n++] = (ftr_attribute){FTR_STR("span.kind"), text_value(kind_name(series->kind))};
     attributes[n++] =
-        (ftr_attribute){FTR_STR("status.code"), text_value(status_name(series->status))};
-    if (series->is_estimated)
+        (ftr_attribute){FTR_STR("span.kind"), text_value(kind_name(series->traits >> 16))};
+    attributes[n++] =
+        (ftr_attribute){FTR_STR("status.code"), text_value(status_name(series->traits >> 8 & 255))};
+    if (series->traits & 255)
         attributes[n++] = mark(FTR_STR("sampling.estimated"));
     for (size_t i = 0; i < of->n_dimensions; i++)
         if (series->dimensions[i].type != FTR_VALUE_EMPTY)

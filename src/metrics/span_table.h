@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "metrics/bounds.h"
 #include "metrics/span_metrics.h"
 #include "metrics/span_series.h"
@@ -17,12 +18,14 @@ struct ftri_span_slot {
 struct ftri_span_metrics {
     struct ftri_span_slot *slots;
     size_t n_slots; /* power of two */
-    uint64_t seed;
     uint64_t n_overflowing;
     struct ftri_span_series *overflow;
     struct ftri_span_series **series; /* in the order of their first spans */
     size_t n_series;
-    struct ftri_arena arena; /* owns series and names */
+    struct ftri_map services;                /* struct ftri_span_service by name */
+    const struct ftri_span_service *service; /* the last one; never NULL */
+    struct ftri_span_service nobody;
+    struct ftri_arena arena; /* owns series, services and names */
 
     uint64_t start_ns;
     double ns_per_unit;

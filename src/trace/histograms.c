@@ -230,7 +230,7 @@ uint64_t ftr_histogram_n_dropped(ftr_histogram *self)
 static int write_dropped(uint64_t now_ns, const struct ftri_metric_sink *sink)
 {
     const struct ftri_metric metric = {
-        .name = FTR_STR("flowtrace.histogram.dropped"),
+        .name = FTR_STR("flowtrace.observations.dropped"),
         .help = FTR_STR("Observations that were negative or not finite."),
         .unit = FTR_STR("{observation}"),
         .kind = FTRI_METRIC_SUM,
