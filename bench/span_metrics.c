@@ -20,8 +20,9 @@ enum { PAIRS = 21, SPANS = 2000000, NAME_BYTES = 32 };
 struct table {
     size_t n;
     char (*names)[NAME_BYTES];
-    ftr_value *values;
-    struct ftri_span_view *views;
+    ftr_str *texts;
+    ftr_value values[4];
+    struct ftri_span_view view; /* the worker has its span at hand */
     struct ftri_span_metrics *metrics;
     uint64_t state;
     uint64_t n_offered;
@@ -45,25 +46,24 @@ static void fill(struct table *table, size_t n, size_t n_dimensions)
                                                         .series_max = (uint32_t)n + 2};
     *table = (struct table){.n = n, .state = 1};
     table->names = calloc(n, sizeof *table->names);
-    table->values = calloc(n, sizeof *table->values);
-    table->views = calloc(n, sizeof *table->views);
+    table->texts = calloc(n, sizeof *table->texts);
     table->metrics = ftri_span_metrics_new(&settings);
-    if (!table->names || !table->values || !table->views || !table->metrics)
+    if (!table->names || !table->texts || !table->metrics)
         fail("out of memory");
+    for (size_t i = 0; i < 4; i++)
+        table->values[i] =
+            (ftr_value){.type = FTR_VALUE_STR, .as.str = {tenants[i], strlen(tenants[i])}};
     for (size_t i = 0; i < n; i++) {
         const int len =
             snprintf(table->names[i], NAME_BYTES, "GET /orders/%zu", n_dimensions ? i / 4 : i);
-        const char *tenant = tenants[i % 4];
-        table->values[i] = (ftr_value){.type = FTR_VALUE_STR, .as.str = {tenant, strlen(tenant)}};
-        table->views[i] = (struct ftri_span_view){
-            .service = {"checkout", 8},
-            .name = {table->names[i], (size_t)len},
-            .kind = FTR_KIND_SERVER,
-            .whole = 1,
-            .start_ns = 1700000000000000000,
-            .dimensions = &table->values[i],
-        };
+        table->texts[i] = (ftr_str){table->names[i], (size_t)len};
     }
+    table->view = (struct ftri_span_view){
+        .service = {"checkout", 8},
+        .kind = FTR_KIND_SERVER,
+        .whole = 1,
+        .start_ns = 1700000000000000000,
+    };
 }
 
 /* One span: a series and a duration up to 16 ms. */
@@ -71,7 +71,10 @@ static inline struct ftri_span_view *draw(struct table *table)
 {
     table->state = table->state * 6364136223846793005u + 1442695040888963407u;
     const uint64_t high = table->state >> 33;
-    struct ftri_span_view *view = &table->views[high * table->n >> 31];
+    const size_t i = high * table->n >> 31;
+    struct ftri_span_view *view = &table->view;
+    view->name = table->texts[i];
+    view->dimensions = &table->values[i % 4];
     view->end_ns = view->start_ns + (table->state >> 8 & 0xffffff);
     return view;
 }
@@ -145,8 +148,7 @@ static void measure(const char *name, size_t n, size_t n_dimensions, double goal
     check(&table);
     ftri_span_metrics_free(table.metrics);
     free(table.names);
-    free(table.values);
-    free(table.views);
+    free(table.texts);
 }
 
 int main(void)

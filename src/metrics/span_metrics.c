@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A hash table with open addressing, at most half full. The series of the overflow stands beside it
- * and exists from the start: counting cannot fail. */
+ * A hash table with open addressing, at most a quarter full: most series are where they are looked
+ * for first. The series of the overflow stands beside it and exists from the start: counting cannot
+ * fail. */
 #include "metrics/span_metrics.h"
 
 #include "base/arena.h"
@@ -17,7 +18,7 @@
 #include <string.h>
 
 /* Longer names of spans, and values of attributes, have no series of their own. */
-enum { FIRST_SLOTS = 64, NAME_BYTES_MAX = 4096 };
+enum { FIRST_SLOTS = 128, NAME_BYTES_MAX = 4096 };
 
 static const double standard_ms[] = {2,   4,   6,   8,    10,   50,   100, 200,
                                      400, 800, 1e3, 1400, 2000, 5000, 1e4, 15e3};
@@ -70,17 +71,20 @@ static bool set_up(struct ftri_span_metrics *self,
     static const ftr_value none[FTRI_SPAN_DIMENSIONS_MAX];
     const struct ftri_span_view nobody = {.dimensions = none};
     ftri_arena_init(&self->arena, SIZE_MAX / 2);
+    ftri_arena_init(&self->exemplars, SIZE_MAX / 2);
     if (!take_dimensions(self, settings))
         return false;
     take_bounds(self, settings);
     take_shape(self, settings);
     self->arena.limit = self->arena.n_bytes + arena_limit(self);
+    self->exemplars.limit = arena_limit(self);
     ftri_map_init(&self->services, self->series_max);
     self->nobody.hash = ftri_random_u64();
     self->service = &self->nobody;
-    self->overflow = ftri_span_series_new(&self->arena, &self->shape, &self->nobody, &nobody);
+    self->overflow =
+        ftri_span_series_new(&self->arena, &self->exemplars, &self->shape, &self->nobody, &nobody);
     self->slots = ftri_alloc_array(FIRST_SLOTS, sizeof *self->slots);
-    self->series = ftri_alloc_array(FIRST_SLOTS / 2, sizeof *self->series);
+    self->series = ftri_alloc_array(FIRST_SLOTS / 4, sizeof *self->series);
     if (!self->overflow || !self->slots || !self->series)
         return false;
     self->overflow->is_overflow = true;
@@ -109,6 +113,7 @@ void ftri_span_metrics_free(struct ftri_span_metrics *self)
     if (!self)
         return;
     ftri_arena_deinit(&self->arena);
+    ftri_arena_deinit(&self->exemplars);
     ftri_map_deinit(&self->services);
     ftri_free(self->slots);
     ftri_free(self->series);
@@ -167,7 +172,7 @@ static bool grow(struct ftri_span_metrics *self)
     const size_t n_slots = self->n_slots * 2;
     struct ftri_span_slot *slots = ftri_alloc_array(n_slots, sizeof *slots);
     struct ftri_span_series **series =
-        slots ? ftri_realloc(self->series, n_slots / 2 * sizeof *series) : NULL;
+        slots ? ftri_realloc(self->series, n_slots / 4 * sizeof *series) : NULL;
     if (!series) {
         ftri_free(slots);
         return false;
@@ -197,10 +202,10 @@ static struct ftri_span_series *add(struct ftri_span_metrics *self, uint64_t has
                                     const struct ftri_span_view *span)
 {
     if (self->n_series + 1 >= self->series_max || !fits(self, span) ||
-        (self->n_series >= self->n_slots / 2 && !grow(self)))
+        (self->n_series >= self->n_slots / 4 && !grow(self)))
         return self->overflow;
     struct ftri_span_series *series =
-        ftri_span_series_new(&self->arena, &self->shape, service, span);
+        ftri_span_series_new(&self->arena, &self->exemplars, &self->shape, service, span);
     if (!series)
         return self->overflow;
     put(self->slots, self->n_slots, (struct ftri_span_slot){hash, series});

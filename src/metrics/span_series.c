@@ -22,7 +22,7 @@ static void *zeros(struct ftri_arena *arena, size_t size)
 }
 
 static bool make_counters(struct ftri_span_series *self, struct ftri_arena *arena,
-                          const struct ftri_span_shape *shape)
+                          struct ftri_arena *exemplars, const struct ftri_span_shape *shape)
 {
     if (shape->n_buckets == 0) {
         self->exponential = zeros(arena, sizeof *self->exponential);
@@ -31,7 +31,7 @@ static bool make_counters(struct ftri_span_series *self, struct ftri_arena *aren
         ftri_exponential_init(self->exponential);
     }
     if (shape->n_exemplars > 0)
-        self->exemplars = zeros(arena, shape->n_exemplars * sizeof *self->exemplars);
+        self->exemplars = zeros(exemplars, shape->n_exemplars * sizeof *self->exemplars);
     return self->exemplars || shape->n_exemplars == 0;
 }
 
@@ -52,6 +52,7 @@ static bool copy_names(struct ftri_span_series *self, struct ftri_arena *arena, 
 }
 
 struct ftri_span_series *ftri_span_series_new(struct ftri_arena *arena,
+                                              struct ftri_arena *exemplars,
                                               const struct ftri_span_shape *shape,
                                               const struct ftri_span_service *service,
                                               const struct ftri_span_view *span)
@@ -59,7 +60,7 @@ struct ftri_span_series *ftri_span_series_new(struct ftri_arena *arena,
     struct ftri_span_series *self =
         zeros(arena, sizeof *self + shape->n_buckets * sizeof self->counts[0]);
     if (!self || !copy_names(self, arena, shape->n_dimensions, span) ||
-        !make_counters(self, arena, shape))
+        !make_counters(self, arena, exemplars, shape))
         return NULL;
     self->traits = ftri_span_traits(span->kind, span->status, span->is_estimated);
     self->service = service;

@@ -52,8 +52,10 @@ struct ftri_span_shape {
 
 struct ftri_arena;
 
-/* Texts are copied, the service is borrowed; NULL: the arena is full. */
+/* Texts are copied, the service is borrowed; NULL: an arena is full. Exemplars, which are touched
+ * less often, lie apart: what is counted in stays close together. */
 struct ftri_span_series *ftri_span_series_new(struct ftri_arena *arena,
+                                              struct ftri_arena *exemplars,
                                               const struct ftri_span_shape *shape,
                                               const struct ftri_span_service *service,
                                               const struct ftri_span_view *span) FTRI_MUST_CHECK;

@@ -26,6 +26,7 @@ struct ftri_span_metrics {
     const struct ftri_span_service *service; /* the last one; never NULL */
     struct ftri_span_service nobody;
     struct ftri_arena arena; /* owns series, services and names */
+    struct ftri_arena exemplars;
 
     uint64_t start_ns;
     double ns_per_unit;
