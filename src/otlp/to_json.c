@@ -163,8 +163,9 @@ static void write_field(struct ftri_json_writer *out, const struct ftri_otlp_fie
             write_repeated(out, field, bytes, found->first);
         return;
     }
-    if (!(field->flags & FTRI_OTLP_SHOWN) &&
-        (!found->is_present || is_default(field, &found->last)))
+    const bool is_left_out = !found->is_present || (!(field->flags & FTRI_OTLP_OPTIONAL) &&
+                                                    is_default(field, &found->last));
+    if (is_left_out && !(field->flags & FTRI_OTLP_SHOWN))
         return;
     ftri_json_name(out, name_of(field));
     write_value(out, field, &found->last);

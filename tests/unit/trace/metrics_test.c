@@ -55,12 +55,20 @@ static void probe_metrics(void *instance, const ftr_metrics_batch *batch, uint64
     ret_result->n_delivered = batch->n_points;
 }
 
+static void take_spans(void *instance, const ftr_export_batch *batch, uint64_t deadline_ns,
+                       ftr_export_result *ret_result)
+{
+    (void)instance, (void)deadline_ns;
+    ret_result->n_delivered = batch->n_spans;
+}
+
 static void start_taking(ftr_config *config, ftr_metrics_config *metrics, ftr_export_form form)
 {
     static ftr_exporter_class taking_class;
     taking_class = probe_class;
     taking_class.export_metrics = probe_metrics;
     taking_class.form = form;
+    taking_class.export_batch = take_spans;
     taking_class.close = free;
     ftr_exporter *exporter = ftr_exporter_new(&taking_class, new_probe());
     config->exporters = &exporter;
