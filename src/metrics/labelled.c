@@ -7,7 +7,6 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "base/random.h"
 #include "metrics/bounds.h"
 #include "metrics/metric.h"
 
@@ -86,7 +85,7 @@ struct ftri_labelled *ftri_labelled_new(const struct ftri_labelled_settings *set
         return NULL;
     self->lock = settings->lock;
     self->start_ns = settings->start_ns;
-    self->seed = ftri_random_u64();
+    self->seed = settings->seed;
     self->series_max = settings->series_max > 1 ? settings->series_max - 1 : 0;
     if (!set_up(self, settings)) {
         ftri_labelled_free(self);

@@ -22,6 +22,7 @@ struct ftri_labelled_settings {
     uint32_t series_max; /* with that of the overflow */
     pthread_mutex_t *lock;
     uint64_t start_ns;
+    uint64_t seed; /* of the hashes: random, so that nobody chooses collisions */
 };
 
 /* Texts are copied, the lock is borrowed. NULL: memory is short. */

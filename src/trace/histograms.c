@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "codec/utf8.h"
@@ -142,6 +143,7 @@ static struct ftri_labelled *new_series(const ftr_histogram_options *options)
         .series_max = options->series_max ? options->series_max : 2000,
         .lock = &histograms.lock,
         .start_ns = ftri_time_wall_ns(),
+        .seed = ftri_random_u64(),
     };
     return ftri_labelled_new(&settings);
 }

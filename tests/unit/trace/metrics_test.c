@@ -32,7 +32,8 @@ static long calls_of(const char *labels)
 {
     long value = -1;
     read_text(FTR_METRICS_PROMETHEUS);
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0';
         if (strncmp(line, "traces_span_metrics_calls_total", 31) != 0 || !strstr(line, labels))
             continue;
         assert_int_equal(value, -1);
