@@ -54,7 +54,8 @@ int ftri_otlp_message_write(struct ftri_otlp_message *self,
     int r = 0;
     if (settings->protocol == FTR_OTLP_HTTP_JSON) {
         ftri_bytes_reset(&self->json);
-        r = ftri_otlp_traces_to_json(otlp, &self->json);
+        r = settings->signal == FTRI_OTLP_METRICS ? ftri_otlp_metrics_to_json(otlp, &self->json)
+                                                  : ftri_otlp_traces_to_json(otlp, &self->json);
         body.rest = ftri_bytes_view(&self->json);
     }
     if (r == 0 && body.rest.len > FTRI_OTLP_REQUEST_BYTES)

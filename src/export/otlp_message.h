@@ -2,7 +2,7 @@
  *
  * A request's body as its protocol wants it: protobuf or JSON, compressed or not; for gRPC with a
  * prefix before it, drawn in otlp_grpc.c. A TracesData has the same bytes as an
- * ExportTraceServiceRequest: both are field 1, repeated ResourceSpans. */
+ * ExportTraceServiceRequest: both are field 1, repeated ResourceSpans; so it is with metrics. */
 #pragma once
 
 #include "export/otlp_grpc.h"

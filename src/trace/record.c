@@ -201,6 +201,24 @@ static void read_values(struct reader *self, const uint8_t *bytes, struct lists 
     }
 }
 
+/* An entry without a key that says something about the span itself. */
+static void read_text_entry(const struct ftri_entry *entry, ftr_str text, ftr_span_data *span)
+{
+    switch ((enum ftri_entry_type)entry->type) {
+    case FTRI_ENTRY_NAME:
+        span->name = text;
+        break;
+    case FTRI_ENTRY_STATUS:
+        span->status_description = text;
+        break;
+    case FTRI_ENTRY_TRACESTATE:
+        span->tracestate = text;
+        break;
+    default:
+        break;
+    }
+}
+
 static void read_entry(struct reader *self, const struct ftri_entry *entry, struct lists *lists,
                        ftr_span_data *span)
 {
@@ -227,13 +245,9 @@ static void read_entry(struct reader *self, const struct ftri_entry *entry, stru
         read_link(self, entry, payload, &lists->links[span->n_links++]);
         break;
     case FTRI_ENTRY_NAME:
-        span->name = text;
-        break;
     case FTRI_ENTRY_STATUS:
-        span->status_description = text;
-        break;
     case FTRI_ENTRY_TRACESTATE:
-        span->tracestate = text;
+        read_text_entry(entry, text, span);
         break;
     case FTRI_ENTRY_FIELDS:
         inherit(lists, &span->n_attributes, text);
@@ -291,6 +305,19 @@ static void add_own_context(struct reader *self, struct lists *lists, ftr_span_d
                       (ftr_str){text, FTR_TRACEPARENT_LEN});
     if (span->tracestate.len > 0)
         add_attribute(lists, &span->n_attributes, "tracestate", span->tracestate);
+}
+
+void ftri_record_read_head(const struct ftri_record *self, ftr_span_data *ret_span)
+{
+    read_head(self, ret_span);
+    const uint8_t *stream = ftri_record_stream(self);
+    for (size_t at = ftri_record_entries(self); at < self->stream_len;) {
+        const struct ftri_entry *entry = (const struct ftri_entry *)(const void *)(stream + at);
+        if (!entry->is_dead)
+            read_text_entry(entry, (ftr_str){(const char *)(entry + 1), entry->value_len},
+                            ret_span);
+        at += entry->size;
+    }
 }
 
 size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_data *ret_span)

@@ -155,6 +155,8 @@ static inline size_t ftri_record_scratch(size_t stream_len)
  * Returns the bytes of scratch that were used. */
 size_t ftri_record_read(const struct ftri_record *self, void *scratch,
                         struct ftr_span_data *ret_span);
+/* The same without attributes, events, links and working memory. */
+void ftri_record_read_head(const struct ftri_record *self, struct ftr_span_data *ret_span);
 /* A copy that outlives the context block: what that says is inside instead of by reference. */
 size_t ftri_record_copy_size(const struct ftri_record *self);
 void ftri_record_copy(const struct ftri_record *self, void *to);

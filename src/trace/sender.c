@@ -15,6 +15,7 @@
 #include "trace/clock.h"
 #include "trace/encode.h"
 #include "trace/exporter.h"
+#include "trace/metrics.h"
 #include "trace/os_thread.h"
 
 #include <errno.h>
@@ -52,7 +53,9 @@ struct ftri_sender {
     struct ftri_origin *origin;
     _Atomic uint32_t n_refs;
     _Atomic bool is_exporting;
-    bool is_broken; /* forked while exporting or after that; set before threads exist */
+    bool is_broken;     /* forked while exporting or after that; set before threads exist */
+    bool takes_metrics; /* the same */
+    bool is_implied;    /* the same: of metrics */
 
     struct batch *open;        /* the worker's */
     struct ftri_bytes reading; /* the worker's: a span that is read before it is encoded */
@@ -66,6 +69,10 @@ struct ftri_sender {
     struct batch *spare;
     uint64_t n_sealed;
     uint64_t n_settled;
+    uint64_t n_metrics_wanted; /* exports of metrics that somebody waits for */
+    uint64_t n_metrics_done;
+    uint64_t next_metrics_ns;
+    bool has_last_metrics; /* those of the stop */
     bool is_started;
     bool is_stopping;
     bool is_discarded; /* stop without closing the exporter */
@@ -78,11 +85,15 @@ struct ftri_sender {
     _Atomic uint64_t n_delivered;
     _Atomic uint64_t n_rejected;
     _Atomic uint64_t n_lost_export;
+    _Atomic uint64_t n_metrics_exported;
+    _Atomic uint64_t n_metrics_failed;
     _Atomic uint64_t n_entered;         /* spans; the worker counts */
     _Atomic uint64_t n_lost_queue_full; /* the worker counts */
 
     struct untold untold;      /* the thread's */
+    struct ftri_bytes message; /* the thread's: metrics */
     struct ftri_bytes scratch; /* the thread's: spans in the exporters' form */
+    bool has_told_metrics;     /* the thread's: that they failed */
 };
 
 struct ftri_origin *ftri_origin_ref(struct ftri_origin *self)
@@ -134,9 +145,23 @@ struct ftri_sender *ftri_sender_new(ftr_exporter *exporter,
     self->origin = ftri_origin_ref(origin);
     atomic_init(&self->n_refs, 1);
     init_shared(self);
+    ftri_bytes_init(&self->message, BATCH_LIMIT);
     ftri_bytes_init(&self->scratch, SIZE_MAX / 2);
     ftri_bytes_init(&self->reading, SIZE_MAX / 2);
     return self;
+}
+
+static bool can_take_metrics(const ftr_exporter_class *exporter_class)
+{
+    return exporter_class->size > offsetof(ftr_exporter_class, export_metrics) &&
+           exporter_class->export_metrics;
+}
+
+void ftri_sender_take_metrics(struct ftri_sender *self, bool is_implied)
+{
+    self->takes_metrics = can_take_metrics(self->exporter->exporter_class);
+    self->is_implied = is_implied;
+    self->next_metrics_ns = ftri_clock_monotonic_ns() + self->settings.metrics_interval_ns;
 }
 
 struct ftri_sender *ftri_sender_ref(struct ftri_sender *self)
@@ -152,6 +177,7 @@ void ftri_sender_unref(struct ftri_sender *self)
     free_batch(self->open);
     free_batches(self->sealed);
     free_batches(self->spare);
+    ftri_bytes_deinit(&self->message);
     ftri_bytes_deinit(&self->scratch);
     ftri_bytes_deinit(&self->reading);
     ftri_origin_unref(self->origin);
@@ -479,17 +505,36 @@ static void say_unlocked(struct ftri_sender *self)
     pthread_mutex_lock(&self->lock);
 }
 
-/* NULL: stopped, and nothing is left. Called with the lock held. */
+/* Once more, behind the last batch, when it is stopped. With the lock held. */
+static bool has_metrics_due(const struct ftri_sender *self)
+{
+    if (!self->takes_metrics || self->is_broken || self->is_discarded)
+        return false;
+    return self->n_metrics_wanted != self->n_metrics_done ||
+           (self->is_stopping && !self->has_last_metrics) ||
+           ftri_clock_monotonic_ns() >= self->next_metrics_ns;
+}
+
+/* Until something has changed, or metrics or a line about outcomes are due. */
+static void wait_for_work(struct ftri_sender *self)
+{
+    const bool is_talkative = has_untold(self);
+    uint64_t until_ns = self->takes_metrics ? self->next_metrics_ns : UINT64_MAX;
+    if (is_talkative && self->untold.next_ns < until_ns)
+        until_ns = self->untold.next_ns;
+    if (until_ns == UINT64_MAX)
+        pthread_cond_wait(&self->changed, &self->lock);
+    else if (!ftri_os_cond_wait(&self->changed, &self->lock, until_ns) && is_talkative)
+        say_unlocked(self);
+}
+
+/* NULL: metrics are due, or it is stopped and no batch is left. Called with the lock held. */
 static struct batch *next_batch(struct ftri_sender *self)
 {
-    while (!self->sealed && !self->is_stopping) {
-        if (!has_untold(self))
-            pthread_cond_wait(&self->changed, &self->lock);
-        else if (!ftri_os_cond_wait(&self->changed, &self->lock, self->untold.next_ns))
-            say_unlocked(self);
-    }
+    while (!self->sealed && !self->is_stopping && !has_metrics_due(self))
+        wait_for_work(self);
     struct batch *batch = self->sealed;
-    if (!batch)
+    if (!batch || (has_metrics_due(self) && !self->is_stopping))
         return NULL;
     self->sealed = batch->next;
     if (!self->sealed)
@@ -497,9 +542,9 @@ static struct batch *next_batch(struct ftri_sender *self)
     return batch;
 }
 
-static uint64_t export_deadline(const struct ftri_sender *self)
+static uint64_t export_deadline(const struct ftri_sender *self, uint64_t timeout_ns)
 {
-    const uint64_t deadline_ns = ftri_clock_monotonic_ns() + self->settings.timeout_ns;
+    const uint64_t deadline_ns = ftri_clock_monotonic_ns() + timeout_ns;
     return self->is_stopping && self->stop_deadline_ns < deadline_ns ? self->stop_deadline_ns
                                                                      : deadline_ns;
 }
@@ -510,21 +555,102 @@ static void close_exporter(const ftr_exporter *exporter)
         exporter->exporter_class->close(exporter->instance);
 }
 
+/* Called with the lock held, which is off while the exporter works. */
+static void settle_batch(struct ftri_sender *self, struct batch *batch)
+{
+    const uint64_t deadline_ns = export_deadline(self, self->settings.timeout_ns);
+    pthread_mutex_unlock(&self->lock);
+    const size_t len = spans_len(batch);
+    export_batch(self, batch, deadline_ns);
+    atomic_fetch_sub(&self->n_sealed_bytes, len);
+    pthread_mutex_lock(&self->lock);
+    batch->next = self->spare;
+    self->spare = batch;
+    self->n_settled++;
+    pthread_cond_broadcast(&self->changed);
+}
+
+/* The message's bytes hold them, in the exporter's form. */
+static bool collect_metrics(struct ftri_sender *self, ftr_metrics_batch *ret_batch)
+{
+    const bool is_otlp = self->exporter->exporter_class->form == FTR_EXPORT_OTLP;
+    struct ftri_bytes *out = &self->message;
+    ftri_bytes_reset(out);
+    const int rc = is_otlp ? ftri_metrics_encode(out, &ret_batch->n_points)
+                           : ftri_metrics_print(out, &ret_batch->n_points);
+    if (rc < 0)
+        return false;
+    if (is_otlp) {
+        ret_batch->otlp = out->data;
+        ret_batch->otlp_len = out->len;
+    } else {
+        ret_batch->text = (const char *)out->data;
+        ret_batch->text_len = out->len;
+    }
+    return true;
+}
+
+/* The next export says it all again: a failure is told once, until there was a success. */
+static void settle_metrics(struct ftri_sender *self, size_t n_points,
+                           const ftr_export_result *result)
+{
+    const bool is_whole = result->n_delivered == n_points;
+    atomic_fetch_add(is_whole ? &self->n_metrics_exported : &self->n_metrics_failed, 1);
+    if (!is_whole && !self->has_told_metrics && !self->is_implied)
+        ftri_tell(&self->settings.teller,
+                  "exporter %.64s: metrics: %zu of %zu points not delivered%s%.*s",
+                  self->exporter->exporter_class->name, n_points - result->n_delivered, n_points,
+                  result->text[0] ? ": " : "", FTR_EXPORT_TEXT_BYTES - 1, result->text);
+    self->has_told_metrics = !is_whole;
+}
+
+static void export_metrics(struct ftri_sender *self, uint64_t deadline_ns)
+{
+    ftr_metrics_batch batch = {.size = sizeof batch};
+    ftr_export_result result = {0};
+    if (!collect_metrics(self, &batch)) {
+        atomic_fetch_add(&self->n_metrics_failed, 1);
+        return;
+    }
+    if (batch.n_points == 0)
+        return;
+    if (ftri_clock_monotonic_ns() < deadline_ns) {
+        atomic_store(&self->is_exporting, true);
+        self->exporter->exporter_class->export_metrics(self->exporter->instance, &batch,
+                                                       deadline_ns, &result);
+        atomic_store(&self->is_exporting, false);
+    }
+    result.text[sizeof result.text - 1] = '\0';
+    result.n_delivered = ftri_size_min(result.n_delivered, batch.n_points);
+    settle_metrics(self, batch.n_points, &result);
+}
+
+/* The same for the metrics of now. */
+static void send_metrics(struct ftri_sender *self)
+{
+    const uint64_t deadline_ns = export_deadline(self, self->settings.metrics_timeout_ns);
+    const uint64_t n_wanted = self->n_metrics_wanted;
+    self->has_last_metrics = self->is_stopping;
+    pthread_mutex_unlock(&self->lock);
+    export_metrics(self, deadline_ns);
+    pthread_mutex_lock(&self->lock);
+    self->n_metrics_done = n_wanted;
+    self->next_metrics_ns = ftri_clock_monotonic_ns() + self->settings.metrics_interval_ns;
+    pthread_cond_broadcast(&self->changed);
+}
+
 static void *run(void *argument)
 {
     struct ftri_sender *self = argument;
     pthread_mutex_lock(&self->lock);
-    for (struct batch *batch; (batch = next_batch(self));) {
-        const uint64_t deadline_ns = export_deadline(self);
-        pthread_mutex_unlock(&self->lock);
-        const size_t len = spans_len(batch);
-        export_batch(self, batch, deadline_ns);
-        atomic_fetch_sub(&self->n_sealed_bytes, len);
-        pthread_mutex_lock(&self->lock);
-        batch->next = self->spare;
-        self->spare = batch;
-        self->n_settled++;
-        pthread_cond_broadcast(&self->changed);
+    for (;;) {
+        struct batch *batch = next_batch(self);
+        if (batch)
+            settle_batch(self, batch);
+        else if (has_metrics_due(self))
+            send_metrics(self);
+        else
+            break;
     }
     self->is_closed = !self->is_discarded && !self->is_broken;
     if (self->is_closed) {
@@ -552,16 +678,24 @@ int ftri_sender_start(struct ftri_sender *self)
     return rc;
 }
 
+/* With the lock held. A stopped sender exports nothing more. */
+static bool is_settled(const struct ftri_sender *self, uint64_t n_batches, uint64_t n_metrics)
+{
+    return self->n_settled >= n_batches && (self->n_metrics_done >= n_metrics || self->is_stopped);
+}
+
 bool ftri_sender_wait(struct ftri_sender *self, uint64_t deadline_ns)
 {
     pthread_mutex_lock(&self->lock);
     const uint64_t wanted = self->n_sealed;
+    const uint64_t metrics_wanted = self->takes_metrics ? ++self->n_metrics_wanted : 0;
+    pthread_cond_broadcast(&self->changed);
     bool is_in_time = true;
-    while (self->n_settled < wanted && is_in_time)
+    while (!is_settled(self, wanted, metrics_wanted) && is_in_time)
         is_in_time = ftri_os_cond_wait(&self->changed, &self->lock, deadline_ns);
-    const bool is_settled = self->n_settled >= wanted;
+    const bool is_done = is_settled(self, wanted, metrics_wanted);
     pthread_mutex_unlock(&self->lock);
-    return is_settled;
+    return is_done;
 }
 
 void ftri_sender_stop(struct ftri_sender *self, uint64_t deadline_ns)
@@ -596,6 +730,12 @@ void ftri_sender_count(struct ftri_sender *self, ftr_exporter_statistics *ret_co
     };
 }
 
+void ftri_sender_count_metrics(struct ftri_sender *self, ftr_statistics *counts)
+{
+    counts->metrics_exported += atomic_load(&self->n_metrics_exported);
+    counts->metrics_failed += atomic_load(&self->n_metrics_failed);
+}
+
 void ftri_sender_lock(struct ftri_sender *self)
 {
     pthread_mutex_lock(&self->lock);
@@ -614,9 +754,13 @@ void ftri_sender_after_fork(struct ftri_sender *self)
     init_shared(self);
     self->spare = NULL;
     self->open = NULL;
+    ftri_bytes_init(&self->message, BATCH_LIMIT);
     ftri_bytes_init(&self->scratch, SIZE_MAX / 2);
     ftri_bytes_init(&self->reading, SIZE_MAX / 2);
     self->n_sealed = self->n_settled = 0;
+    self->n_metrics_wanted = self->n_metrics_done = 0;
+    self->has_last_metrics = self->has_told_metrics = false;
+    self->next_metrics_ns = ftri_clock_monotonic_ns() + self->settings.metrics_interval_ns;
     self->is_started = self->is_stopping = self->is_stopped = false;
     atomic_store(&self->n_sealed_bytes, 0);
     atomic_store(&self->n_entered, 0);
@@ -626,6 +770,8 @@ void ftri_sender_after_fork(struct ftri_sender *self)
     atomic_store(&self->n_rejected, 0);
     atomic_store(&self->n_lost_queue_full, 0);
     atomic_store(&self->n_lost_export, 0);
+    atomic_store(&self->n_metrics_exported, 0);
+    atomic_store(&self->n_metrics_failed, 0);
     atomic_store(&self->n_refs, 1);
     self->untold = (struct untold){.next_ns = 0};
     self->is_broken = self->is_broken || self->is_closed;

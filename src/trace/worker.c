@@ -8,6 +8,7 @@
 #include "trace/clock.h"
 #include "trace/journal.h"
 #include "trace/live.h"
+#include "trace/metrics.h"
 #include "trace/os_thread.h"
 #include "trace/tap.h"
 
@@ -73,6 +74,7 @@ static void wake_anyhow(void)
 /* To the exporters. */
 static void keep(const struct ftri_record *record)
 {
+    ftri_metrics_offer(record);
     for (size_t i = 0; i < worker.n_senders; i++)
         ftri_sender_accept(worker.senders[i], record);
 }
@@ -81,14 +83,15 @@ static void handle(const struct ftri_record *record)
 {
     if (atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) > 0)
         ftri_taps_offer(record);
+    ftri_metrics_observe(record);
     keep(record);
 }
 
 /* Somebody takes records, or there is nobody to lose them. */
 static bool has_taker(void)
 {
-    bool has =
-        worker.n_senders == 0 || atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) > 0;
+    bool has = worker.n_senders == 0 || ftri_metrics_are_counted() ||
+               atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) > 0;
     for (size_t i = 0; i < worker.n_senders && !has; i++)
         has = ftri_sender_has_room(worker.senders[i]);
     return has;
@@ -143,11 +146,13 @@ static size_t read_journals(void)
     const uint32_t session = atomic_load(&ftri_session);
     const uint32_t n_threads = atomic_load(&ftri_n_threads);
     size_t n = 0;
+    ftri_metrics_begin_pass();
     for (uint32_t i = 0; i < n_threads; i++) {
         struct ftri_thread *thread = atomic_load(&ftri_threads[i]);
         if (atomic_load_explicit(&thread->session, memory_order_acquire) == session)
             n += read_journal(thread);
     }
+    ftri_metrics_end_pass();
     return n;
 }
 
