@@ -255,7 +255,7 @@ static void put_metrics(struct ftri_json_writer *json, const struct ftri_setting
     put_exporters(json, (struct wanted){.console = is_on && metrics->wants_console,
                                         .otlp = is_on && metrics->wants_otlp});
     put_text(json, "exemplarFilter", filters[metrics->filter]);
-    put_limit(json, "series", metrics->series_max);
+    put_limit(json, "series", metrics->series_max, 0);
     put_name(json, "intervalMs");
     ftri_json_u64(json, metrics->interval_ns / FTRI_NS_PER_MS);
     put_name(json, "exportTimeoutMs");
