@@ -153,6 +153,12 @@ static uint64_t wall_ns(const struct ftri_record *record, uint64_t time, uint8_t
     return record->bits & is_wall_bit ? time : ftri_clock_wall_ns(record->clock, time);
 }
 
+/* Without what is said in this process only. */
+static uint8_t w3c_flags(uint8_t trace_flags)
+{
+    return (uint8_t)(trace_flags & ~FTR_TRACE_FLAG_RECORDED);
+}
+
 static void read_event(struct reader *self, const struct ftri_entry *entry, const uint8_t *payload,
                        ftr_event_data *ret_event)
 {
@@ -178,6 +184,7 @@ static void read_link(struct reader *self, const struct ftri_entry *entry, const
     memcpy(&head, value, sizeof head);
     ftr_attribute *items;
     const size_t n = read_map(self, value + sizeof head, entry->value_len - sizeof head, &items);
+    head.context.trace_flags = w3c_flags(head.context.trace_flags);
     *ret_link = (ftr_link_data){
         .context = head.context,
         .tracestate = {(const char *)payload, entry->key_len},
@@ -228,7 +235,7 @@ static void read_head(const struct ftri_record *self, ftr_span_data *ret_span)
 {
     *ret_span = (ftr_span_data){
         .size = sizeof *ret_span,
-        .context = {self->trace_id, self->span_id, self->trace_flags, false, {0}},
+        .context = {self->trace_id, self->span_id, w3c_flags(self->trace_flags), false, {0}},
         .parent_span_id = self->parent_id,
         .parent_is_remote = (self->bits & FTRI_RECORD_PARENT_IS_REMOTE) != 0,
         .tracestate = {"", 0},

@@ -21,8 +21,9 @@ enum ftri_record_bit {
     FTRI_RECORD_PARENT_IS_REMOTE = 1, /* the value of `is_remote`, see origin_of() in span.c */
     FTRI_RECORD_START_IS_WALL = 2,
     FTRI_RECORD_END_IS_WALL = 4,
-    FTRI_RECORD_PAD = 8,     /* no span: fills the ring up to its end */
-    FTRI_RECORD_IS_OPEN = 16 /* a copy made before the end */
+    FTRI_RECORD_PAD = 8,      /* no span: fills the ring up to its end */
+    FTRI_RECORD_IS_OPEN = 16, /* a copy made before the end */
+    FTRI_RECORD_CROSSES = 32  /* no span: a context of this trace went to another process */
 };
 
 struct ftri_record {
@@ -89,6 +90,12 @@ static inline size_t ftri_pad8(size_t n)
 static inline size_t ftri_pad16(size_t n)
 {
     return (n + 15) & ~(size_t)15;
+}
+
+/* Counted, and exported nowhere (FTR_DECISION_RECORD). */
+static inline bool ftri_record_is_only_recorded(const struct ftri_record *self)
+{
+    return !(self->trace_flags & FTR_TRACE_FLAG_SAMPLED);
 }
 
 static inline const uint8_t *ftri_record_stream(const struct ftri_record *self)

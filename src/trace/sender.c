@@ -194,6 +194,14 @@ static bool has_room(const struct ftri_sender *self)
            (self->settings.queue_spans == 0 || n_queued < self->settings.queue_spans);
 }
 
+bool ftri_sender_has_slack(const struct ftri_sender *self)
+{
+    const uint64_t n_queued = atomic_load_explicit(&self->n_queued, memory_order_relaxed);
+    return self->is_broken ||
+           (n_queued_bytes(self) < self->settings.queue_bytes / 2 &&
+            (self->settings.queue_spans == 0 || n_queued <= self->settings.queue_spans / 2));
+}
+
 static int append_record(struct ftri_bytes *out, const struct ftri_record *record)
 {
     const size_t size = ftri_record_copy_size(record);

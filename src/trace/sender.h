@@ -52,6 +52,8 @@ void ftri_sender_unref(struct ftri_sender *self);              /* (any) */
 /* Queues one record, or counts it as lost. span is the record as ftri_record_read gave it. */
 void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *record,
                         const ftr_span_data *span);
+/* Whether less than half of the queue is in use, or filling it does not matter. */
+bool ftri_sender_has_slack(const struct ftri_sender *self);
 /* The record could not even be read: memory is short. */
 void ftri_sender_lose(struct ftri_sender *self);
 /* Seals the open batch if it is old enough; returns when it will be (UINT64_MAX: it is empty). */

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "context/leaving.h"
 #include "otlp/encode.h"
 #include "trace/clock.h"
 #include "trace/diagnostics.h"
@@ -20,6 +21,7 @@
 #include "trace/sampling.h"
 #include "trace/sender.h"
 #include "trace/settings.h"
+#include "trace/tail.h"
 #include "trace/tap.h"
 #include "trace/thread.h"
 #include "trace/worker.h"
@@ -43,7 +45,7 @@ static struct {
     pthread_mutex_t lock;
     enum state state;
     uint32_t number; /* of the last session */
-    ftr_mode mode;
+    _Atomic ftr_mode mode;
     bool is_disabled;
     _Atomic bool needs_threads; /* in a forked child that has not recorded yet */
     struct origin *origin;
@@ -59,9 +61,11 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void set_recording_word(void)
 {
-    const bool is_on =
-        session.state == RUNNING && session.mode == FTR_MODE_FULL && !session.is_disabled;
+    const ftr_mode mode = session.mode;
+    const bool is_on = session.state == RUNNING && mode != FTR_MODE_OFF && !session.is_disabled;
     const uint32_t number = is_on ? session.number : 0;
+    ftri_tail_set_mode(mode);
+    atomic_store(&ftri_context_leaving, is_on && mode == FTR_MODE_TAIL ? ftri_tail_mark : NULL);
     ftri_clock_set_session(number);
     __atomic_store_n(&ftr_recording_word, number, __ATOMIC_SEQ_CST); /* see sampling.c */
 }
@@ -184,7 +188,8 @@ static int start_threads(void)
     }
     return session.is_disabled
                ? 0
-               : ftri_worker_start(session.senders, session.n_senders, session.pending_ns);
+               : ftri_worker_start(session.senders, session.n_senders, session.pending_ns,
+                                   &session.origin->settings.tail);
 }
 
 static int make_senders(const struct choice *choice, struct origin *origin)
@@ -216,7 +221,6 @@ static bool start_threads_after_fork(void)
 static void publish(const ftr_config *config)
 {
     const struct ftri_settings *settings = &session.origin->settings;
-    session.mode = config->is_off ? FTR_MODE_OFF : FTR_MODE_FULL;
     session.state = RUNNING;
     session.number++;
     ftri_threads_lock();
@@ -240,6 +244,7 @@ static void publish(const ftr_config *config)
 static void before_fork(void)
 {
     pthread_mutex_lock(&session.lock);
+    ftri_worker_lock_pass();
     for (size_t i = 0; i < session.n_senders; i++)
         ftri_sender_lock(session.senders[i]);
     ftri_worker_lock();
@@ -254,6 +259,7 @@ static void after_fork_in_parent(void)
     ftri_worker_unlock();
     for (size_t i = session.n_senders; i > 0; i--)
         ftri_sender_unlock(session.senders[i - 1]);
+    ftri_worker_unlock_pass();
     pthread_mutex_unlock(&session.lock);
 }
 
@@ -313,6 +319,9 @@ static int start(const ftr_config *config, struct ftri_error *error)
     session.is_disabled = origin->settings.is_disabled;
     session.pending_ns = config->pending_interval_ms * FTRI_NS_PER_MS;
     rc = make_senders(&choice, origin);
+    session.origin = origin;
+    session.mode = origin->settings.mode;
+    ftri_tail_set_mode(session.mode);
     if (rc == 0)
         rc = start_threads();
     if (rc < 0) {
@@ -320,9 +329,9 @@ static int start(const ftr_config *config, struct ftri_error *error)
         discard_senders();
         free_choice(&choice);
         ftri_origin_unref(&origin->shared);
+        session.origin = NULL;
         return rc;
     }
-    session.origin = origin;
     publish(config);
     return 0;
 }
@@ -416,6 +425,7 @@ static void count_live(ftr_statistics *ret_statistics)
         ftri_threads_count(ret_statistics);
         ret_statistics->recorded = ftri_worker_count();
         ret_statistics->pending = ftri_worker_count_pending();
+        ftri_tail_count(ret_statistics);
     }
     ret_statistics->n_exporters = session.n_senders;
     for (size_t i = 0; i < session.n_senders; i++)
@@ -440,7 +450,7 @@ void ftr_get_statistics(ftr_statistics *ret_statistics)
 static bool stop_threads(uint64_t deadline_ns)
 {
     if (!session.is_disabled)
-        ftri_worker_stop();
+        ftri_worker_stop(deadline_ns);
     for (size_t i = 0; i < session.n_senders; i++)
         ftri_sender_stop(session.senders[i], deadline_ns);
     bool is_done = true;
@@ -495,6 +505,8 @@ ftr_status ftr_shutdown(uint64_t timeout_ns)
 
 void ftr_set_mode(ftr_mode mode)
 {
+    if (mode != FTR_MODE_OFF && mode != FTR_MODE_FULL && mode != FTR_MODE_TAIL)
+        return;
     pthread_mutex_lock(&session.lock);
     session.mode = mode;
     set_recording_word();
@@ -503,5 +515,5 @@ void ftr_set_mode(ftr_mode mode)
 
 ftr_mode ftr_get_mode(void)
 {
-    return __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED) ? FTR_MODE_FULL : FTR_MODE_OFF;
+    return __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED) ? session.mode : FTR_MODE_OFF;
 }

@@ -2,13 +2,14 @@
  *
  * What a session runs with: the caller's configuration over the environment over the defaults.
  * Parse rules of the environment: an empty variable counts as unset; only "true" is true; what
- * cannot be read is ignored, sampler and propagators with a diagnosis (OpenTelemetry specification,
- * SDK environment variables). */
+ * cannot be read is ignored, sampler, propagators, mode and tail with a diagnosis (OpenTelemetry
+ * specification, SDK environment variables). */
 #pragma once
 
 #include "base/arena.h"
 #include "sampling/sampler.h"
 #include "trace/sender.h"
+#include "trace/tail.h"
 
 struct ftri_error;
 
@@ -21,12 +22,18 @@ struct ftri_settings {
     struct ftri_sampler sampler;
     const struct ftr_sampler_class *sampler_class; /* NULL: sampler decides */
     void *sampler_instance;
+    bool records_dropped;
+    ftr_mode mode;
+    struct ftri_tail_settings tail;
     size_t journal_bytes;
     uint32_t open_spans;
     bool is_disabled;   /* OTEL_SDK_DISABLED */
     bool wants_otlp;    /* by the environment */
     bool wants_console; /* by the environment */
 };
+
+/* "off", "full", "tail". */
+const char *ftri_mode_name(ftr_mode mode);
 
 /* 0; -ENOMEM; -EINVAL with error saying which setting is wrong. */
 int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
