@@ -70,17 +70,6 @@ static void clear_counts(void)
         atomic_store((_Atomic uint64_t *)(void *)counts + i, 0);
 }
 
-void ftri_tail_start(const struct ftri_tail_settings *settings, const struct ftri_tail_exit *exit)
-{
-    clear_counts();
-    tail.settings = settings;
-    tail.exit = exit;
-    tail.regime = PASSING;
-    tail.last_mode = FTR_MODE_OFF;
-    tail.has_told = tail.has_passed = tail.has_looked = false;
-    tail.since_ns = tail.next_look_ns = 0;
-}
-
 static void drop_buffer(void)
 {
     if (!tail.has_buffer)
@@ -166,13 +155,24 @@ static bool make_buffer(void)
     return tail.has_buffer;
 }
 
-/* Flows that began in FTR_MODE_FULL have spans at the exporters already: they go there whole. */
+static void note_begun(void *argument, const ftr_trace_id *trace_id)
+{
+    const uint64_t *now_ns = argument;
+    ftri_flow_buffer_note(&tail.buffer, trace_id, FTR_TAIL_MODE, *now_ns);
+}
+
+/* Flows that began in FTR_MODE_FULL may have spans at the exporters already: they go there whole.
+ * Those are the ones that have a span open now, and those of spans that are known to have started
+ * before. */
 static void hold(void)
 {
     if (!make_buffer())
         return;
     tail.since_ns = tail.has_passed ? ftri_time_wall_ns() : 0;
     tail.regime = HOLDING;
+    uint64_t now_ns = ftri_time_monotonic_ns();
+    if (tail.has_passed)
+        ftri_live_walk_traces(note_begun, &now_ns);
 }
 
 static void follow(uint64_t now_ns)
@@ -180,6 +180,20 @@ static void follow(uint64_t now_ns)
     tail.regime = FOLLOWING;
     tail.has_looked = false;
     tail.follow_until_ns = now_ns + tail.settings->max_age_ns;
+}
+
+/* What is recorded before the first pass has the session's first mode, too. */
+void ftri_tail_start(const struct ftri_tail_settings *settings, const struct ftri_tail_exit *exit)
+{
+    clear_counts();
+    tail.settings = settings;
+    tail.exit = exit;
+    tail.regime = PASSING;
+    tail.has_told = tail.has_passed = tail.has_looked = false;
+    tail.next_look_ns = 0;
+    tail.last_mode = atomic_load(&tail.mode);
+    if (tail.last_mode == FTR_MODE_TAIL)
+        hold();
 }
 
 void ftri_tail_begin(void)

@@ -339,8 +339,10 @@ int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders, uint
     worker.is_running = true;
     pthread_mutex_unlock(&worker.lock);
     const int rc = ftri_thread_start(run, NULL, NULL);
-    if (rc < 0)
+    if (rc < 0) {
         worker.is_running = false;
+        ftri_tail_stop();
+    }
     return rc;
 }
 

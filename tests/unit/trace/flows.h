@@ -66,10 +66,16 @@ struct flow {
     ftr_attachment attachment;
 };
 
+/* parent NULL: a new trace, whatever is current. */
 static inline struct flow begin_flow(const ftr_context *parent)
 {
     struct flow flow;
-    flow.root = ftr_span_start(FTR_STR("root"), FTR_KIND_SERVER, parent);
+    const ftr_span_options options = {.size = sizeof options,
+                                      .name = FTR_STR("root"),
+                                      .kind = FTR_KIND_SERVER,
+                                      .is_root = !parent,
+                                      .parent = parent};
+    flow.root = ftr_span_start_with(&options);
     flow.context = ftr_span_context_of(flow.root);
     flow.attachment = ftr_attach(&flow.context);
     return flow;
