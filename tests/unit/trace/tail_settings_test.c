@@ -123,9 +123,9 @@ static void test_what_the_environment_says_wrongly(void **state)
         ftri_settings_deinit(&settings);
         forget();
     }
-    char many[FTR_TAIL_ATTRIBUTES * 2 + 8] = "";
-    for (int i = 0; i <= FTR_TAIL_ATTRIBUTES; i++)
-        strcat(many, "k,");
+    char many[FTR_TAIL_ATTRIBUTES * 2 + 3] = "";
+    for (size_t i = 0; i + 1 < sizeof many; i++)
+        many[i] = i % 2 ? ',' : 'k';
     setenv("FLOWTRACE_TAIL_ATTRIBUTES", many, 1);
     assert_int_equal(read_settings(&config), 0);
     assert_int_equal(settings.tail.policy.n_attributes, FTR_TAIL_ATTRIBUTES);
