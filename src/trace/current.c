@@ -98,6 +98,13 @@ void ftri_frames_look_again(void)
     }
 }
 
+/* What the thread's starts look at first. */
+static void set_current(struct ftri_frame *frame)
+{
+    ftri_frame_current = frame;
+    ftr_unsampled_child = (ftr_unsampled){frame->unsampled.handle, frame->session};
+}
+
 ftr_attachment ftri_attach_owned(ftr_context *context)
 {
     struct chunk *room = chunk_for_next();
@@ -112,7 +119,7 @@ ftr_attachment ftri_attach_owned(ftr_context *context)
     frame->session = 0;
     frame->is_plain = is_plain(context);
     frame->id = ++last_id;
-    ftri_frame_current = frame;
+    set_current(frame);
     return (ftr_attachment){frame->id};
 }
 
@@ -143,7 +150,7 @@ void ftr_detach(ftr_attachment attachment)
         ftri_span_release_unsampled(frame->unsampled);
     ftri_context_block_unref(frame->context.block);
     n_frames--;
-    ftri_frame_current = frame_below();
+    set_current(frame_below());
 }
 
 bool ftr_current_traceparent(char ret_text[FTR_TRACEPARENT_LEN + 1])

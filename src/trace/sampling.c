@@ -172,6 +172,7 @@ static void carry_out(struct ftri_thread *self, const struct ftri_verdict *verdi
 {
     ftri_count(&self->counters.roots_over_rate, verdict->is_over_rate);
     if (verdict->is_sampled) {
+        context->span.trace_flags &= (uint8_t)~FTR_TRACE_FLAG_RECORDED;
         context->span.trace_flags |= FTR_TRACE_FLAG_SAMPLED;
     } else if (verdict->is_recorded) {
         context->span.trace_flags &= (uint8_t)~FTR_TRACE_FLAG_SAMPLED;

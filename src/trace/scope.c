@@ -7,7 +7,7 @@
 #include "trace/current.h"
 #include "trace/thread.h"
 
-extern inline ftr_scope ftr_scope_enter(const ftr_call_site *site, const ftr_context *parent);
+extern inline ftr_scope ftr_scope_enter(ftr_call_site *site, const ftr_context *parent);
 extern inline void ftr_scope_leave(ftr_scope *scope);
 extern inline void ftr_attached_leave(ftr_attachment *attachment);
 
@@ -19,9 +19,9 @@ static __attribute__((noinline)) void say_where(ftr_span span, const ftr_call_si
     ftr_span_set_text(span, FTR_STR("code.function.name"), site->function);
 }
 
-ftr_scope ftr_recording_enter(const ftr_call_site *site, const ftr_context *parent)
+ftr_scope ftr_recording_enter(ftr_call_site *site, const ftr_context *parent)
 {
-    ftr_scope scope = {ftr_recording_start(site->name, site->kind, parent), {0}};
+    ftr_scope scope = {ftr_recording_start_site(site, parent), {0}};
     if (scope.span.generation == 0 && (int64_t)scope.span.handle <= 0)
         return scope;
     ftr_context context = ftr_span_context_of(scope.span);

@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "otlp/encode.h"
 #include "trace/clock.h"
+#include "trace/encode.h"
 #include "trace/exporter.h"
 #include "trace/os_thread.h"
 
@@ -37,7 +38,8 @@ struct ftri_sender {
     _Atomic bool is_exporting;
     bool is_broken; /* forked while exporting or after that; set before threads exist */
 
-    struct batch *open; /* the worker's */
+    struct batch *open;        /* the worker's */
+    struct ftri_bytes reading; /* the worker's: a span that is read before it is encoded */
 
     pthread_mutex_t lock; /* for the fields up to stop_deadline_ns */
     pthread_cond_t changed;
@@ -117,6 +119,7 @@ struct ftri_sender *ftri_sender_new(ftr_exporter *exporter,
     init_shared(self);
     ftri_bytes_init(&self->message, BATCH_LIMIT);
     ftri_bytes_init(&self->scratch, SIZE_MAX / 2);
+    ftri_bytes_init(&self->reading, SIZE_MAX / 2);
     return self;
 }
 
@@ -135,6 +138,7 @@ void ftri_sender_unref(struct ftri_sender *self)
     free_batches(self->spare);
     ftri_bytes_deinit(&self->message);
     ftri_bytes_deinit(&self->scratch);
+    ftri_bytes_deinit(&self->reading);
     ftri_origin_unref(self->origin);
     ftri_free(self->exporter);
     pthread_cond_destroy(&self->changed);
@@ -176,7 +180,7 @@ static struct batch *new_batch(struct ftri_sender *self)
     return batch;
 }
 
-void ftri_sender_lose(struct ftri_sender *self)
+static void lose(struct ftri_sender *self)
 {
     atomic_fetch_add_explicit(&self->n_lost_queue_full, 1, memory_order_relaxed);
 }
@@ -213,13 +217,31 @@ static int append_record(struct ftri_bytes *out, const struct ftri_record *recor
     return 0;
 }
 
-static bool append_span(struct ftri_sender *self, const struct ftri_record *record,
-                        const ftr_span_data *span)
+static int read_and_encode(struct ftri_sender *self, const struct ftri_record *record,
+                           struct ftri_bytes *out)
+{
+    ftri_bytes_reset(&self->reading);
+    const int rc = ftri_bytes_reserve(&self->reading, ftri_record_scratch(record->stream_len));
+    if (rc < 0)
+        return rc;
+    ftr_span_data span;
+    (void)ftri_record_read(record, self->reading.data, &span);
+    return ftri_otlp_encode_span(&span, out);
+}
+
+static int encode_record(struct ftri_sender *self, const struct ftri_record *record,
+                         struct ftri_bytes *out)
+{
+    const int rc = ftri_encode_record(record, out);
+    return rc == FTRI_ENCODE_NOT_SIMPLE ? read_and_encode(self, record, out) : rc;
+}
+
+static bool append_span(struct ftri_sender *self, const struct ftri_record *record)
 {
     struct ftri_bytes *out = &self->open->spans;
     const size_t len = out->len;
     const int rc = self->exporter->exporter_class->form == FTR_EXPORT_OTLP
-                       ? ftri_otlp_encode_span(span, out)
+                       ? encode_record(self, record, out)
                        : append_record(out, record);
     if (rc == 0 && n_queued_bytes(self) <= self->settings.queue_bytes)
         return true;
@@ -227,8 +249,7 @@ static bool append_span(struct ftri_sender *self, const struct ftri_record *reco
     return false;
 }
 
-void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *record,
-                        const ftr_span_data *span)
+void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *record)
 {
     if (self->is_broken) {
         atomic_fetch_add_explicit(&self->n_lost_export, 1, memory_order_relaxed);
@@ -236,8 +257,8 @@ void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *reco
     }
     if (!self->open)
         self->open = new_batch(self);
-    if (!self->open || !has_room(self) || !append_span(self, record, span)) {
-        ftri_sender_lose(self);
+    if (!self->open || !has_room(self) || !append_span(self, record)) {
+        lose(self);
         return;
     }
     struct batch *open = self->open;
@@ -495,6 +516,7 @@ void ftri_sender_after_fork(struct ftri_sender *self)
     self->open = NULL;
     ftri_bytes_init(&self->message, BATCH_LIMIT);
     ftri_bytes_init(&self->scratch, SIZE_MAX / 2);
+    ftri_bytes_init(&self->reading, SIZE_MAX / 2);
     self->n_sealed = self->n_settled = 0;
     self->is_started = self->is_stopping = self->is_stopped = false;
     atomic_store(&self->n_sealed_bytes, 0);

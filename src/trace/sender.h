@@ -49,13 +49,10 @@ int ftri_sender_start(struct ftri_sender *self) FTRI_MUST_CHECK;
 struct ftri_sender *ftri_sender_ref(struct ftri_sender *self); /* (any) */
 void ftri_sender_unref(struct ftri_sender *self);              /* (any) */
 
-/* Queues one record, or counts it as lost. span is the record as ftri_record_read gave it. */
-void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *record,
-                        const ftr_span_data *span);
+/* Queues one record, or counts it as lost. */
+void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *record);
 /* Whether less than half of the queue is in use, or filling it does not matter. */
 bool ftri_sender_has_slack(const struct ftri_sender *self);
-/* The record could not even be read: memory is short. */
-void ftri_sender_lose(struct ftri_sender *self);
 /* Seals the open batch if it is old enough; returns when it will be (UINT64_MAX: it is empty). */
 uint64_t ftri_sender_tick(struct ftri_sender *self, uint64_t now_ns);
 void ftri_sender_seal(struct ftri_sender *self);

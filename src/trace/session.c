@@ -218,6 +218,16 @@ static bool start_threads_after_fork(void)
     return is_running;
 }
 
+/* Records count in 16 bits. */
+static ftr_limits countable(ftr_limits limits)
+{
+    uint32_t *counts[] = {&limits.attributes, &limits.events, &limits.links};
+    for (size_t i = 0; i < FTRI_COUNT(counts); i++)
+        if (*counts[i] > UINT16_MAX)
+            *counts[i] = UINT16_MAX;
+    return limits;
+}
+
 static void publish(const ftr_config *config)
 {
     const struct ftri_settings *settings = &session.origin->settings;
@@ -225,7 +235,10 @@ static void publish(const ftr_config *config)
     session.number++;
     ftri_threads_lock();
     ftri_thread_settings = (struct ftri_thread_settings){
-        .limits = settings->limits,
+        .limits = countable(settings->limits),
+        .quick_bytes = settings->limits.value_length - 1U < FTRI_QUICK_LEN
+                           ? settings->limits.value_length
+                           : FTRI_QUICK_LEN,
         .journal_bytes = settings->journal_bytes,
         .open_spans = settings->open_spans,
         .records_call_sites = config->records_call_sites,

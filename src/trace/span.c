@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "trace/clock.h"
 #include "trace/current.h"
+#include "trace/intern.h"
 #include "trace/journal.h"
 #include "trace/sampling.h"
 #include "trace/worker.h"
@@ -16,8 +17,10 @@
 #include <string.h>
 
 uint32_t ftr_recording_word;
+__thread ftr_unsampled ftr_unsampled_child;
 
 extern inline ftr_span ftr_span_start(ftr_str name, ftr_span_kind kind, const ftr_context *parent);
+extern inline ftr_span ftr_span_start_site(ftr_call_site *site, const ftr_context *parent);
 extern inline ftr_span ftr_span_start_with(const ftr_span_options *options);
 extern inline void ftr_span_end(ftr_span span);
 extern inline void ftr_span_end_at(ftr_span span, uint64_t end_time_ns);
@@ -62,11 +65,12 @@ static FTRI_ALWAYS_INLINE void store_short_name(uint8_t *room, const char *text,
     store_word(room + 8, second);
 }
 
-/* A span that needs nothing but copying: on the cycle counter, with a name of 1 to 16 bytes and
- * nothing else. The first word of its record, size and stream_len, is SHORT; other open spans have
- * a size of 0. */
+/* A span that needs nothing but copying: on the cycle counter, with a name of 1 to 16 bytes or that
+ * of a call site, and nothing else. The first word of its record, size and stream_len, is SHORT or
+ * SHORT_OF_SITE; other open spans have a size of 0. */
 #define SHORT_SIZE (sizeof(struct ftri_record) + 16)
 #define SHORT (SHORT_SIZE | UINT64_C(16) << 32)
+#define SHORT_OF_SITE ((uint64_t)sizeof(struct ftri_record))
 
 static inline bool is_short(ftr_str name)
 {
@@ -76,7 +80,7 @@ static inline bool is_short(ftr_str name)
 /* What is the same for all spans. In a free slot block and dropped counts are 0. A root has a
  * parent too: its new trace id, a span id of 0. */
 static FTRI_ALWAYS_INLINE void store_head(struct ftri_record *record, uint64_t id,
-                                          ftr_span_kind kind, uint64_t version,
+                                          uint64_t kind_and_bits, uint64_t version,
                                           const ftr_span_context *parent)
 {
     _Static_assert(offsetof(struct ftri_record, clock) == offsetof(struct ftri_record, kind) + 4,
@@ -87,7 +91,7 @@ static FTRI_ALWAYS_INLINE void store_head(struct ftri_record *record, uint64_t i
     uint16_t flags_and_remote;
     memcpy(&flags_and_remote, &parent->trace_flags, sizeof flags_and_remote);
     store_word((uint8_t *)record + offsetof(struct ftri_record, kind),
-               (uint8_t)kind | (uint64_t)flags_and_remote << 16 | version << 32);
+               kind_and_bits | (uint64_t)flags_and_remote << 16 | version << 32);
     store_word(&record->span_id, id);
     store_word(&record->parent_id, load_word(&parent->span_id));
     record->trace_id = parent->trace_id;
@@ -114,11 +118,26 @@ static FTRI_ALWAYS_INLINE ftr_span begin_short(struct ftri_thread *self, struct 
                                                const ftr_span_context *parent)
 {
     struct ftri_record *record = &slot->record;
-    store_head(record, ftri_thread_next_id(self), kind, version, parent);
+    store_head(record, ftri_thread_next_id(self), (uint8_t)kind, version, parent);
     store_word(record, SHORT);
     store_name_len(record, name.len);
     store_short_name(slot->room, name.data, name.len);
     return publish_slot(slot, 0); /* the counter: known at compile time */
+}
+
+#define HAS_SITE ((uint64_t)FTRI_RECORD_HAS_SITE << 24)
+
+/* The same for a call site, whose name's number stands in the name's place. */
+static FTRI_ALWAYS_INLINE ftr_span begin_of_site(struct ftri_thread *self, struct ftri_slot *slot,
+                                                 const ftr_call_site *site, uint32_t number,
+                                                 const ftr_span_context *parent)
+{
+    struct ftri_record *record = &slot->record;
+    store_head(record, ftri_thread_next_id(self), (uint8_t)site->kind | HAS_SITE,
+               ftri_clock_word_now(), parent);
+    store_word(record, SHORT_OF_SITE);
+    store_name_len(record, number);
+    return publish_slot(slot, 0);
 }
 
 /* Without a name when there is no room for it. */
@@ -145,7 +164,7 @@ static __attribute__((noinline)) ftr_span begin(struct ftri_thread *self, ftr_st
     const uint32_t version = ftri_clock_version();
     if (!parent->block && is_short(name) && version < FTRI_CLOCK_SYSTEM)
         return begin_short(self, slot, version, name, kind, &parent->span);
-    store_head(&slot->record, ftri_thread_next_id(self), kind, version, &parent->span);
+    store_head(&slot->record, ftri_thread_next_id(self), (uint8_t)kind, version, &parent->span);
     store_word(&slot->record, 0);
     store_name_len(&slot->record, 0);
     slot->record.block = ftri_context_block_ref(parent->block);
@@ -263,23 +282,30 @@ static __attribute__((noinline)) ftr_span start_slow(ftr_str name, ftr_span_kind
     return start_any(&options);
 }
 
-/* The child of a plain context, if the word of its kind says that there is nothing to ask. Calls
- * nothing, so that nothing is saved. */
+/* A slot for the child of a plain context, if the word of its kind says that there is nothing to
+ * ask. NULL: not in the quick way. */
+static FTRI_ALWAYS_INLINE struct ftri_slot *take_quickly(struct ftri_thread *self, size_t word_at)
+{
+    if (FTRI_UNLIKELY(load_word((const uint8_t *)self + word_at) != ftri_clock_word_now()))
+        return NULL;
+    struct ftri_slot *slot = self->free_slot;
+    if (FTRI_LIKELY(slot != NULL))
+        self->free_slot = slot->next_free;
+    return slot;
+}
+
+/* Calls nothing, so that nothing is saved. */
 static FTRI_ALWAYS_INLINE ftr_span start_plain(ftr_str name, ftr_span_kind kind,
                                                const ftr_context *parent, const ftr_context *from,
                                                size_t word_at)
 {
     struct ftri_thread *self = ftri_thread_self;
-    const uint64_t word = ftri_clock_word_now();
-    if (FTRI_UNLIKELY(load_word((const uint8_t *)self + word_at) != word))
-        return start_slow(name, kind, parent);
-    struct ftri_slot *slot = self->free_slot;
-    if (FTRI_UNLIKELY(!slot))
-        return start_slow(name, kind, parent);
     if (FTRI_UNLIKELY(!is_short(name)))
         return start_slow(name, kind, parent);
-    self->free_slot = slot->next_free;
-    return begin_short(self, slot, word, name, kind, &from->span);
+    struct ftri_slot *slot = take_quickly(self, word_at);
+    if (FTRI_UNLIKELY(!slot))
+        return start_slow(name, kind, parent);
+    return begin_short(self, slot, ftri_clock_word_now(), name, kind, &from->span);
 }
 
 static __attribute__((noinline)) ftr_span start_below(ftr_str name, ftr_span_kind kind,
@@ -316,6 +342,54 @@ ftr_span ftr_recording_start(ftr_str name, ftr_span_kind kind, const ftr_context
     if (FTRI_UNLIKELY(!frame->is_plain))
         return start_not_plain(name, kind, frame);
     return start_plain(name, kind, NULL, &frame->context, offsetof(struct ftri_thread, clock_word));
+}
+
+/* 0: the table has no number for its name. */
+static uint32_t enter_site(ftr_call_site *site)
+{
+    uint32_t number = __atomic_load_n(&site->number, __ATOMIC_ACQUIRE);
+    if (number == 0) {
+        number = ftri_intern(&site->name, 1);
+        __atomic_store_n(&site->number, number ? number : UINT32_MAX, __ATOMIC_RELEASE);
+    }
+    return number <= FTRI_INTERNED_LISTS_MAX ? number : 0;
+}
+
+static FTRI_ALWAYS_INLINE ftr_span start_plain_site(const ftr_call_site *site, uint32_t number,
+                                                    const ftr_context *parent,
+                                                    const ftr_context *from, size_t word_at)
+{
+    struct ftri_thread *self = ftri_thread_self;
+    struct ftri_slot *slot = take_quickly(self, word_at);
+    if (FTRI_UNLIKELY(!slot))
+        return start_slow(site->name, site->kind, parent);
+    return begin_of_site(self, slot, site, number, &from->span);
+}
+
+/* A first time, a root, or a parent of its own. */
+static __attribute__((noinline)) ftr_span start_other_site(ftr_call_site *site,
+                                                           const ftr_context *parent)
+{
+    const uint32_t number = enter_site(site);
+    const ftr_context *current = &ftri_frame_current->context;
+    if (number != 0 && parent && ftri_context_is_plain(parent))
+        return start_plain_site(site, number, parent, parent,
+                                offsetof(struct ftri_thread, below_word));
+    if (number == 0 || parent || current->block || ftri_context_has_ids(current))
+        return ftr_recording_start(site->name, site->kind, parent);
+    ftr_context trace;
+    new_trace(&trace);
+    return start_plain_site(site, number, NULL, &trace, offsetof(struct ftri_thread, root_word));
+}
+
+ftr_span ftr_recording_start_site(ftr_call_site *site, const ftr_context *parent)
+{
+    const uint32_t number = __atomic_load_n(&site->number, __ATOMIC_ACQUIRE);
+    const struct ftri_frame *frame = ftri_frame_current;
+    if (FTRI_UNLIKELY(parent || !frame->is_plain || number - 1 >= FTRI_INTERNED_LISTS_MAX))
+        return start_other_site(site, parent);
+    return start_plain_site(site, number, NULL, &frame->context,
+                            offsetof(struct ftri_thread, clock_word));
 }
 
 ftr_span ftri_root_start(ftr_str name, ftr_span_kind kind, const ftr_context *around)
@@ -399,9 +473,11 @@ static inline void clear_head(struct ftri_slot *slot)
     memset((uint8_t *)&slot->record + 80, 0, 16);
 }
 
-static FTRI_ALWAYS_INLINE void copy_short(uint8_t *to, const struct ftri_slot *slot, uint64_t end)
+/* The name's bytes also where there is none: the next record goes over them. */
+static FTRI_ALWAYS_INLINE void copy_short(uint8_t *to, const struct ftri_slot *slot, uint64_t word,
+                                          uint64_t end)
 {
-    store_word(to, SHORT);
+    store_word(to, word);
     copy_head(to, slot, end);
     store_word(to + 64, 0); /* no block */
     memset(to + 80, 0, 16); /* nothing dropped */
@@ -506,14 +582,21 @@ static FTRI_ALWAYS_INLINE void free_own(struct ftri_thread *self, struct ftri_sl
     self->free_slot = slot;
 }
 
-/* A span of this thread that fits in its slot, with room in the journal. */
-static __attribute__((noinline)) void end_in_slot(ftr_span span)
+/* In whole chunks: both have room for that, see FTRI_SLOT_ROOM and end_in_slot. */
+static FTRI_ALWAYS_INLINE void copy_room(uint8_t *to, const uint8_t *from, size_t len)
 {
-    struct ftri_thread *self = ftri_thread_self;
-    struct ftri_slot *slot = ftri_own_slot(self, span);
-    const uint64_t head = atomic_load_explicit(&self->journal_head, memory_order_relaxed);
+    for (size_t i = 0; i < len; i += FTRI_SLOT_CHUNK) {
+        ftri_journal_prefetch_line(to + i);
+        memcpy(to + i, from + i, FTRI_SLOT_CHUNK);
+    }
+}
+
+/* A span of this thread that fits in its slot, with room in the journal. */
+static __attribute__((noinline)) void end_in_slot(ftr_span span, struct ftri_thread *self,
+                                                  struct ftri_slot *slot, uint64_t head)
+{
     if (!slot || load_word(&slot->n_pages) != 0 || slot->record.clock >= FTRI_CLOCK_SYSTEM ||
-        head + SHORT_SIZE + slot->record.stream_len > self->journal_limit) {
+        head + SHORT_SIZE + FTRI_SLOT_CHUNK + slot->record.stream_len > self->journal_limit) {
         end_slow(span, 0, 0);
         return;
     }
@@ -523,10 +606,7 @@ static __attribute__((noinline)) void end_in_slot(ftr_span span)
     uint8_t *to = ftri_journal_at(self, head);
     store_word(to, size | stream_len << 32);
     copy_rest(to, slot, end);
-    for (size_t i = 0; i < stream_len; i += 16) {
-        ftri_journal_prefetch(to + i);
-        memcpy(to + sizeof(struct ftri_record) + i, slot->room + i, 16);
-    }
+    copy_room(to + sizeof(struct ftri_record), slot->room, stream_len);
     atomic_store_explicit(&self->journal_head, head + size, memory_order_release);
     clear_head(slot);
     free_own(self, slot, span.generation);
@@ -539,16 +619,17 @@ void ftr_recording_end(ftr_span span)
     struct ftri_thread *self = ftri_thread_self;
     struct ftri_slot *slot = ftri_own_slot(self, span);
     const uint64_t head = atomic_load_explicit(&self->journal_head, memory_order_relaxed);
-    if (FTRI_UNLIKELY(!slot) || FTRI_UNLIKELY(load_word(&slot->record) != SHORT) ||
+    if (FTRI_UNLIKELY(!slot) || FTRI_UNLIKELY(slot->record.size == 0) ||
         FTRI_UNLIKELY(head + SHORT_SIZE > self->journal_limit)) {
-        end_in_slot(span);
+        end_in_slot(span, self, slot, head);
         return;
     }
+    const uint64_t word = load_word(&slot->record);
     const uint64_t end = ftri_clock_stamp(0);
     uint8_t *to = ftri_journal_at(self, head);
     ftri_journal_prefetch(to);
-    copy_short(to, slot, end);
-    atomic_store_explicit(&self->journal_head, head + SHORT_SIZE, memory_order_release);
+    copy_short(to, slot, word, end);
+    atomic_store_explicit(&self->journal_head, head + (uint32_t)word, memory_order_release);
     free_own(self, slot, span.generation);
 }
 

@@ -46,7 +46,7 @@ static struct {
     bool has_passed; /* a pass has begun in this session */
     struct ftri_flow_buffer buffer;
     struct ftri_bytes copy;    /* of the span that comes in */
-    struct ftri_bytes scratch; /* to read one that is released */
+    struct ftri_bytes scratch; /* to read it */
     struct ftri_bytes voted;   /* the same with its flow's vote */
     uint64_t since_ns;         /* spans that started before had FTR_MODE_FULL; Unix epoch */
     uint64_t follow_until_ns;
@@ -123,13 +123,7 @@ static void release(void *argument, const struct ftri_flow_fate *fate, struct ft
     const struct ftri_record *record = (const struct ftri_record *)(const void *)bytes.data;
     if (fate->has_crossed && is_local_root(record))
         record = with_vote(record, fate);
-    ftri_bytes_reset(&tail.scratch);
-    const bool has_room =
-        ftri_bytes_reserve(&tail.scratch, ftri_record_scratch(record->stream_len)) == 0;
-    ftr_span_data span;
-    if (has_room)
-        (void)ftri_record_read(record, tail.scratch.data, &span);
-    tail.exit->keep(record, has_room ? &span : NULL);
+    tail.exit->keep(record);
 }
 
 /* ---- modes ---- */
@@ -208,22 +202,33 @@ void ftri_tail_begin(void)
 
 /* ---- spans ---- */
 
-static struct ftri_flow_span view_of(const struct ftri_record *record, const ftr_span_data *span)
+/* Without memory only what the head says. */
+static ftr_span_data read_span(const struct ftri_record *record)
 {
+    ftr_span_data span = {.tracestate = {"", 0}};
+    ftri_bytes_reset(&tail.scratch);
+    if (ftri_bytes_reserve(&tail.scratch, ftri_record_scratch(record->stream_len)) == 0)
+        (void)ftri_record_read(record, tail.scratch.data, &span);
+    return span;
+}
+
+static struct ftri_flow_span view_of(const struct ftri_record *record)
+{
+    const ftr_span_data span = read_span(record);
     uint32_t reasons = 0;
     if (record->bits & FTRI_RECORD_PARENT_IS_REMOTE)
         reasons |= FTRI_REASON(FTR_TAIL_CROSSED);
-    if (!(record->bits & FTRI_RECORD_START_IS_WALL) && span->start_time_ns < tail.since_ns)
+    if (!(record->bits & FTRI_RECORD_START_IS_WALL) && span.start_time_ns < tail.since_ns)
         reasons |= FTRI_REASON(FTR_TAIL_MODE);
     return (struct ftri_flow_span){
         .trace_id = record->trace_id,
-        .tracestate = span->tracestate,
-        .start_ns = span->start_time_ns,
-        .end_ns = span->end_time_ns,
-        .attributes = span->attributes,
-        .n_attributes = span->n_attributes,
-        .events = span->events,
-        .n_events = span->n_events,
+        .tracestate = span.tracestate,
+        .start_ns = span.start_time_ns,
+        .end_ns = span.end_time_ns,
+        .attributes = span.attributes,
+        .n_attributes = span.n_attributes,
+        .events = span.events,
+        .n_events = span.n_events,
         .reasons = reasons,
         .is_error = record->status == FTR_SPAN_ERROR,
         .is_root = is_local_root(record),
@@ -241,14 +246,24 @@ static const struct ftri_record *copy_of(const struct ftri_record *record)
     return (const struct ftri_record *)(const void *)tail.copy.data;
 }
 
-static void hold_span(const struct ftri_record *record, const ftr_span_data *span)
+/* Of flows that were dropped the rest is dropped, too. */
+static void follow_span(const struct ftri_record *record)
 {
-    const struct ftri_record *copy = span ? copy_of(record) : NULL;
-    if (!copy) {
-        tail.exit->keep(record, NULL);
+    struct ftri_flow_fate fate;
+    if (ftri_flow_buffer_recall(&tail.buffer, &record->trace_id, &fate) && !fate.is_kept)
+        count(&tail.n_dropped_later);
+    else
+        tail.exit->keep(record);
+}
+
+static void hold_span(const struct ftri_record *record)
+{
+    const struct ftri_record *copy = copy_of(record);
+    if (!copy) { /* it cannot wait */
+        follow_span(record);
         return;
     }
-    const struct ftri_flow_span view = view_of(record, span);
+    const struct ftri_flow_span view = view_of(record);
     const struct ftri_view bytes = ftri_view_of(copy, copy->size);
     struct ftri_flow_fate fate;
     if (!ftri_flow_buffer_add(&tail.buffer, &view, bytes, ftri_time_monotonic_ns(), &fate) &&
@@ -256,26 +271,16 @@ static void hold_span(const struct ftri_record *record, const ftr_span_data *spa
         release(NULL, &fate, bytes);
 }
 
-/* Of flows that were dropped the rest is dropped, too. */
-static void follow_span(const struct ftri_record *record, const ftr_span_data *span)
-{
-    struct ftri_flow_fate fate;
-    if (ftri_flow_buffer_recall(&tail.buffer, &record->trace_id, &fate) && !fate.is_kept)
-        count(&tail.n_dropped_later);
-    else
-        tail.exit->keep(record, span);
-}
-
-void ftri_tail_accept(const struct ftri_record *record, const ftr_span_data *span)
+void ftri_tail_accept(const struct ftri_record *record)
 {
     if (ftri_record_is_only_recorded(record))
         count(&tail.n_only_recorded);
     else if (FTRI_LIKELY(tail.regime == PASSING))
-        tail.exit->keep(record, span);
+        tail.exit->keep(record);
     else if (tail.regime == HOLDING)
-        hold_span(record, span);
+        hold_span(record);
     else
-        follow_span(record, span);
+        follow_span(record);
 }
 
 void ftri_tail_note(const struct ftri_record *record)

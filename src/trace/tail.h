@@ -11,7 +11,6 @@
 #include <flowtrace/tracing.h>
 
 struct ftr_span_context;
-struct ftr_span_data;
 struct ftri_record;
 
 struct ftri_tail_settings {
@@ -22,8 +21,7 @@ struct ftri_tail_settings {
 
 /* How spans go to the exporters. */
 struct ftri_tail_exit {
-    /* span NULL: memory is too short to read it, it is lost. */
-    void (*keep)(const struct ftri_record *record, const struct ftr_span_data *span);
+    void (*keep)(const struct ftri_record *record);
     /* Whether many spans at once would find room. */
     bool (*has_slack)(void);
 };
@@ -38,7 +36,7 @@ void ftri_tail_set_mode(ftr_mode mode);
 /* A pass begins, before journals are read. */
 void ftri_tail_begin(void);
 /* One span that has ended, or will not end any more. */
-void ftri_tail_accept(const struct ftri_record *record, const struct ftr_span_data *span);
+void ftri_tail_accept(const struct ftri_record *record);
 /* A record that is none: FTRI_RECORD_CROSSES. */
 void ftri_tail_note(const struct ftri_record *record);
 /* Whether a copy of this open span may be exported already. */

@@ -43,7 +43,6 @@ static struct {
     /* The worker's own. */
     struct ftri_sender *senders[FTR_EXPORTERS_MAX];
     size_t n_senders;
-    struct ftri_bytes scratch;
     uint64_t next_check_ns;
     uint64_t check_interval_ns;
     uint64_t pending_ns;
@@ -75,15 +74,11 @@ static void wake_anyhow(void)
     wake_from(POLLING);
 }
 
-/* To the exporters; span NULL: memory was too short to read it. */
-static void keep(const struct ftri_record *record, const ftr_span_data *span)
+/* To the exporters. */
+static void keep(const struct ftri_record *record)
 {
-    for (size_t i = 0; i < worker.n_senders; i++) {
-        if (span)
-            ftri_sender_accept(worker.senders[i], record, span);
-        else
-            ftri_sender_lose(worker.senders[i]);
-    }
+    for (size_t i = 0; i < worker.n_senders; i++)
+        ftri_sender_accept(worker.senders[i], record);
 }
 
 static void handle(const struct ftri_record *record)
@@ -93,15 +88,8 @@ static void handle(const struct ftri_record *record)
                           memory_order_relaxed);
     if (atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) > 0)
         ftri_taps_offer(record);
-    if (worker.n_senders == 0)
-        return;
-    ftri_bytes_reset(&worker.scratch);
-    const bool has_room =
-        ftri_bytes_reserve(&worker.scratch, ftri_record_scratch(record->stream_len)) == 0;
-    ftr_span_data span;
-    if (has_room)
-        ftri_record_read(record, worker.scratch.data, &span);
-    ftri_tail_accept(record, has_room ? &span : NULL);
+    if (worker.n_senders > 0)
+        ftri_tail_accept(record);
 }
 
 /* Everything that one thread had published when this began. */
@@ -160,7 +148,7 @@ static bool hand_over_open(void *argument, const struct ftri_record *record,
     if (span->start_time_ns > *latest_start_ns || !ftri_tail_shows_open(record))
         return true;
     atomic_fetch_add_explicit(&worker.n_pending, 1, memory_order_relaxed);
-    keep(record, span);
+    keep(record);
     return true;
 }
 
@@ -176,11 +164,11 @@ static void export_pending(uint64_t now_ns)
 static bool hand_over_unfinished(void *argument, const struct ftri_record *record,
                                  const ftr_span_data *span)
 {
-    (void)argument;
+    (void)argument, (void)span;
     if (ftri_record_is_only_recorded(record))
         return true;
     atomic_fetch_add_explicit(&worker.n_pending, 1, memory_order_relaxed);
-    ftri_tail_accept(record, span);
+    ftri_tail_accept(record);
     return true;
 }
 
@@ -308,7 +296,6 @@ static void *run(void *argument)
         pause_until(due_ns, now_ns, n_idle >= IDLE_PASSES);
     }
     ftri_tail_stop();
-    ftri_bytes_deinit(&worker.scratch);
     pthread_mutex_lock(&worker.lock);
     worker.is_running = false;
     pthread_cond_broadcast(&worker.changed);
@@ -324,7 +311,6 @@ int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders, uint
     for (size_t i = 0; i < n_senders; i++)
         worker.senders[i] = senders[i];
     worker.n_senders = n_senders;
-    ftri_bytes_init(&worker.scratch, SIZE_MAX / 2);
     atomic_store(&worker.state, AWAKE);
     atomic_store(&worker.n_recorded, 0);
     atomic_store(&worker.n_pending, 0);
@@ -415,7 +401,6 @@ void ftri_worker_after_fork(void)
     pthread_mutex_init(&worker.pass, NULL);
     ftri_os_cond_init(&worker.changed);
     worker.is_running = false;
-    ftri_bytes_deinit(&worker.scratch);
     ftri_tail_after_fork();
     atomic_store(&worker.state, AWAKE);
     atomic_store(&worker.n_recorded, 0);
