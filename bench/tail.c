@@ -212,7 +212,7 @@ int main(void)
     if (ftr_init(&config, NULL) != FTR_OK)
         fail("the library does not start");
     for (size_t i = 0; i < 2; i++) {
-        replay_init(&subjects[i].replay, &payload);
+        replay_init(&subjects[i].replay, &payload, true);
         read_records(&subjects[i]);
     }
     measure(&subjects[0], 10000, "tail: keep and decide, 10 k flows", 0);

@@ -4,7 +4,6 @@
 #include "base/hex.h"
 #include "base/text.h"
 #include "context/block.h"
-#include "context/leaving.h"
 #include "context/propagator.h"
 
 #include <stdatomic.h>

@@ -8,7 +8,6 @@
 #include "base/hex.h"
 #include "base/text.h"
 #include "context/block.h"
-#include "context/leaving.h"
 #include "context/propagator.h"
 
 #include <string.h>

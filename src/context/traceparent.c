@@ -7,7 +7,7 @@
  *
  * Hexadecimal digits are lower case; version ff and all-zero identifiers are invalid. */
 #include "base/hex.h"
-#include "context/leaving.h"
+#include "context/block.h"
 
 #include <string.h>
 

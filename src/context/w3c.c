@@ -5,7 +5,6 @@
  * dropped alone. */
 #include "base/text.h"
 #include "context/block.h"
-#include "context/leaving.h"
 #include "context/propagator.h"
 #include "context/tracestate.h"
 

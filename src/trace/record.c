@@ -352,3 +352,39 @@ void ftri_record_copy(const struct ftri_record *self, void *to)
     at = put_entry(at, FTRI_ENTRY_TRACESTATE, ftri_context_block_tracestate(block));
     (void)put_entry(at, FTRI_ENTRY_FIELDS, ftri_context_block_fields(block));
 }
+
+static size_t text_size(ftr_str key, ftr_str value)
+{
+    return ftri_pad8(sizeof(struct ftri_entry) + key.len + value.len);
+}
+
+size_t ftri_record_size_with_text(const struct ftri_record *self, ftr_str key, ftr_str value)
+{
+    if (self->n_attributes == UINT16_MAX)
+        return SIZE_MAX;
+    return ftri_pad16(sizeof *self + self->stream_len + text_size(key, value));
+}
+
+/* Behind inherited fields, too: reading looks for the key among what is there. */
+void ftri_record_copy_with_text(const struct ftri_record *self, ftr_str key, ftr_str value,
+                                void *to)
+{
+    struct ftri_record head = *self;
+    const struct ftri_entry entry = {
+        .type = FTRI_ENTRY_ATTRIBUTE,
+        .value_type = FTR_VALUE_STR,
+        .size = (uint32_t)text_size(key, value),
+        .key_len = (uint32_t)key.len,
+        .value_len = (uint32_t)value.len,
+    };
+    head.size = (uint32_t)ftri_record_size_with_text(self, key, value);
+    head.stream_len += entry.size;
+    head.n_attributes++;
+    uint8_t *at = to;
+    memcpy(at, &head, sizeof head);
+    memcpy(at + sizeof head, self + 1, self->stream_len);
+    at += sizeof head + self->stream_len;
+    memcpy(at, &entry, sizeof entry);
+    memcpy(at + sizeof entry, key.data, key.len);
+    memcpy(at + sizeof entry + key.len, value.data, value.len);
+}

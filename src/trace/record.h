@@ -156,3 +156,8 @@ size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_
 /* A copy that outlives the context block: what that says is inside instead of by reference. */
 size_t ftri_record_copy_size(const struct ftri_record *self);
 void ftri_record_copy(const struct ftri_record *self, void *to);
+/* A copy of a copy with one text attribute more, which replaces one of the same key. SIZE_MAX: it
+ * has no room for one. */
+size_t ftri_record_size_with_text(const struct ftri_record *self, ftr_str key, ftr_str value);
+void ftri_record_copy_with_text(const struct ftri_record *self, ftr_str key, ftr_str value,
+                                void *to);

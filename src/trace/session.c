@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "context/leaving.h"
+#include "context/block.h"
 #include "otlp/encode.h"
 #include "trace/clock.h"
 #include "trace/diagnostics.h"

@@ -14,7 +14,6 @@
 #include "trace/journal.h"
 #include "trace/live.h"
 #include "trace/span.h"
-#include "trace/vote.h"
 #include "trace/worker.h"
 
 #include <string.h>
@@ -112,8 +111,11 @@ static const struct ftri_record *with_vote(const struct ftri_record *record,
 {
     char text[FTRI_FATE_VOTE];
     const ftr_str vote = {text, ftri_fate_vote(fate, text)};
-    if (ftri_record_with_text(record, VOTE_KEY, vote, &tail.voted) < 0)
+    const size_t size = ftri_record_size_with_text(record, VOTE_KEY, vote);
+    ftri_bytes_reset(&tail.voted);
+    if (ftri_bytes_reserve(&tail.voted, size) < 0) /* too large, too */
         return record;
+    ftri_record_copy_with_text(record, VOTE_KEY, vote, tail.voted.data);
     return (const struct ftri_record *)(const void *)tail.voted.data;
 }
 

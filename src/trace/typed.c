@@ -3,8 +3,6 @@
  * Attributes by the C type of their value, and what a span has besides: times, its callback. */
 #include "trace/span.h"
 
-#include "context/leaving.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 
