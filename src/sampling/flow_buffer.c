@@ -31,7 +31,7 @@ struct flow {
     bool has_ended;
 };
 
-enum { HEAD_DATA = sizeof(struct flow) - offsetof(struct ftri_pool_page, data) };
+enum { CACHE_LINE = 64, HEAD_DATA = sizeof(struct flow) - offsetof(struct ftri_pool_page, data) };
 _Static_assert(sizeof(struct flow) <= FTRI_PAGE_SIZE / 2, "half of a first page is for spans");
 
 static void count(_Atomic uint64_t *counter, uint64_t n)
@@ -185,6 +185,12 @@ static void release_spans(struct ftri_flow_buffer *self, uint32_t flow,
 
 /* ---- deciding ---- */
 
+static void prefetch_lines(const void *from, size_t n_bytes)
+{
+    for (size_t i = 0; i < n_bytes; i += CACHE_LINE)
+        __builtin_prefetch((const uint8_t *)from + i, 1);
+}
+
 static void decide(struct ftri_flow_buffer *self, uint32_t first_page, uint32_t reasons,
                    enum ftri_flow_cause cause)
 {
@@ -220,6 +226,8 @@ void ftri_flow_buffer_decide_quiet(struct ftri_flow_buffer *self, uint64_t quiet
         struct flow *flow = flow_at(self, first);
         if (flow->last_ns + self->settings.quiet_ns > quiet_until_ns)
             return;
+        if (flow->by_quiet.next)
+            prefetch_lines(flow_at(self, flow->by_quiet.next), sizeof *flow);
         if (flow->seen_open != self->look) {
             decide(self, first, 0, FTRI_FLOW_ENDED);
             continue;
@@ -446,12 +454,30 @@ void ftri_flow_buffer_note(struct ftri_flow_buffer *self, const ftr_trace_id *tr
         flow_at(self, flow)->reasons |= FTRI_REASON(reason);
 }
 
-void ftri_flow_buffer_prefetch(const struct ftri_flow_buffer *self, const ftr_trace_id *trace_id)
+/* Each step reads what the one before has asked for. A flow that does not stand at its hash's first
+ * place is left to the add. */
+void ftri_flow_buffer_expect(const struct ftri_flow_buffer *self, const ftr_trace_id *trace_id,
+                             enum ftri_flow_step step)
 {
     if (self->index.n_slots == 0)
         return;
-    const uint32_t half = (uint32_t)(hash_of(self, trace_id) >> 32);
-    __builtin_prefetch(&self->index.slots[ftri_flow_index_home(&self->index, half)]);
+    const uint64_t hash = hash_of(self, trace_id);
+    const uint32_t half = (uint32_t)(hash >> 32);
+    uint32_t place = ftri_flow_index_home(&self->index, half);
+    if (step == FTRI_FLOW_INDEX) {
+        __builtin_prefetch(&self->index.slots[place]);
+        return;
+    }
+    const uint32_t page = ftri_flow_index_find(&self->index, half, &place);
+    if (page == 0) {
+        ftri_verdicts_expect(&self->verdicts, hash);
+        return;
+    }
+    const struct flow *flow = flow_at(self, page);
+    if (step == FTRI_FLOW_HEAD)
+        prefetch_lines(flow, sizeof *flow);
+    else
+        prefetch_lines(ftri_page_at(&self->pool, flow->last_page), FTRI_PAGE_SIZE);
 }
 
 bool ftri_flow_buffer_recall(struct ftri_flow_buffer *self, const ftr_trace_id *trace_id,

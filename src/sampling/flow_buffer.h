@@ -93,8 +93,11 @@ bool ftri_flow_buffer_add(struct ftri_flow_buffer *self, const struct ftri_flow_
 /* A reason that is not a span's. */
 void ftri_flow_buffer_note(struct ftri_flow_buffer *self, const ftr_trace_id *trace_id,
                            ftr_tail_reason reason, uint64_t now_ns);
-/* Asks the memory for what the next call with this trace will need. */
-void ftri_flow_buffer_prefetch(const struct ftri_flow_buffer *self, const ftr_trace_id *trace_id);
+/* Asks the memory for what an add of this trace will need, so that many of them wait for it at
+ * once: one step after the other, some spans apart, before the add. Changes nothing. */
+enum ftri_flow_step { FTRI_FLOW_INDEX, FTRI_FLOW_HEAD, FTRI_FLOW_LAST_PAGE, FTRI_N_FLOW_STEPS };
+void ftri_flow_buffer_expect(const struct ftri_flow_buffer *self, const ftr_trace_id *trace_id,
+                             enum ftri_flow_step step);
 /* For a span that is no flow's to wait with: false, it is not known. */
 bool ftri_flow_buffer_recall(struct ftri_flow_buffer *self, const ftr_trace_id *trace_id,
                              struct ftri_flow_fate *ret_fate);

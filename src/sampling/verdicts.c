@@ -30,6 +30,11 @@ static uint64_t *line_of(const struct ftri_verdicts *self, uint64_t hash)
     return self->lines + (hash >> 8 & (self->n_lines - 1)) * FTRI_VERDICTS_PER_LINE;
 }
 
+void ftri_verdicts_expect(const struct ftri_verdicts *self, uint64_t hash)
+{
+    __builtin_prefetch(line_of(self, hash), 1);
+}
+
 /* Where it is in its line, or where it would be pushed out. */
 static size_t place_in(const uint64_t *line, uint64_t hash)
 {

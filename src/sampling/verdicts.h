@@ -17,6 +17,8 @@ struct ftri_verdicts {
 /* At most so many bytes, at least one line. 0 or -ENOMEM. */
 int ftri_verdicts_init(struct ftri_verdicts *self, size_t n_bytes) FTRI_MUST_CHECK;
 void ftri_verdicts_deinit(struct ftri_verdicts *self);
+/* Asks the memory for it. */
+void ftri_verdicts_expect(const struct ftri_verdicts *self, uint64_t hash);
 /* 0: none is known. */
 uint8_t ftri_verdicts_get(struct ftri_verdicts *self, uint64_t hash);
 /* Remembers or replaces one that is not 0; returns the one that is forgotten for it, or 0. */
