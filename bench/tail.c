@@ -23,7 +23,7 @@ enum {
     STEPS = 2000000,
     PAIRS = 5,
     TICK = 1000,
-    AHEAD = 5,
+
     FLOW_SPANS = PAYLOAD_TRACE_SPANS
 };
 
@@ -120,22 +120,10 @@ static void add(struct subject *self, const struct step *step)
         fail("a span came late");
 }
 
-/* As the worker does with what it sees ahead in the journal. */
-static void expect(const struct subject *self, size_t i)
-{
-    for (size_t step = 0; step < FTRI_N_FLOW_STEPS; step++) {
-        const size_t ahead = i + (FTRI_N_FLOW_STEPS - step) * AHEAD;
-        if (ahead < STEPS)
-            ftri_flow_buffer_expect(&self->buffer, &self->steps[ahead].trace_id,
-                                    (enum ftri_flow_step)step);
-    }
-}
-
 static void take_steps(struct subject *self)
 {
     for (size_t i = 0; i < STEPS; i++) {
         self->now_ns += 1000;
-        expect(self, i);
         add(self, &self->steps[i]);
         if (i % TICK == 0) {
             ftri_flow_buffer_look(&self->buffer);

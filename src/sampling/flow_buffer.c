@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sampling/flow_buffer.h"
 
-#include "base/map.h"
 #include "base/random.h"
 
 #include <string.h>
@@ -47,7 +46,7 @@ int ftri_flow_buffer_init(struct ftri_flow_buffer *self, const struct ftri_flow_
     const uint32_t n_pages = (uint32_t)(part * (64 - 1 - 6) / FTRI_PAGE_SIZE) - 1;
     *self = (struct ftri_flow_buffer){
         .settings = *settings,
-        .seed = ftri_random_u64(),
+        .seeds = {ftri_random_u64(), ftri_random_u64(), ftri_random_u64() | 1},
         .n_pages_per_flow = n_pages / 8,
         .counts = counts,
     };
@@ -70,9 +69,15 @@ void ftri_flow_buffer_deinit(struct ftri_flow_buffer *self)
     self->by_age = self->by_quiet = (struct ftri_flow_list){0, 0};
 }
 
-static uint64_t hash_of(const struct ftri_flow_buffer *self, const ftr_trace_id *trace_id)
+/* As ftri_hash: keyed, since peers choose ids; in the few instructions that 16 bytes need. */
+static inline uint64_t hash_of(const struct ftri_flow_buffer *self, const ftr_trace_id *trace_id)
 {
-    return ftri_hash(self->seed, trace_id, sizeof *trace_id);
+    __extension__ typedef unsigned __int128 wide;
+    uint64_t halves[2];
+    memcpy(halves, trace_id, sizeof halves);
+    const wide product = (wide)(halves[0] ^ self->seeds[0]) * (halves[1] ^ self->seeds[1]);
+    const wide again = (wide)((uint64_t)product ^ (uint64_t)(product >> 64)) * self->seeds[2];
+    return (uint64_t)again ^ (uint64_t)(again >> 64);
 }
 
 /* ---- lists ---- */
@@ -452,32 +457,6 @@ void ftri_flow_buffer_note(struct ftri_flow_buffer *self, const ftr_trace_id *tr
     }
     if (flow)
         flow_at(self, flow)->reasons |= FTRI_REASON(reason);
-}
-
-/* Each step reads what the one before has asked for. A flow that does not stand at its hash's first
- * place is left to the add. */
-void ftri_flow_buffer_expect(const struct ftri_flow_buffer *self, const ftr_trace_id *trace_id,
-                             enum ftri_flow_step step)
-{
-    if (self->index.n_slots == 0)
-        return;
-    const uint64_t hash = hash_of(self, trace_id);
-    const uint32_t half = (uint32_t)(hash >> 32);
-    uint32_t place = ftri_flow_index_home(&self->index, half);
-    if (step == FTRI_FLOW_INDEX) {
-        __builtin_prefetch(&self->index.slots[place]);
-        return;
-    }
-    const uint32_t page = ftri_flow_index_find(&self->index, half, &place);
-    if (page == 0) {
-        ftri_verdicts_expect(&self->verdicts, hash);
-        return;
-    }
-    const struct flow *flow = flow_at(self, page);
-    if (step == FTRI_FLOW_HEAD)
-        prefetch_lines(flow, sizeof *flow);
-    else
-        prefetch_lines(ftri_page_at(&self->pool, flow->last_page), FTRI_PAGE_SIZE);
 }
 
 bool ftri_flow_buffer_recall(struct ftri_flow_buffer *self, const ftr_trace_id *trace_id,

@@ -69,7 +69,7 @@ struct ftri_flow_buffer {
     struct ftri_flow_list by_age;   /* all */
     struct ftri_flow_list by_quiet; /* those that have ended, by when they were last heard of */
     struct ftri_bytes scratch;      /* one span */
-    uint64_t seed;
+    uint64_t seeds[3];
     uint32_t n_pages_per_flow;
     uint32_t look; /* number of the last ftri_flow_buffer_look */
     struct ftri_flow_counts *counts;
@@ -93,11 +93,6 @@ bool ftri_flow_buffer_add(struct ftri_flow_buffer *self, const struct ftri_flow_
 /* A reason that is not a span's. */
 void ftri_flow_buffer_note(struct ftri_flow_buffer *self, const ftr_trace_id *trace_id,
                            ftr_tail_reason reason, uint64_t now_ns);
-/* Asks the memory for what an add of this trace will need, so that many of them wait for it at
- * once: one step after the other, some spans apart, before the add. Changes nothing. */
-enum ftri_flow_step { FTRI_FLOW_INDEX, FTRI_FLOW_HEAD, FTRI_FLOW_LAST_PAGE, FTRI_N_FLOW_STEPS };
-void ftri_flow_buffer_expect(const struct ftri_flow_buffer *self, const ftr_trace_id *trace_id,
-                             enum ftri_flow_step step);
 /* For a span that is no flow's to wait with: false, it is not known. */
 bool ftri_flow_buffer_recall(struct ftri_flow_buffer *self, const ftr_trace_id *trace_id,
                              struct ftri_flow_fate *ret_fate);

@@ -45,6 +45,7 @@ static bool grow(struct ftri_flow_index *self)
     uint64_t *slots = ftri_alloc_array(n_slots, sizeof *slots);
     if (!slots)
         return false;
+    ftri_mem_prefer_huge(slots, n_slots * sizeof *slots);
     for (uint32_t i = 0; i < self->n_slots; i++)
         if (self->slots[i] != 0)
             put(slots, n_slots - 1, self->slots[i]);

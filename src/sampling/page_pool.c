@@ -39,8 +39,10 @@ static bool add_slab(struct ftri_page_pool *self)
         return false;
     const size_t n = ftri_size_min(SLAB_PAGES, self->n_most - first);
     struct ftri_pool_page *slab = ftri_alloc(n * sizeof *slab);
-    if (slab)
+    if (slab) {
+        ftri_mem_prefer_huge(slab, n * sizeof *slab);
         self->slabs[self->n_slabs++] = slab;
+    }
     return slab != NULL;
 }
 

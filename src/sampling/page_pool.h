@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 
-enum { FTRI_PAGE_SIZE = 256, FTRI_PAGE_DATA = FTRI_PAGE_SIZE - 4, FTRI_SLAB_SHIFT = 12 };
+enum { FTRI_PAGE_SIZE = 256, FTRI_PAGE_DATA = FTRI_PAGE_SIZE - 4, FTRI_SLAB_SHIFT = 15 };
 
 struct ftri_pool_page {
     uint32_t next; /* of the chain, and of the list of free ones */
