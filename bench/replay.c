@@ -2,6 +2,7 @@
 #include "replay.h"
 
 #include "trace/journal.h"
+#include "trace/tail.h"
 #include "trace/worker.h"
 
 #include <flowtrace/flowtrace.h>
@@ -140,14 +141,15 @@ void replay_init(struct replay *self, const struct payload *payload, bool has_si
     self->expected = calloc(payload->n_spans, sizeof *self->expected);
     payload_check(self->expected ? 0 : -1, "memory for a replay");
     payload_check(ftr_flush(UINT64_C(10000000000)) == FTR_OK ? 0 : -1, "flushing");
-    ftri_worker_stop();
+    ftri_worker_stop(0);
     for (size_t i = 0; i < payload->n_spans; i += PAYLOAD_TRACE_SPANS)
         replay_trace(payload->spans + i, self->expected + i, has_sites);
     size_t n = 0;
     for (uint32_t i = 0; i < atomic_load(&ftri_n_threads); i++)
         n += take_records(atomic_load(&ftri_threads[i]), &self->records);
     payload_check(n == payload->n_spans ? 0 : -1, "records are missing");
-    payload_check(ftri_worker_start(NULL, 0, 0), "starting the worker again");
+    static const struct ftri_tail_settings tail; /* in FTR_MODE_FULL it is not looked at */
+    payload_check(ftri_worker_start(NULL, 0, 0, &tail), "starting the worker again");
 }
 
 void replay_deinit(struct replay *self)

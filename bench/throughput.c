@@ -14,6 +14,7 @@
 #include "measure.h"
 #include "otlp_sink.h"
 #include "session.h"
+#include "trace/tail.h"
 #include "trace/worker.h"
 #include "work.h"
 
@@ -291,15 +292,16 @@ static void measure_full_journal(void)
     const struct measure_pairs taken =
         measure_in_turn((struct measure_subject){run_burst_and_drain, NULL},
                         (struct measure_subject){run_clock, NULL}, PAIRS);
-    ftri_worker_stop();
+    ftri_worker_stop(0);
     record_small(BURST * 2);
     row.pairs = measure_in_turn((struct measure_subject){run_burst, NULL},
                                 (struct measure_subject){run_clock, NULL}, PAIRS);
     row.pairs.baseline = taken.value;
     row.pairs.ratio = row.pairs.ratio_min = row.pairs.ratio_max = row.pairs.value / taken.value;
     ftr_get_statistics(&counts);
-    const uint64_t n_read = counts.recorded; /* a worker counts from its start */
-    if (ftri_worker_start(NULL, 0, 0) < 0)
+    const uint64_t n_read = counts.recorded;     /* a worker counts from its start */
+    static const struct ftri_tail_settings tail; /* in FTR_MODE_FULL it is not looked at */
+    if (ftri_worker_start(NULL, 0, 0, &tail) < 0)
         session_fail("the worker does not start again");
     session_drain();
     ftr_get_statistics(&counts);

@@ -17,8 +17,9 @@ extern "C" {
 
 enum { FTR_TRACEPARENT_LEN = 55 };
 
-/* W3C trace flags. */
-enum { FTR_TRACE_FLAG_SAMPLED = 1, FTR_TRACE_FLAG_RANDOM = 2 };
+/* W3C trace flags; and, in this process only, what is not sampled but recorded for metrics
+ * (FTR_DECISION_RECORD of <flowtrace/sampler.h>): never written to a carrier. */
+enum { FTR_TRACE_FLAG_SAMPLED = 1, FTR_TRACE_FLAG_RANDOM = 2, FTR_TRACE_FLAG_RECORDED = 128 };
 
 typedef struct ftr_span_context {
     ftr_trace_id trace_id;

@@ -13,6 +13,7 @@
 #include <flowtrace/sampler.h>
 #include <flowtrace/scope.h>
 #include <flowtrace/span.h>
+#include <flowtrace/tail.h>
 #include <flowtrace/tap.h>
 #include <flowtrace/tracing.h>
 #include <flowtrace/types.h>

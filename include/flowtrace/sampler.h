@@ -16,10 +16,11 @@
 extern "C" {
 #endif
 
-/* 1 is kept for recording what is not exported. */
 typedef enum ftr_decision {
-    FTR_DECISION_DROP = 0,  /* a no-op that keeps trace id, span id and tracestate */
-    FTR_DECISION_SAMPLE = 2 /* recorded and exported */
+    FTR_DECISION_DROP = 0,   /* a no-op that keeps trace id, span id and tracestate */
+    FTR_DECISION_RECORD = 1, /* recorded, for metrics, taps and live spans, and not exported: what
+                                leaves the process says that it is not sampled */
+    FTR_DECISION_SAMPLE = 2  /* recorded and exported */
 } ftr_decision;
 
 enum { FTR_TRACESTATE_MAX = 4096 };
@@ -40,8 +41,8 @@ typedef struct ftr_sampler_class {
      * to other text, in question->room or in memory that outlives the call; one that is not valid
      * is reported to ftr_config.on_diagnostic and not taken. A sampler whose decisions have another
      * probability than the tracestate says (ot=th:...) has to say so there.
-     * Called by any thread, by several at once; what it starts itself is not recorded. Any other
-     * value than FTR_DECISION_SAMPLE drops. */
+     * Called by any thread, by several at once; what it starts itself is not recorded. Any
+     * value that is not an ftr_decision drops. */
     ftr_decision (*decide)(void *instance, const ftr_sampling_question *question,
                            ftr_str *tracestate);
 } ftr_sampler_class;

@@ -15,10 +15,13 @@ typedef struct ftr_exporter ftr_exporter; /* <flowtrace/exporter.h> */
 struct ftr_span_data;                     /* the same */
 struct ftr_sampler_class;                 /* <flowtrace/sampler.h> */
 struct ftr_metrics_config;                /* <flowtrace/metrics.h> */
+struct ftr_tail_config;                   /* <flowtrace/tail.h> */
 
 typedef enum ftr_mode {
-    FTR_MODE_OFF = 0, /* records nothing: one load and a branch a call */
-    FTR_MODE_FULL = 1 /* records and exports every span */
+    FTR_MODE_OFF = 0,  /* records nothing: one load and a branch a call */
+    FTR_MODE_FULL = 1, /* records and exports every span */
+    FTR_MODE_TAIL = 2  /* records every span and exports the flows that are worth it:
+                          <flowtrace/tail.h> */
 } ftr_mode;
 
 /* Zero and NULL mean: the environment's value, else the default (OpenTelemetry SDK variables). */
@@ -58,7 +61,8 @@ typedef struct ftr_config {
     void *unfinished_argument;
     /* Not 0: spans that have been open for this long are exported as they are, and again at each
      * such interval, and at ftr_shutdown all that are open: with an end time of 0, without
-     * tracestate and inherited fields. The finished span follows under the same id. */
+     * tracestate and inherited fields. The finished span follows under the same id. In
+     * FTR_MODE_TAIL only of flows that are kept already; at ftr_shutdown they follow their flow. */
     uint32_t pending_interval_ms;
     /* Which traces are recorded, decided at local roots (spans with no parent, or a remote one).
      * A name with its argument as in OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG, which count
@@ -95,6 +99,16 @@ typedef struct ftr_config {
      * ftr_otlp_stdout_exporter_new. */
     ftr_exporter *(*otlp_stdout_exporter)(ftr_error *error);
     const struct ftr_metrics_config *metrics; /* of spans; NULL: counted, by defaults */
+    /* The mode to start in, if has_mode; else FLOWTRACE_MODE (off, full or tail), else
+     * FTR_MODE_FULL. is_off beats the environment and contradicts any other mode. */
+    bool has_mode;
+    ftr_mode mode;
+    /* What a sampler drops is recorded and not exported, as if it had said FTR_DECISION_RECORD:
+     * metrics count every span, at the price of recording it. */
+    bool records_dropped;
+    /* What FTR_MODE_TAIL keeps; copied, and good for every switch to that mode. NULL: the
+     * environment's values (FLOWTRACE_TAIL_*), else those of FTR_TAIL_CONFIG_INIT. */
+    const struct ftr_tail_config *tail;
 } ftr_config;
 
 #define FTR_PLACE_TEXT(line) #line
@@ -118,19 +132,27 @@ inline ftr_config ftr_config_initial(const char *place)
  * a shutdown in between is FTR_ERR_STATE, and the error says who made the first one: place, thread,
  * service and time. On failure nothing was started or taken. */
 FTR_API ftr_status ftr_init(const ftr_config *config, ftr_error *error);
-/* Waits until what was ended before this call reached its exporters and they answered.
- * timeout_ns counts from now. FTR_ERR_TIMEOUT: not all of it. */
+/* Waits until what was ended before this call reached its exporters and they answered. In
+ * FTR_MODE_TAIL that is what is decided; flows that wait go on waiting. timeout_ns counts from now.
+ * FTR_ERR_TIMEOUT: not all of it. */
 FTR_API ftr_status ftr_flush(uint64_t timeout_ns);
 /* Flushes, closes the exporters, stops the threads, frees what nobody uses. Spans still open are
- * counted as such. Returns within timeout_ns (+ 100 ms). Recording afterwards is a no-op. */
+ * counted as such; flows that wait are decided as they stand. Returns within timeout_ns (+ 100 ms).
+ * Recording afterwards is a no-op. */
 FTR_API ftr_status ftr_shutdown(uint64_t timeout_ns);
 
+/* Any time, by any thread; a value that is no mode changes nothing. From FTR_MODE_TAIL to
+ * FTR_MODE_FULL all flows that wait are kept; to FTR_MODE_OFF they are decided as they stand, and
+ * so are those whose spans still end. Either way spans of flows that were dropped go after them;
+ * and what was begun in FTR_MODE_FULL is kept in FTR_MODE_TAIL. So a flow is exported whole or not
+ * at all. */
 FTR_API void ftr_set_mode(ftr_mode mode);
 FTR_API ftr_mode ftr_get_mode(void);
 
 /* Counted at their own places, none computed from others. With recording at rest:
  * started = ended + open; ended = recorded + lost_journal_full; for each exporter,
- * recorded + pending = delivered + rejected + lost_queue_full + lost_export + queued. */
+ * recorded + pending = delivered + rejected + lost_queue_full + lost_export + queued
+ *                      + sampled_out + waiting. */
 typedef struct ftr_exporter_statistics {
     const char *name;
     uint64_t delivered;
@@ -165,6 +187,23 @@ typedef struct ftr_statistics {
     uint64_t metrics_missed;     /* spans that were not counted: memory was short */
     uint64_t metrics_exported;   /* exports that exporters delivered */
     uint64_t metrics_failed;     /* exports that they did not, or not wholly */
+    uint64_t roots_recorded;  /* local roots that are recorded and not exported */
+    uint64_t sampled_out;     /* spans that were not meant to be exported: those of roots_recorded,
+                                 those of flows that FTR_MODE_TAIL did not keep */
+    uint64_t waiting;         /* spans whose flows are not decided yet */
+    /* Flows decided in FTR_MODE_TAIL. */
+    uint64_t tail_kept[8]; /* by ftr_tail_reason, the first one that held */
+    uint64_t tail_dropped;
+    uint64_t tail_by_end;    /* these four add up to the flows above */
+    uint64_t tail_by_age;    /* before they ended: max_age_ns, */
+    uint64_t tail_by_budget; /* budget_bytes, or memory was short, */
+    uint64_t tail_by_order;  /* ftr_set_mode, ftr_shutdown */
+    uint64_t tail_late;      /* spans that followed the verdict on their flow */
+    uint64_t tail_missed;    /* late spans and crossings that would have kept a dropped flow */
+    uint64_t tail_forgotten; /* verdicts on flows that were decided before they ended: what still
+                                comes of these is decided anew, so they may be exported in part */
+    uint64_t tail_crossings_lost; /* contexts written for other processes of which the flow does not
+                                     know: the thread's journal had no room */
 } ftr_statistics;
 
 /* ret_statistics->size is set by the caller. */

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static struct ftri_nth_call requests;
 
@@ -44,6 +45,15 @@ void *ftri_alloc_lines(size_t size)
     if (block)
         memset(block, 0, rounded);
     return block;
+}
+
+void ftri_mem_prefer_huge(void *block, size_t size)
+{
+    static const uintptr_t huge = (uintptr_t)2 << 20;
+    const uintptr_t first = ((uintptr_t)block + huge - 1) & ~(huge - 1);
+    const uintptr_t end = ((uintptr_t)block + size) & ~(huge - 1);
+    if (end > first)
+        (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
 }
 
 char *ftri_strndup(const char *text, size_t len)

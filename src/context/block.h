@@ -69,3 +69,20 @@ static inline bool ftri_context_is_plain(const ftr_context *context)
     return (context->span.trace_flags & FTR_TRACE_FLAG_SAMPLED) && !context->block &&
            ftri_context_has_ids(context);
 }
+
+/* ---- leaving the process ---- */
+
+/* Who is told that a context is about to be written for another process: one function, or none.
+ * Called by the thread that writes; set by any thread. */
+typedef void ftri_leaving(const ftr_span_context *span);
+extern ftri_leaving *_Atomic ftri_context_leaving;
+
+static inline void ftri_context_leaves(const ftr_span_context *span)
+{
+    ftri_leaving *listener = __atomic_load_n(&ftri_context_leaving, __ATOMIC_RELAXED);
+    if (listener)
+        listener(span);
+}
+
+/* ftr_traceparent_format without telling: for what stays here, or was told of already. */
+bool ftri_traceparent_write(const ftr_span_context *span, char ret_text[FTR_TRACEPARENT_LEN + 1]);

@@ -25,6 +25,8 @@ static const struct ftri_propagator *const propagators[] = {
     [FTR_PROPAGATOR_XRAY] = &ftri_propagate_xray,
 };
 
+ftri_leaving *_Atomic ftri_context_leaving;
+
 /* The process's propagators, the first in the lowest bits; 0 ends them. */
 static _Atomic uint64_t chosen = STANDARD;
 
@@ -74,8 +76,11 @@ size_t ftr_get_propagators(ftr_propagator *ret_propagators, size_t room)
 void ftr_inject_as(ftr_propagator propagator, const ftr_context *context,
                    const ftr_carrier *carrier, void *fields)
 {
-    if (propagator_of(propagator))
-        propagators[propagator]->inject(context, carrier, fields);
+    if (!propagator_of(propagator))
+        return;
+    if (propagator != FTR_PROPAGATOR_BAGGAGE)
+        ftri_context_leaves(&context->span);
+    propagators[propagator]->inject(context, carrier, fields);
 }
 
 void ftr_extract_as(ftr_propagator propagator, const ftr_carrier *carrier, void *fields,

@@ -79,6 +79,7 @@ size_t ftri_state_text_write(const ftr_context *context, bool is_padded,
 
 bool ftr_state_text_format(const ftr_context *context, char ret_text[FTR_STATE_TEXT_LEN + 1])
 {
+    ftri_context_leaves(&context->span);
     return ftri_state_text_write(context, false, ret_text) > 0;
 }
 

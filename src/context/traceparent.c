@@ -6,15 +6,14 @@
  *     2 hex       32 hex       16 hex        2 hex
  *
  * Hexadecimal digits are lower case; version ff and all-zero identifiers are invalid. */
-#include <flowtrace/context.h>
-
 #include "base/hex.h"
+#include "context/block.h"
 
 #include <string.h>
 
 enum { TRACE_ID_AT = 3, SPAN_ID_AT = 36, FLAGS_AT = 53, KNOWN_FLAGS = 3 };
 
-bool ftr_traceparent_format(const ftr_span_context *span, char ret_text[FTR_TRACEPARENT_LEN + 1])
+bool ftri_traceparent_write(const ftr_span_context *span, char ret_text[FTR_TRACEPARENT_LEN + 1])
 {
     ret_text[0] = '\0';
     if (!ftr_trace_id_is_valid(&span->trace_id) || !ftr_span_id_is_valid(&span->span_id))
@@ -28,6 +27,12 @@ bool ftr_traceparent_format(const ftr_span_context *span, char ret_text[FTR_TRAC
     ftri_hex_encode(&flags, 1, ret_text + FLAGS_AT);
     ret_text[FTR_TRACEPARENT_LEN] = '\0';
     return true;
+}
+
+bool ftr_traceparent_format(const ftr_span_context *span, char ret_text[FTR_TRACEPARENT_LEN + 1])
+{
+    ftri_context_leaves(span);
+    return ftri_traceparent_write(span, ret_text);
 }
 
 /* Version 00 has exactly 55 characters; a later one may go on behind a further dash. */

@@ -17,7 +17,7 @@ enum { JOINED_MAX = 20 * 1024, FIELDS_MAX = 256 };
 static void inject(const ftr_context *context, const ftr_carrier *carrier, void *fields)
 {
     char header[FTR_TRACEPARENT_LEN + 1];
-    if (!ftr_traceparent_format(&context->span, header))
+    if (!ftri_traceparent_write(&context->span, header))
         return;
     carrier->set(fields, FTR_STR("traceparent"), (ftr_str){header, FTR_TRACEPARENT_LEN});
     const ftr_str tracestate = ftr_context_tracestate(context);

@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "codec/json_writer.h"
 #include "export/otlp_environment.h"
+#include "sampling/threshold.h"
 #include "trace/settings.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@
 enum { WARNINGS_BYTES = 256 * 1024 };
 #define MASK FTR_STR("***")
 
-/* Every variable of OpenTelemetry's that the library reads. */
+/* Every variable of OpenTelemetry's, and every one of its own, that the library reads. */
 #define OTLP(suffix)                                                                               \
     "OTEL_EXPORTER_OTLP_" suffix, "OTEL_EXPORTER_OTLP_TRACES_" suffix,                             \
         "OTEL_EXPORTER_OTLP_METRICS_" suffix
@@ -59,6 +60,14 @@ static const char *const known[] = {
     "OTEL_LOG_LEVEL",
     "OTEL_CONFIG_FILE", /* the settings say that it is not read */
     "OTEL_EXPERIMENTAL_CONFIG_FILE",
+    "FLOWTRACE_MODE",
+    "FLOWTRACE_TAIL_ERRORS",
+    "FLOWTRACE_TAIL_DROPS",
+    "FLOWTRACE_TAIL_LATENCY_MS",
+    "FLOWTRACE_TAIL_ATTRIBUTES",
+    "FLOWTRACE_TAIL_SHARE",
+    "FLOWTRACE_TAIL_MAX_AGE_MS",
+    "FLOWTRACE_TAIL_BUDGET_BYTES",
 };
 
 /* These are right, and nothing of the library depends on them. */
@@ -84,12 +93,18 @@ static void add_metrics_warning(void *argument, const char *text)
         add_warning(argument, text);
 }
 
-/* One entry of the environment, when it is OpenTelemetry's and not empty. */
+/* Other variables of ours are the program's. */
+static bool is_for_library(const char *entry)
+{
+    return strncmp(entry, "OTEL_", 5) == 0 || strncmp(entry, "FLOWTRACE_TAIL", 14) == 0;
+}
+
+/* One entry of the environment, when it is for the library and not empty. */
 static void check_name(const char *entry, struct ftri_json_writer *warnings)
 {
     const char *equals = strchr(entry, '=');
     char name[128];
-    if (strncmp(entry, "OTEL_", 5) != 0 || !equals || equals[1] == '\0')
+    if (!is_for_library(entry) || !equals || equals[1] == '\0')
         return;
     snprintf(name, sizeof name, "%.*s", (int)ftri_size_min((size_t)(equals - entry), 127), entry);
     if (is_among(name, known, FTRI_COUNT(known)) ||
@@ -159,6 +174,46 @@ static void put_sampler(struct ftri_json_writer *json, const struct ftri_sampler
         ftri_json_f64(json, sampler->value, FTRI_JSON_NONFINITE_NULL);
     else
         ftri_json_null(json);
+}
+
+static void put_wanted(struct ftri_json_writer *json, const struct ftri_policy *policy)
+{
+    put_name(json, "attributes");
+    ftri_json_begin_array(json);
+    for (size_t i = 0; i < policy->n_attributes; i++) {
+        const ftr_tail_attribute *wanted = &policy->attributes[i];
+        ftri_json_begin_object(json);
+        put_name(json, "key");
+        ftri_json_str(json, wanted->key);
+        put_name(json, "value");
+        if (wanted->value.data)
+            ftri_json_str(json, wanted->value);
+        else
+            ftri_json_null(json);
+        ftri_json_end_object(json);
+    }
+    ftri_json_end_array(json);
+}
+
+static void put_tail(struct ftri_json_writer *json, const struct ftri_tail_settings *tail)
+{
+    const struct ftri_policy *policy = &tail->policy;
+    const double all = (double)FTRI_THRESHOLD_NEVER;
+    put_name(json, "tail");
+    ftri_json_begin_object(json);
+    put_name(json, "errors");
+    ftri_json_bool(json, policy->keeps_errors);
+    put_name(json, "drops");
+    ftri_json_bool(json, policy->keeps_drops);
+    put_limit(json, "latencyMs", policy->latency_ns / FTRI_NS_PER_MS, 0);
+    put_wanted(json, policy);
+    put_name(json, "share"); /* as it is used: rounded to the threshold's digits */
+    ftri_json_f64(json, (all - (double)policy->threshold) / all, FTRI_JSON_NONFINITE_NULL);
+    put_name(json, "maxAgeMs");
+    ftri_json_u64(json, tail->max_age_ns / FTRI_NS_PER_MS);
+    put_name(json, "budgetBytes");
+    ftri_json_u64(json, tail->budget_bytes);
+    ftri_json_end_object(json);
 }
 
 static void put_propagators(struct ftri_json_writer *json)
@@ -344,6 +399,8 @@ static int write_settings(struct ftri_json_writer *json, struct ftri_json_writer
     ftri_json_bool(json, settings.is_disabled);
     put_resource(json, &settings);
     put_sampler(json, &settings.sampler);
+    put_text(json, "mode", ftri_mode_name(settings.mode));
+    put_tail(json, &settings.tail);
     put_propagators(json);
     put_text(json, "conventions", settings.is_krishiv ? "krishiv" : "flowtrace");
     put_text(json, "logLevel", settings.log_level);

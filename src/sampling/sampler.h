@@ -41,6 +41,7 @@ struct ftri_local_root {
 
 struct ftri_verdict {
     bool is_sampled;
+    bool is_recorded;  /* if it is not sampled */
     bool is_over_rate; /* not sampled, and it was the limit */
     bool changes_th;   /* the tracestate has to be written anew with this th: */
     uint64_t th;       /* FTRI_THRESHOLD_NEVER: without */

@@ -345,7 +345,7 @@ static FTRI_ALWAYS_INLINE uint8_t *put_status_and_flags(uint8_t *at,
     at += record->status ? 4 : 0;
     at[0] = 0x85;
     at[1] = 0x01;
-    put_word(at + 2, record->trace_flags | remote);
+    put_word(at + 2, ftri_record_w3c_flags(record->trace_flags) | remote);
     return at + 6;
 }
 

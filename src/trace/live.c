@@ -4,6 +4,7 @@
 #include "trace/thread.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* The writers' stores are plain ones, so the loads here race with them on purpose: whole words, and
  * what they gave counts only if the generation is the same before and after. */
@@ -158,6 +159,37 @@ ftr_status ftri_live_walk(ftri_live_function *each, void *argument)
     }
     ftri_live_copy_deinit(&walk.copy);
     return walk.lacked_memory ? FTR_ERR_MEMORY : FTR_OK;
+}
+
+/* False: none is open. */
+static bool read_trace(const struct ftri_slot *slot, ftr_trace_id *ret_id)
+{
+    uint64_t id[2];
+    const uint64_t generation = atomic_load_explicit(&slot->generation, memory_order_acquire);
+    if ((generation & 3) != FTRI_SLOT_OPEN)
+        return false;
+    copy_words((uint8_t *)id, &slot->record.trace_id, sizeof id);
+    ftri_slot_fence(memory_order_acquire);
+    memcpy(ret_id, id, sizeof id);
+    return atomic_load_explicit(&slot->generation, memory_order_relaxed) == generation;
+}
+
+void ftri_live_walk_traces(void (*each)(void *argument, const ftr_trace_id *trace_id),
+                           void *argument)
+{
+    const uint32_t session = atomic_load(&ftri_session);
+    const uint32_t n_threads = atomic_load(&ftri_n_threads);
+    for (uint32_t i = 0; i < n_threads; i++) {
+        const struct ftri_thread *thread = atomic_load(&ftri_threads[i]);
+        if (atomic_load_explicit(&thread->session, memory_order_acquire) != session)
+            continue;
+        const uint32_t n = atomic_load_explicit(&thread->n_slots_used, memory_order_acquire);
+        const struct ftri_slot *slots = slots_of(thread);
+        ftr_trace_id id;
+        for (uint32_t k = 0; k < n; k++)
+            if (read_trace(&slots[k], &id))
+                each(argument, &id);
+    }
 }
 
 struct public_walk {

@@ -175,6 +175,7 @@ static void read_link(struct reader *self, const struct ftri_entry *entry, const
     memcpy(&head, value, sizeof head);
     ftr_attribute *items;
     const size_t n = read_map(self, value + sizeof head, entry->value_len - sizeof head, &items);
+    head.context.trace_flags = ftri_record_w3c_flags(head.context.trace_flags);
     *ret_link = (ftr_link_data){
         .context = head.context,
         .tracestate = {(const char *)payload, entry->key_len},
@@ -266,7 +267,8 @@ static void read_head(const struct ftri_record *self, ftr_span_data *ret_span)
 {
     *ret_span = (ftr_span_data){
         .size = sizeof *ret_span,
-        .context = {self->trace_id, self->span_id, self->trace_flags, false, {0}},
+        .context =
+            {self->trace_id, self->span_id, ftri_record_w3c_flags(self->trace_flags), false, {0}},
         .parent_span_id = self->parent_id,
         .parent_is_remote = (self->bits & FTRI_RECORD_PARENT_IS_REMOTE) != 0,
         .tracestate = {"", 0},
@@ -300,7 +302,7 @@ static void add_own_context(struct reader *self, struct lists *lists, ftr_span_d
 {
     _Static_assert((int)FTRI_OWN_TEXT == (int)FTR_TRACEPARENT_LEN + 1, "a multiple of 8");
     char *text = take(self, FTRI_OWN_TEXT, 1);
-    if (ftr_traceparent_format(&span->context, text))
+    if (ftri_traceparent_write(&span->context, text))
         add_attribute(lists, &span->n_attributes, "traceparent",
                       (ftr_str){text, FTR_TRACEPARENT_LEN});
     if (span->tracestate.len > 0)
@@ -398,4 +400,40 @@ void ftri_record_copy(const struct ftri_record *self, void *to)
     at += sizeof head + self->stream_len;
     at = put_entry(at, FTRI_ENTRY_TRACESTATE, ftri_context_block_tracestate(block));
     (void)put_entry(at, FTRI_ENTRY_FIELDS, ftri_context_block_fields(block));
+}
+
+static size_t text_size(ftr_str key, ftr_str value)
+{
+    return ftri_pad8(sizeof(struct ftri_entry) + key.len + value.len);
+}
+
+size_t ftri_record_size_with_text(const struct ftri_record *self, ftr_str key, ftr_str value)
+{
+    if (self->n_attributes == UINT16_MAX)
+        return SIZE_MAX;
+    return ftri_pad16(sizeof *self + self->stream_len + text_size(key, value));
+}
+
+/* Behind inherited fields, too: reading looks for the key among what is there. */
+void ftri_record_copy_with_text(const struct ftri_record *self, ftr_str key, ftr_str value,
+                                void *to)
+{
+    struct ftri_record head = *self;
+    const struct ftri_entry entry = {
+        .type = FTRI_ENTRY_ATTRIBUTE,
+        .value_type = FTR_VALUE_STR,
+        .size = (uint32_t)text_size(key, value),
+        .key_len = (uint32_t)key.len,
+        .value_len = (uint32_t)value.len,
+    };
+    head.size = (uint32_t)ftri_record_size_with_text(self, key, value);
+    head.stream_len += entry.size;
+    head.n_attributes++;
+    uint8_t *at = to;
+    memcpy(at, &head, sizeof head);
+    memcpy(at + sizeof head, self + 1, self->stream_len);
+    at += sizeof head + self->stream_len;
+    memcpy(at, &entry, sizeof entry);
+    memcpy(at + sizeof entry, key.data, key.len);
+    memcpy(at + sizeof entry + key.len, value.data, value.len);
 }

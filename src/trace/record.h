@@ -28,9 +28,10 @@ enum ftri_record_bit {
     FTRI_RECORD_PARENT_IS_REMOTE = 1, /* the value of `is_remote`, see origin_of() in span.c */
     FTRI_RECORD_START_IS_WALL = 2,
     FTRI_RECORD_END_IS_WALL = 4,
-    FTRI_RECORD_PAD = 8,      /* no span: fills the ring up to its end */
-    FTRI_RECORD_IS_OPEN = 16, /* a copy made before the end */
-    FTRI_RECORD_HAS_SITE = 32 /* name_len is the number of the name, which is not in the stream */
+    FTRI_RECORD_PAD = 8,       /* no span: fills the ring up to its end */
+    FTRI_RECORD_IS_OPEN = 16,  /* a copy made before the end */
+    FTRI_RECORD_HAS_SITE = 32, /* name_len is the number of the name, which is not in the stream */
+    FTRI_RECORD_CROSSES = 64   /* no span: a context of this trace went to another process */
 };
 
 struct ftri_record {
@@ -127,6 +128,18 @@ static inline size_t ftri_pad16(size_t n)
     return (n + 15) & ~(size_t)15;
 }
 
+/* Counted, and exported nowhere (FTR_DECISION_RECORD). */
+static inline bool ftri_record_is_only_recorded(const struct ftri_record *self)
+{
+    return !(self->trace_flags & FTR_TRACE_FLAG_SAMPLED);
+}
+
+/* Without what is said in this process only. */
+static inline uint8_t ftri_record_w3c_flags(uint8_t trace_flags)
+{
+    return (uint8_t)(trace_flags & ~FTR_TRACE_FLAG_RECORDED);
+}
+
 static inline const uint8_t *ftri_record_stream(const struct ftri_record *self)
 {
     return (const uint8_t *)(self + 1);
@@ -160,3 +173,8 @@ void ftri_record_read_head(const struct ftri_record *self, struct ftr_span_data 
 /* A copy that outlives the context block: what that says is inside instead of by reference. */
 size_t ftri_record_copy_size(const struct ftri_record *self);
 void ftri_record_copy(const struct ftri_record *self, void *to);
+/* A copy of a copy with one text attribute more, which replaces one of the same key. SIZE_MAX: it
+ * has no room for one. */
+size_t ftri_record_size_with_text(const struct ftri_record *self, ftr_str key, ftr_str value);
+void ftri_record_copy_with_text(const struct ftri_record *self, ftr_str key, ftr_str value,
+                                void *to);

@@ -26,6 +26,7 @@ static struct {
     const ftr_sampler_class *custom;
     void *instance;
     ftr_context marked; /* what most new traces of a probability sampler begin with */
+    bool records_dropped;
 } sampling;
 
 /* Text, or none: an identifier without its tracestate is better than one with a wrong one. */
@@ -51,12 +52,14 @@ void ftri_sampling_start(const struct ftri_settings *settings)
     sampling.sampler = settings->sampler;
     sampling.custom = settings->sampler_class;
     sampling.instance = settings->sampler_instance;
+    sampling.records_dropped = settings->records_dropped;
     ftr_context_release(&sampling.marked);
     if (sampling.sampler.kind == FTRI_SAMPLER_PROBABILITY && !sampling.sampler.is_limited)
         write_th(&sampling.marked, sampling.sampler.threshold);
-    const uint32_t asks =
-        (ftri_sampler_judges_new(&sampling.sampler) ? FTRI_SAMPLING_NEW : 0) |
-        (ftri_sampler_judges_remote(&sampling.sampler) ? FTRI_SAMPLING_REMOTE : 0);
+    const uint32_t asks = (ftri_sampler_judges_new(&sampling.sampler) ? FTRI_SAMPLING_NEW : 0) |
+                          (ftri_sampler_judges_remote(&sampling.sampler) || sampling.records_dropped
+                               ? FTRI_SAMPLING_REMOTE
+                               : 0);
     atomic_store(&ftri_sampling_asks, asks);
 }
 
@@ -112,7 +115,8 @@ static struct ftri_verdict ask_custom(const ftr_span_options *options, ftr_conte
     const ftr_decision decision = custom->decide(sampling.instance, &question, &after);
     if (after.data != before.data || after.len != before.len)
         take_tracestate(context, after, custom->name);
-    const struct ftri_verdict verdict = {.is_sampled = decision == FTR_DECISION_SAMPLE};
+    const struct ftri_verdict verdict = {.is_sampled = decision == FTR_DECISION_SAMPLE,
+                                         .is_recorded = decision == FTR_DECISION_RECORD};
     return has_parent ? verdict : ftri_sampler_hold_rate(&sampling.sampler, verdict);
 }
 
@@ -128,6 +132,8 @@ static struct ftri_verdict judge(const ftr_span_options *options, ftr_context *c
         return ftri_ratio_judge(options->sampling_ratio, &root);
     if (sampling.sampler.kind == FTRI_SAMPLER_CUSTOM)
         return ask_custom(options, context);
+    if (root.has_parent && !ftri_sampler_judges_remote(&sampling.sampler))
+        return (struct ftri_verdict){.is_sampled = root.parent_is_sampled};
     return ftri_sampler_judge(&sampling.sampler, &root);
 }
 
@@ -147,7 +153,7 @@ static void note_th(ftr_context *context, uint64_t th)
 
 /* Whoever changes the sampled flag is a span of its own (W3C Trace Context, 3.4). From here on the
  * decision is made: those below are not local roots. */
-static void drop(struct ftri_thread *self, const struct ftri_verdict *verdict, ftr_context *context)
+static void drop(struct ftri_thread *self, ftr_context *context)
 {
     const bool is_changed =
         !ftri_context_has_ids(context) || (context->span.trace_flags & FTR_TRACE_FLAG_SAMPLED);
@@ -155,10 +161,26 @@ static void drop(struct ftri_thread *self, const struct ftri_verdict *verdict, f
         const uint64_t id = ftri_random_u64() | 1;
         memcpy(context->span.span_id.bytes, &id, sizeof id);
     }
-    context->span.trace_flags &= (uint8_t)~FTR_TRACE_FLAG_SAMPLED;
+    context->span.trace_flags &= (uint8_t) ~(FTR_TRACE_FLAG_SAMPLED | FTR_TRACE_FLAG_RECORDED);
     context->span.is_remote = false;
     ftri_count(&self->counters.roots_dropped, 1);
+}
+
+/* What the spans below go by: sampled, or recorded, or neither. */
+static void carry_out(struct ftri_thread *self, const struct ftri_verdict *verdict,
+                      ftr_context *context)
+{
     ftri_count(&self->counters.roots_over_rate, verdict->is_over_rate);
+    if (verdict->is_sampled) {
+        context->span.trace_flags &= (uint8_t)~FTR_TRACE_FLAG_RECORDED;
+        context->span.trace_flags |= FTR_TRACE_FLAG_SAMPLED;
+    } else if (verdict->is_recorded) {
+        context->span.trace_flags &= (uint8_t)~FTR_TRACE_FLAG_SAMPLED;
+        context->span.trace_flags |= FTR_TRACE_FLAG_RECORDED;
+        ftri_count(&self->counters.roots_recorded, 1);
+    } else {
+        drop(self, context);
+    }
 }
 
 bool ftri_sampling_judge(struct ftri_thread *self, const ftr_span_options *options,
@@ -169,11 +191,9 @@ bool ftri_sampling_judge(struct ftri_thread *self, const ftr_span_options *optio
         verdict = judge(options, context);
         if (verdict.changes_th)
             note_th(context, verdict.th);
+        verdict.is_recorded = verdict.is_recorded || sampling.records_dropped;
         atomic_store_explicit(&self->is_judging, false, memory_order_release);
     }
-    if (verdict.is_sampled)
-        context->span.trace_flags |= FTR_TRACE_FLAG_SAMPLED;
-    else
-        drop(self, &verdict, context);
-    return verdict.is_sampled;
+    carry_out(self, &verdict, context);
+    return verdict.is_sampled || verdict.is_recorded;
 }

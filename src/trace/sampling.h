@@ -44,6 +44,7 @@ static inline bool ftri_sampling_is_needed(const ftr_span_options *options,
 }
 
 /* context: an own one, of the remote parent, or of a new trace without a span. True: the parent to
- * record below. False: what the span passes on that is not recorded. Counted. */
+ * record below, sampled or FTR_TRACE_FLAG_RECORDED. False: what the span passes on that is not
+ * recorded. Counted. */
 bool ftri_sampling_judge(struct ftri_thread *self, const ftr_span_options *options,
                          ftr_context *context);

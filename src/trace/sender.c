@@ -287,6 +287,14 @@ bool ftri_sender_has_room(struct ftri_sender *self)
            (self->settings.queue_spans == 0 || n_queued_spans(self) < self->settings.queue_spans);
 }
 
+bool ftri_sender_has_slack(const struct ftri_sender *self)
+{
+    return self->is_broken ||
+           (n_sealed_bytes(self) + n_open_bytes(self) < self->settings.queue_bytes / 2 &&
+            (self->settings.queue_spans == 0 ||
+             n_queued_spans(self) <= self->settings.queue_spans / 2));
+}
+
 static int append_record(struct ftri_bytes *out, const struct ftri_record *record)
 {
     const size_t size = ftri_record_copy_size(record);

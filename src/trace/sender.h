@@ -60,6 +60,8 @@ void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *reco
 bool ftri_sender_has_room(struct ftri_sender *self);
 /* So many records were not even looked at: there is no room. */
 void ftri_sender_lose(struct ftri_sender *self, uint64_t n);
+/* Whether less than half of the queue is in use, or filling it does not matter. */
+bool ftri_sender_has_slack(const struct ftri_sender *self);
 /* Seals the open batch if it is old enough; returns when it will be (UINT64_MAX: it is empty). */
 uint64_t ftri_sender_tick(struct ftri_sender *self, uint64_t now_ns);
 void ftri_sender_seal(struct ftri_sender *self);

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "context/block.h"
 #include "otlp/encode.h"
 #include "trace/clock.h"
 #include "trace/diagnostics.h"
@@ -24,6 +25,7 @@
 #include "trace/sampling.h"
 #include "trace/sender.h"
 #include "trace/settings.h"
+#include "trace/tail.h"
 #include "trace/tap.h"
 #include "trace/thread.h"
 #include "trace/worker.h"
@@ -47,7 +49,7 @@ static struct {
     pthread_mutex_t lock;
     enum state state;
     uint32_t number; /* of the last session */
-    ftr_mode mode;
+    _Atomic ftr_mode mode;
     struct ftri_initiator initiator;
     bool is_disabled;
     _Atomic bool needs_threads; /* in a forked child that has not recorded yet */
@@ -65,9 +67,11 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void set_recording_word(void)
 {
-    const bool is_on =
-        session.state == RUNNING && session.mode == FTR_MODE_FULL && !session.is_disabled;
+    const ftr_mode mode = session.mode;
+    const bool is_on = session.state == RUNNING && mode != FTR_MODE_OFF && !session.is_disabled;
     const uint32_t number = is_on ? session.number : 0;
+    ftri_tail_set_mode(mode);
+    atomic_store(&ftri_context_leaving, is_on && mode == FTR_MODE_TAIL ? ftri_tail_mark : NULL);
     ftri_clock_set_session(number);
     __atomic_store_n(&ftr_recording_word, number, __ATOMIC_SEQ_CST); /* see sampling.c */
 }
@@ -236,7 +240,8 @@ static int start_threads(void)
     }
     return session.is_disabled
                ? 0
-               : ftri_worker_start(session.senders, session.n_span_senders, session.pending_ns);
+               : ftri_worker_start(session.senders, session.n_span_senders, session.pending_ns,
+                                   &session.origin->settings.tail);
 }
 
 static int make_senders(const struct choice *choice, struct origin *origin)
@@ -280,7 +285,6 @@ static uint32_t quick_bytes(const struct ftri_settings *settings)
 static void publish(const ftr_config *config)
 {
     const struct ftri_settings *settings = &session.origin->settings;
-    session.mode = config->is_off ? FTR_MODE_OFF : FTR_MODE_FULL;
     session.state = RUNNING;
     session.number++;
     ftri_threads_lock();
@@ -307,6 +311,7 @@ static void publish(const ftr_config *config)
 static void before_fork(void)
 {
     pthread_mutex_lock(&session.lock);
+    ftri_worker_lock_pass();
     ftri_metrics_lock();
     for (size_t i = 0; i < session.n_senders; i++)
         ftri_sender_lock(session.senders[i]);
@@ -323,6 +328,7 @@ static void after_fork_in_parent(void)
     for (size_t i = session.n_senders; i > 0; i--)
         ftri_sender_unlock(session.senders[i - 1]);
     ftri_metrics_unlock();
+    ftri_worker_unlock_pass();
     pthread_mutex_unlock(&session.lock);
 }
 
@@ -381,6 +387,9 @@ static int start(const ftr_config *config, const void *caller, struct ftri_error
     session.is_disabled = origin->settings.is_disabled;
     session.pending_ns = config->pending_interval_ms * FTRI_NS_PER_MS;
     rc = make_senders(&choice, origin);
+    session.origin = origin;
+    session.mode = origin->settings.mode;
+    ftri_tail_set_mode(session.mode);
     if (rc == 0)
         rc = ftri_metrics_start(&origin->settings, &origin->shared);
     if (rc == 0)
@@ -390,9 +399,9 @@ static int start(const ftr_config *config, const void *caller, struct ftri_error
         discard_senders();
         free_choice(&choice);
         ftri_origin_unref(&origin->shared);
+        session.origin = NULL;
         return rc;
     }
-    session.origin = origin;
     ftri_initiator_note(&session.initiator, config->place, caller, service_name(origin));
     publish(config);
     return 0;
@@ -489,6 +498,7 @@ static void count_live(ftr_statistics *ret_statistics)
         ftri_threads_count(ret_statistics);
         ret_statistics->recorded = ftri_worker_count();
         ret_statistics->pending = ftri_worker_count_pending();
+        ftri_tail_count(ret_statistics);
     }
     ret_statistics->n_exporters = session.n_span_senders;
     for (size_t i = 0; i < session.n_span_senders; i++)
@@ -523,7 +533,7 @@ void ftr_get_statistics(ftr_statistics *ret_statistics)
 static bool stop_threads(uint64_t deadline_ns)
 {
     if (!session.is_disabled)
-        ftri_worker_stop();
+        ftri_worker_stop(deadline_ns);
     for (size_t i = 0; i < session.n_senders; i++)
         ftri_sender_stop(session.senders[i], deadline_ns);
     bool is_done = true;
@@ -581,6 +591,8 @@ ftr_status ftr_shutdown(uint64_t timeout_ns)
 
 void ftr_set_mode(ftr_mode mode)
 {
+    if (mode != FTR_MODE_OFF && mode != FTR_MODE_FULL && mode != FTR_MODE_TAIL)
+        return;
     pthread_mutex_lock(&session.lock);
     session.mode = mode;
     set_recording_word();
@@ -589,5 +601,5 @@ void ftr_set_mode(ftr_mode mode)
 
 ftr_mode ftr_get_mode(void)
 {
-    return __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED) ? FTR_MODE_FULL : FTR_MODE_OFF;
+    return __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED) ? session.mode : FTR_MODE_OFF;
 }

@@ -301,11 +301,14 @@ int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
     choose_propagators();
     if (config->n_exporters == 0)
         choose_exporters(self);
+    self->records_dropped = config->records_dropped;
     int rc = choose_memory(self, config, error);
     if (rc == 0)
         rc = choose_sampler(self, config, error);
     if (rc == 0)
         rc = choose_convention(self, config, error);
+    if (rc == 0)
+        rc = ftri_tail_settings_init(self, config, error);
     if (rc == 0)
         rc = ftri_metric_settings_init(&self->metrics, config, &self->arena, error);
     self->sender.metrics_interval_ns = self->metrics.interval_ns;

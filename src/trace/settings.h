@@ -10,6 +10,7 @@
 #include "sampling/sampler.h"
 #include "trace/metric_settings.h"
 #include "trace/sender.h"
+#include "trace/tail.h"
 
 struct ftri_error;
 
@@ -26,6 +27,9 @@ struct ftri_settings {
     void *sampler_instance;
     bool is_krishiv;       /* of the conventions */
     const char *log_level; /* static: OTEL_LOG_LEVEL as it is understood */
+    bool records_dropped;
+    ftr_mode mode;
+    struct ftri_tail_settings tail;
     size_t journal_bytes;
     uint32_t open_spans;
     bool is_disabled;       /* OTEL_SDK_DISABLED */
@@ -33,6 +37,12 @@ struct ftri_settings {
     bool wants_otlp_stdout; /* by the environment */
     bool wants_console;     /* by the environment */
 };
+
+/* The fields mode and tail, into an initialised self. 0, -ENOMEM, -EINVAL. */
+int ftri_tail_settings_init(struct ftri_settings *self, const ftr_config *config,
+                            struct ftri_error *error) FTRI_MUST_CHECK;
+/* "off", "full", "tail". */
+const char *ftri_mode_name(ftr_mode mode);
 
 /* 0; -ENOMEM; -EINVAL with error saying which setting is wrong. */
 int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,

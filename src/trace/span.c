@@ -229,7 +229,7 @@ static ftr_span start_any(const ftr_span_options *options)
         return begin_root(self, options, parent);
     if (ftri_sampling_is_needed(options, parent))
         return begin_below_remote(self, options, parent);
-    if (!(parent->span.trace_flags & FTR_TRACE_FLAG_SAMPLED))
+    if (!(parent->span.trace_flags & (FTR_TRACE_FLAG_SAMPLED | FTR_TRACE_FLAG_RECORDED)))
         return ftri_unsampled_start(self, parent);
     return begin(self, options->name, options->kind, parent);
 }

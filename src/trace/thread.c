@@ -138,6 +138,8 @@ static void zero_counters(struct ftri_counters *counters)
     atomic_store(&counters->dropped_links, 0);
     atomic_store(&counters->roots_dropped, 0);
     atomic_store(&counters->roots_over_rate, 0);
+    atomic_store(&counters->roots_recorded, 0);
+    atomic_store(&counters->lost_crossings, 0);
 }
 
 /* Higher than any of an earlier session, and different from theirs in the bits that a handle
@@ -382,6 +384,8 @@ static void add_counters(const struct ftri_counters *counters, ftr_statistics *s
     sum->dropped_links += atomic_load(&counters->dropped_links);
     sum->roots_dropped += atomic_load(&counters->roots_dropped);
     sum->roots_over_rate += atomic_load(&counters->roots_over_rate);
+    sum->roots_recorded += atomic_load(&counters->roots_recorded);
+    sum->tail_crossings_lost += atomic_load(&counters->lost_crossings);
 }
 
 void ftri_threads_count(ftr_statistics *ret_statistics)

@@ -73,6 +73,8 @@ struct ftri_counters { /* written by the owning thread alone */
     _Atomic uint64_t dropped_links;
     _Atomic uint64_t roots_dropped;
     _Atomic uint64_t roots_over_rate;
+    _Atomic uint64_t roots_recorded;
+    _Atomic uint64_t lost_crossings;
 };
 
 struct ftri_thread {

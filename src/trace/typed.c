@@ -3,6 +3,8 @@
  * Attributes by the C type of their value, and what a span has besides: times, its callback. */
 #include "trace/span.h"
 
+#include "context/block.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -70,7 +72,7 @@ void ftr_finish_with_traceparent(void *state, ftr_span span)
     char text[FTR_TRACEPARENT_LEN + 1];
     ftr_context context = ftr_span_context_of(span);
     const ftr_str tracestate = ftr_context_tracestate(&context);
-    if (ftr_traceparent_format(&context.span, text))
+    if (ftri_traceparent_write(&context.span, text))
         ftr_span_set_text(span, FTR_STR("traceparent"), text);
     if (tracestate.len > 0)
         ftr_span_set_str(span, FTR_STR("tracestate"), tracestate);

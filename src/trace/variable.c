@@ -13,7 +13,7 @@ const char *ftri_variable(const char *name)
     return text && *text ? text : NULL;
 }
 
-static bool parse_number(const char *text, uint64_t max, uint64_t *ret_value)
+bool ftri_variable_parse(const char *text, uint64_t max, uint64_t *ret_value)
 {
     uint64_t value = 0;
     for (const char *at = text; *at; at++) {
@@ -30,7 +30,7 @@ bool ftri_variable_number(const char *name, uint64_t max, uint64_t *ret_value)
     const char *text = ftri_variable(name);
     if (!text)
         return false;
-    if (parse_number(text, max, ret_value))
+    if (ftri_variable_parse(text, max, ret_value))
         return true;
     ftri_diagnose("%s: ignored, expected a whole number from 0 to %" PRIu64, name, max);
     return false;

@@ -10,10 +10,12 @@
 #include "trace/live.h"
 #include "trace/metrics.h"
 #include "trace/os_thread.h"
+#include "trace/tail.h"
 #include "trace/tap.h"
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #define POLL_NS FTRI_NS_PER_MS
 #define PARKED_POLL_NS (100 * FTRI_NS_PER_MS)
@@ -30,12 +32,15 @@ static struct {
     _Atomic uint64_t n_recorded;
     _Atomic uint64_t n_pending;
 
-    pthread_mutex_t lock; /* for the fields up to is_running */
+    pthread_mutex_t lock; /* for the fields up to stop_deadline_ns */
     pthread_cond_t changed;
     uint64_t n_requested;
     uint64_t n_done;
     bool is_stopping;
     bool is_running;
+    uint64_t stop_deadline_ns;
+
+    pthread_mutex_t pass; /* held by the worker but for its pauses: what fork() must find whole */
 
     /* The worker's own. */
     struct ftri_sender *senders[FTR_EXPORTERS_MAX];
@@ -44,7 +49,7 @@ static struct {
     uint64_t check_interval_ns;
     uint64_t pending_ns;
     uint64_t next_pending_ns;
-} worker = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} worker = {.lock = PTHREAD_MUTEX_INITIALIZER, .pass = PTHREAD_MUTEX_INITIALIZER};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -84,13 +89,14 @@ static void handle(const struct ftri_record *record)
     if (atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) > 0)
         ftri_taps_offer(record);
     ftri_metrics_observe(record);
-    keep(record);
+    if (worker.n_senders > 0)
+        ftri_tail_accept(record);
 }
 
 /* Somebody takes records, or there is nobody to lose them. */
 static bool has_taker(void)
 {
-    bool has = worker.n_senders == 0 || ftri_metrics_are_counted() ||
+    bool has = worker.n_senders == 0 || ftri_metrics_are_counted() || !ftri_tail_passes_all() ||
                atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) > 0;
     for (size_t i = 0; i < worker.n_senders && !has; i++)
         has = ftri_sender_has_room(worker.senders[i]);
@@ -103,9 +109,15 @@ static size_t read_part(const struct ftri_thread *thread, uint64_t head, uint64_
 {
     size_t n = 0;
     for (const struct ftri_record *record;
-         *position < end && (record = ftri_journal_read(thread, head, position)); n++) {
+         *position < end && (record = ftri_journal_read(thread, head, position));) {
+        if (FTRI_UNLIKELY(record->bits & FTRI_RECORD_CROSSES)) {
+            if (worker.n_senders > 0)
+                ftri_tail_note(record);
+            continue;
+        }
         handle(record);
         ftri_context_block_unref(record->block);
+        n++;
     }
     return n;
 }
@@ -114,14 +126,24 @@ static size_t read_part(const struct ftri_thread *thread, uint64_t head, uint64_
 static size_t lose_part(const struct ftri_thread *thread, uint64_t head, uint64_t end,
                         uint64_t *position)
 {
-    size_t n = 0;
+    size_t n_lost = 0;
+    size_t n_others = 0;
     for (const struct ftri_record *record;
-         *position < end && (record = ftri_journal_read(thread, head, position)); n++)
+         *position < end && (record = ftri_journal_read(thread, head, position));) {
+        if (record->bits & FTRI_RECORD_CROSSES)
+            continue;
+        if (FTRI_UNLIKELY(ftri_record_is_only_recorded(record))) {
+            ftri_tail_accept(record);
+            n_others++;
+        } else {
+            n_lost++;
+        }
         if (record->block)
             ftri_context_block_unref(record->block);
+    }
     for (size_t i = 0; i < worker.n_senders; i++)
-        ftri_sender_lose(worker.senders[i], n);
-    return n;
+        ftri_sender_lose(worker.senders[i], n_lost);
+    return n_lost + n_others;
 }
 
 /* Everything that one thread had published when this began. */
@@ -180,7 +202,7 @@ static bool hand_over_open(void *argument, const struct ftri_record *record,
                            const ftr_span_data *span)
 {
     const uint64_t *latest_start_ns = argument;
-    if (span->start_time_ns > *latest_start_ns)
+    if (span->start_time_ns > *latest_start_ns || !ftri_tail_shows_open(record))
         return true;
     atomic_fetch_add_explicit(&worker.n_pending, 1, memory_order_relaxed);
     keep(record);
@@ -196,12 +218,41 @@ static void export_pending(uint64_t now_ns)
     worker.next_pending_ns = now_ns + worker.pending_ns;
 }
 
+static bool hand_over_unfinished(void *argument, const struct ftri_record *record,
+                                 const ftr_span_data *span)
+{
+    (void)argument, (void)span;
+    if (ftri_record_is_only_recorded(record))
+        return true;
+    atomic_fetch_add_explicit(&worker.n_pending, 1, memory_order_relaxed);
+    ftri_tail_accept(record);
+    return true;
+}
+
 /* What nobody will end any more. */
 static void export_unfinished(void)
 {
-    uint64_t latest_start_ns = UINT64_MAX;
     if (worker.pending_ns > 0)
-        (void)ftri_live_walk(hand_over_open, &latest_start_ns);
+        (void)ftri_live_walk(hand_over_unfinished, NULL);
+}
+
+static bool have_slack(void)
+{
+    for (size_t i = 0; i < worker.n_senders; i++)
+        if (!ftri_sender_has_slack(worker.senders[i]))
+            return false;
+    return true;
+}
+
+/* What waits, no faster than the exporters take it, unless time runs out. */
+static void let_go(void)
+{
+    while (!ftri_tail_finish(ftri_clock_monotonic_ns() >= worker.stop_deadline_ns)) {
+        seal_all();
+        pthread_mutex_unlock(&worker.pass);
+        usleep(1000);
+        pthread_mutex_lock(&worker.pass);
+    }
 }
 
 /* When the next batch is due. */
@@ -237,17 +288,21 @@ static bool has_request(void)
 }
 
 /* False: stop. Answers all requests that were made before the journals were read. */
-static bool run_pass(size_t *ret_n)
+static bool run_pass(size_t *ret_n, uint64_t *ret_tail_ns)
 {
     pthread_mutex_lock(&worker.lock);
     const uint64_t requested = worker.n_requested;
     const bool is_stopping = worker.is_stopping;
     pthread_mutex_unlock(&worker.lock);
+    ftri_tail_begin();
     *ret_n = read_journals();
+    *ret_tail_ns = ftri_tail_end();
     if (requested == worker.n_done && !is_stopping)
         return true;
-    if (is_stopping)
+    if (is_stopping) {
         export_unfinished();
+        let_go();
+    }
     seal_all();
     pthread_mutex_lock(&worker.lock);
     worker.n_done = requested;
@@ -269,17 +324,35 @@ static void pause_until(uint64_t due_ns, uint64_t now_ns, bool is_idle)
     atomic_store(&worker.state, AWAKE);
 }
 
+/* All that there is to do now; false: stop. */
+static bool work(size_t *ret_n, uint64_t *ret_now_ns, uint64_t *ret_due_ns)
+{
+    uint64_t tail_ns;
+    pthread_mutex_lock(&worker.pass);
+    const bool goes_on = run_pass(ret_n, &tail_ns);
+    const uint64_t now_ns = ftri_clock_monotonic_ns();
+    if (goes_on) {
+        check_clock(now_ns);
+        export_pending(now_ns);
+        const uint64_t due_ns = tick_all(now_ns);
+        *ret_now_ns = now_ns;
+        *ret_due_ns = tail_ns < due_ns - now_ns ? now_ns + tail_ns : due_ns;
+    }
+    pthread_mutex_unlock(&worker.pass);
+    return goes_on;
+}
+
 static void *run(void *argument)
 {
     (void)argument;
     size_t n_idle = 0;
-    for (size_t n; run_pass(&n);) {
+    uint64_t now_ns;
+    uint64_t due_ns;
+    for (size_t n; work(&n, &now_ns, &due_ns);) {
         n_idle = n > 0 ? 0 : n_idle + 1;
-        const uint64_t now_ns = ftri_clock_monotonic_ns();
-        check_clock(now_ns);
-        export_pending(now_ns);
-        pause_until(tick_all(now_ns), now_ns, n_idle >= IDLE_PASSES);
+        pause_until(due_ns, now_ns, n_idle >= IDLE_PASSES);
     }
+    ftri_tail_stop();
     pthread_mutex_lock(&worker.lock);
     worker.is_running = false;
     pthread_cond_broadcast(&worker.changed);
@@ -287,8 +360,10 @@ static void *run(void *argument)
     return NULL;
 }
 
-int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders, uint64_t pending_ns)
+int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders, uint64_t pending_ns,
+                      const struct ftri_tail_settings *tail)
 {
+    static const struct ftri_tail_exit exit = {keep, have_slack};
     pthread_once(&once, init_cond);
     for (size_t i = 0; i < n_senders; i++)
         worker.senders[i] = senders[i];
@@ -300,21 +375,25 @@ int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders, uint
     worker.next_pending_ns = ftri_clock_monotonic_ns() + pending_ns;
     worker.check_interval_ns = FIRST_CHECK_NS;
     worker.next_check_ns = ftri_clock_monotonic_ns() + FIRST_CHECK_NS;
+    ftri_tail_start(tail, &exit);
     pthread_mutex_lock(&worker.lock);
     worker.n_requested = worker.n_done = 0;
     worker.is_stopping = false;
     worker.is_running = true;
     pthread_mutex_unlock(&worker.lock);
     const int rc = ftri_thread_start(run, NULL, NULL);
-    if (rc < 0)
+    if (rc < 0) {
         worker.is_running = false;
+        ftri_tail_stop();
+    }
     return rc;
 }
 
-void ftri_worker_stop(void)
+void ftri_worker_stop(uint64_t deadline_ns)
 {
     pthread_mutex_lock(&worker.lock);
     worker.is_stopping = true;
+    worker.stop_deadline_ns = deadline_ns;
     pthread_mutex_unlock(&worker.lock);
     wake_anyhow();
     pthread_mutex_lock(&worker.lock);
@@ -353,6 +432,16 @@ uint64_t ftri_worker_count_pending(void)
     return atomic_load(&worker.n_pending);
 }
 
+void ftri_worker_lock_pass(void)
+{
+    pthread_mutex_lock(&worker.pass);
+}
+
+void ftri_worker_unlock_pass(void)
+{
+    pthread_mutex_unlock(&worker.pass);
+}
+
 void ftri_worker_lock(void)
 {
     pthread_mutex_lock(&worker.lock);
@@ -366,8 +455,10 @@ void ftri_worker_unlock(void)
 void ftri_worker_after_fork(void)
 {
     pthread_mutex_init(&worker.lock, NULL);
+    pthread_mutex_init(&worker.pass, NULL);
     ftri_os_cond_init(&worker.changed);
     worker.is_running = false;
+    ftri_tail_after_fork();
     atomic_store(&worker.state, AWAKE);
     atomic_store(&worker.n_recorded, 0);
     atomic_store(&worker.n_pending, 0);

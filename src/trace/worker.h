@@ -8,14 +8,18 @@
 
 #include "trace/sender.h"
 
-/* The senders are borrowed until the worker has stopped. Every pending_ns (0: never) they also get
- * the spans that have been open for that long, and at the stop all that are. 0 or a negated errno.
+struct ftri_tail_settings;
+
+/* Senders and tail are borrowed until the worker has stopped. Every pending_ns (0: never) they also
+ * get the spans that have been open for that long, and at the stop all that are. 0 or a negated
+ * errno.
  */
-int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders,
-                      uint64_t pending_ns) FTRI_MUST_CHECK;
-/* Reads all journals once more, seals all batches, ends the thread and waits for that: the worker
- * never calls an exporter, so it cannot hang. */
-void ftri_worker_stop(void);
+int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders, uint64_t pending_ns,
+                      const struct ftri_tail_settings *tail) FTRI_MUST_CHECK;
+/* Reads all journals once more, decides all flows that wait, seals all batches, ends the thread and
+ * waits for that: the worker never calls an exporter, so it cannot hang. Flows that are kept go as
+ * the exporters have room, at the deadline anyhow. */
+void ftri_worker_stop(uint64_t deadline_ns);
 
 /* A ticket for a pass that begins after this call and seals everything. Any thread. */
 uint64_t ftri_worker_request_pass(void);
@@ -29,7 +33,10 @@ void ftri_worker_wake(void);
 uint64_t ftri_worker_count(void);
 uint64_t ftri_worker_count_pending(void);
 
-/* Around fork(), in the forking thread; in the child the worker is not running. */
+/* Around fork(), in the forking thread; in the child the worker is not running. The pass is locked
+ * before any sender, which the worker calls; the rest after them. */
+void ftri_worker_lock_pass(void);
+void ftri_worker_unlock_pass(void);
 void ftri_worker_lock(void);
 void ftri_worker_unlock(void);
 void ftri_worker_after_fork(void);

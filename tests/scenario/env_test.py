@@ -137,6 +137,23 @@ class Env(unittest.TestCase):
             self.assertEqual((found["sampler"], found["samplerArgument"]), expected)
             self.assertEqual(len(found["warnings"]), n_warnings, name)
 
+    def test_modes_and_tail_sampling(self):
+        found, _ = effective()
+        self.assertEqual(found["mode"], "full")
+        self.assertEqual(found["tail"]["maxAgeMs"], 60000)
+        self.assertAlmostEqual(found["tail"]["share"], 0.01, delta=1e-6)
+        found, _ = effective(FLOWTRACE_MODE="TAIL", FLOWTRACE_TAIL_SHARE="0.5", FLOWTRACE_TAIL_DROPS="false",
+                             FLOWTRACE_TAIL_ATTRIBUTES="debug,tier=gold", FLOWTRACE_TAIL_LATENCY_MS="250",
+                             FLOWTRACE_TAIL_MAX_AGE_MS="1000", FLOWTRACE_TAIL_BUDGET_BYTES="1048576")
+        self.assertEqual((found["mode"], found["warnings"]), ("tail", []))
+        self.assertEqual(found["tail"], {
+            "errors": True, "drops": False, "latencyMs": 250, "share": 0.5, "maxAgeMs": 1000, "budgetBytes": 1048576,
+            "attributes": [{"key": "debug", "value": None}, {"key": "tier", "value": "gold"}]})
+        found, _ = effective(FLOWTRACE_MODE="on", FLOWTRACE_TAIL_SHARES="1", FLOWTRACE_DATA="/elsewhere")
+        self.assertEqual(found["mode"], "full")
+        self.assertEqual(sorted(text.split(":")[0] for text in found["warnings"]),
+                         ["FLOWTRACE_MODE", "FLOWTRACE_TAIL_SHARES"])
+
     def test_variables_that_nobody_reads_are_named(self):
         found, _ = effective(OTEL_EXPORTER_OTLP_ENDPOINTS="x", OTEL_BSP_DELAY="1")
         self.assertEqual(len(found["warnings"]), 2)

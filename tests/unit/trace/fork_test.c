@@ -330,6 +330,59 @@ static void test_exit_without_shutdown(void **state)
     assert_int_equal(status, 0);
 }
 
+/* The flows that wait are the parent's; the child's own are decided there. */
+static int tail_child_failure(struct probe *probe)
+{
+    if (counts().waiting != 0 || counts().recorded != 0)
+        return 1;
+    const ftr_span bad = ftr_span_start(FTR_STR("bad"), FTR_KIND_INTERNAL, NULL);
+    ftr_span_set_status(bad, FTR_SPAN_ERROR, FTR_STR("no"));
+    ftr_span_end(bad);
+    record(2);
+    if (ftr_get_mode() != FTR_MODE_TAIL || ftr_shutdown(10 * SECOND) != FTR_OK)
+        return 2;
+    if (counts().sampled_out != 2 || counts().tail_kept[FTR_TAIL_ERROR] != 1)
+        return 3;
+    return atomic_load(&probe->n_spans) == 1 ? 0 : 4;
+}
+
+static void test_flows_that_wait_stay_with_the_parent(void **state)
+{
+    (void)state;
+    ftr_tail_config tail = FTR_TAIL_CONFIG_INIT;
+    tail.share = 0;
+    ftr_config config = FTR_CONFIG_INIT;
+    config.has_mode = true;
+    config.mode = FTR_MODE_TAIL;
+    config.tail = &tail;
+    for (int i = 0; i < 20; i++) {
+        struct probe *probe = new_probe();
+        start_with(&config, probe);
+        const ftr_span open = ftr_span_start(FTR_STR("open"), FTR_KIND_INTERNAL, NULL);
+        ftr_context context = ftr_span_context_of(open);
+        const ftr_span bad = ftr_span_start(FTR_STR("bad"), FTR_KIND_INTERNAL, &context);
+        ftr_span_set_status(bad, FTR_SPAN_ERROR, FTR_STR("no"));
+        ftr_span_end(bad);
+        ftr_context_release(&context);
+        record(1000); /* the worker is at it */
+        if (i % 2)
+            assert_int_equal(ftr_flush(10 * SECOND), FTR_OK);
+        const pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            _exit(tail_child_failure(probe));
+        int status = -1;
+        waitpid(child, &status, 0);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+        ftr_span_end(open);
+        assert_int_equal(ftr_shutdown(10 * SECOND), FTR_OK);
+        assert_int_equal(probe->n_spans, 2);
+        assert_int_equal(counts().sampled_out, 1000);
+        free(probe);
+    }
+}
+
 int main(void)
 {
     if (!CAN_FORK)
@@ -337,6 +390,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fork_gives_the_child_its_own_library),
         cmocka_unit_test(test_no_id_occurs_twice),
+        cmocka_unit_test(test_flows_that_wait_stay_with_the_parent),
         cmocka_unit_test(test_fork_during_an_export_gives_a_child_that_does_not_export),
         cmocka_unit_test(test_a_child_does_not_use_an_exporter_that_is_closed),
         cmocka_unit_test(test_a_child_is_not_told_what_its_parent_lost),

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Spans that wait until their flow is decided, as opaque bytes in pages chained per flow:
+ *
+ *     flow's first page:  next | struct flow | len, bytes, len, bytes ...
+ *     each other page:    next | the stream goes on
+ *
+ * A flow is decided once: when it has ended and been quiet, by its age, when the budget is full
+ * (oldest first), or when the caller says so. Then its spans are released in order, or its pages go
+ * back in one piece; what comes later is told the verdict. The budget is for everything but the
+ * copy of one span. No memory is like a full budget.
+ * One thread at a time; the counts may be read by any. */
+#pragma once
+
+#include "base/bytes.h"
+#include "sampling/fate.h"
+#include "sampling/flow_index.h"
+#include "sampling/page_pool.h"
+#include "sampling/policy.h"
+#include "sampling/verdicts.h"
+
+#include <stdatomic.h>
+
+/* What a flow was decided by. */
+enum ftri_flow_cause {
+    FTRI_FLOW_ENDED,
+    FTRI_FLOW_AGED,
+    FTRI_FLOW_SQUEEZED, /* the budget */
+    FTRI_FLOW_ORDERED,  /* ftri_flow_buffer_decide_oldest */
+    FTRI_N_FLOW_CAUSES
+};
+
+/* Called for each span of a flow that is kept, in the order they came; bytes: aligned to 8,
+ * borrowed. Must not call the buffer. */
+typedef void ftri_flow_release(void *argument, const struct ftri_flow_fate *fate,
+                               struct ftri_view bytes);
+
+/* Bytes behind what is released that may be read, whatever is there. */
+enum { FTRI_FLOW_BEHIND = 32 };
+
+struct ftri_flow_settings {
+    struct ftri_policy policy;
+    uint64_t quiet_ns; /* above 0 */
+    uint64_t max_age_ns;
+    size_t budget_bytes; /* FTRI_TAIL_BUDGET_LEAST to FTRI_TAIL_BUDGET_MOST */
+    ftri_flow_release *release;
+    void *argument;
+};
+
+struct ftri_flow_counts {
+    _Atomic uint64_t n_waiting;   /* spans */
+    _Atomic uint64_t n_dropped;   /* spans, late ones included */
+    _Atomic uint64_t n_late;      /* spans that came when all was decided */
+    _Atomic uint64_t n_missed;    /* of these, what would have kept a dropped flow */
+    _Atomic uint64_t n_forgotten; /* verdicts on flows that were cut */
+    _Atomic uint64_t n_flows_dropped;
+    _Atomic uint64_t n_flows_kept[FTR_TAIL_REASONS];
+    _Atomic uint64_t n_flows_by[FTRI_N_FLOW_CAUSES];
+};
+
+/* A doubly linked list of flows by their first page. */
+struct ftri_flow_list {
+    uint32_t first;
+    uint32_t last;
+};
+
+struct ftri_flow_buffer {
+    struct ftri_flow_settings settings;
+    struct ftri_page_pool pool;
+    struct ftri_flow_index index;
+    struct ftri_verdicts verdicts;
+    struct ftri_flow_list by_age;   /* all */
+    struct ftri_flow_list by_quiet; /* those that have ended, by when they were last heard of */
+    struct ftri_bytes scratch;      /* one span */
+    uint64_t seeds[3];
+    uint32_t n_pages_per_flow;
+    uint32_t look; /* number of the last ftri_flow_buffer_look */
+    struct ftri_flow_counts *counts;
+};
+
+/* Counts are the caller's, and not cleared. 0 or -ENOMEM. */
+int ftri_flow_buffer_init(struct ftri_flow_buffer *self, const struct ftri_flow_settings *settings,
+                          struct ftri_flow_counts *counts) FTRI_MUST_CHECK;
+/* Nothing is released. */
+void ftri_flow_buffer_deinit(struct ftri_flow_buffer *self);
+/* Nothing waits. */
+static inline bool ftri_flow_buffer_is_empty(const struct ftri_flow_buffer *self)
+{
+    return self->by_age.first == 0;
+}
+
+/* True: the span waits. False: its flow is decided, as *ret_fate says: it is the caller's to keep,
+ * or is counted as dropped. May decide other flows. Bytes: at most UINT32_MAX. */
+bool ftri_flow_buffer_add(struct ftri_flow_buffer *self, const struct ftri_flow_span *span,
+                          struct ftri_view bytes, uint64_t now_ns, struct ftri_flow_fate *ret_fate);
+/* A reason that is not a span's. */
+void ftri_flow_buffer_note(struct ftri_flow_buffer *self, const ftr_trace_id *trace_id,
+                           ftr_tail_reason reason, uint64_t now_ns);
+/* For a span that is no flow's to wait with: false, it is not known. */
+bool ftri_flow_buffer_recall(struct ftri_flow_buffer *self, const ftr_trace_id *trace_id,
+                             struct ftri_flow_fate *ret_fate);
+/* The caller looks now which flows have open spans, and names one after the other; those are not
+ * decided as ended until the next look. */
+void ftri_flow_buffer_look(struct ftri_flow_buffer *self);
+void ftri_flow_buffer_see_open(struct ftri_flow_buffer *self, const ftr_trace_id *trace_id);
+/* Decides what has ended and was quiet until quiet_until_ns, the time of the last look; and what is
+ * too old. */
+void ftri_flow_buffer_decide_quiet(struct ftri_flow_buffer *self, uint64_t quiet_until_ns);
+void ftri_flow_buffer_decide_old(struct ftri_flow_buffer *self, uint64_t now_ns);
+/* reasons: beside the policies', 0 or FTRI_REASON(...). */
+void ftri_flow_buffer_decide_oldest(struct ftri_flow_buffer *self, uint32_t reasons);
+/* When a look may find something, and when something will be too old; UINT64_MAX: never. */
+uint64_t ftri_flow_buffer_quiet_at(const struct ftri_flow_buffer *self);
+uint64_t ftri_flow_buffer_old_at(const struct ftri_flow_buffer *self);

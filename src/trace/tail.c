@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Whether a flow has ended is not in its records: a child that is still open has written none. So
+ * when flows have been quiet for long enough the worker looks through the slots of all threads, and
+ * what it finds open waits on. The journals are read once more between the look and the decision: a
+ * span that had just ended when its slot was looked at is there. */
+#include "trace/tail.h"
+
+#include "base/time.h"
+#include "context/block.h"
+#include "sampling/flow_buffer.h"
+#include "trace/clock.h"
+#include "trace/diagnostics.h"
+#include "trace/encode.h"
+#include "trace/journal.h"
+#include "trace/live.h"
+#include "trace/span.h"
+#include "trace/worker.h"
+
+#include <string.h>
+
+#define QUIET_NS (100 * FTRI_NS_PER_MS)
+#define VOTE_KEY FTR_STR("ftr.tail.vote")
+
+/* A look at all slots may take this share of the worker's time. */
+enum { LOOKS_SHARE = 16 };
+
+_Static_assert((int)FTRI_FLOW_BEHIND >= (int)FTRI_ENCODE_BEHIND, "what is released may be encoded");
+
+enum regime {
+    PASSING,  /* everything is kept */
+    HOLDING,  /* FTR_MODE_TAIL, and also FTR_MODE_OFF after it: what was open then still ends */
+    FOLLOWING /* FTR_MODE_FULL after it: kept, but for flows that were dropped */
+};
+
+static struct {
+    _Atomic uint32_t mode; /* (any) ftr_mode */
+    _Atomic uint64_t n_only_recorded;
+    _Atomic uint64_t n_dropped_later; /* in FOLLOWING */
+    struct ftri_flow_counts counts;
+
+    const struct ftri_tail_settings *settings;
+    const struct ftri_tail_exit *exit;
+    enum regime regime;
+    uint32_t last_mode;
+    bool has_buffer;
+    bool has_told;   /* that there is no memory for the buffer */
+    bool has_passed; /* a pass has begun in this session */
+    struct ftri_flow_buffer buffer;
+    struct ftri_bytes copy;    /* of the span that comes in */
+    struct ftri_bytes scratch; /* to read it */
+    struct ftri_bytes voted;   /* the same with its flow's vote */
+    uint64_t since_ns;         /* spans that started before had FTR_MODE_FULL; Unix epoch */
+    uint64_t follow_until_ns;
+    bool has_looked; /* at look_ns; nothing was decided since */
+    uint64_t look_ns;
+    uint64_t next_look_ns; /* on the real clock */
+} tail;
+
+static void count(_Atomic uint64_t *counter)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
+static void clear_counts(void)
+{
+    struct ftri_flow_counts *counts = &tail.counts;
+    atomic_store(&tail.n_only_recorded, 0);
+    atomic_store(&tail.n_dropped_later, 0);
+    for (size_t i = 0; i < sizeof *counts / sizeof(_Atomic uint64_t); i++)
+        atomic_store((_Atomic uint64_t *)(void *)counts + i, 0);
+}
+
+static void drop_buffer(void)
+{
+    if (!tail.has_buffer)
+        return;
+    tail.has_buffer = false;
+    ftri_flow_buffer_deinit(&tail.buffer);
+    ftri_bytes_deinit(&tail.copy);
+    ftri_bytes_deinit(&tail.scratch);
+    ftri_bytes_deinit(&tail.voted);
+}
+
+void ftri_tail_stop(void)
+{
+    drop_buffer();
+    tail.regime = PASSING;
+}
+
+void ftri_tail_after_fork(void)
+{
+    ftri_tail_stop();
+    clear_counts();
+}
+
+void ftri_tail_set_mode(ftr_mode mode)
+{
+    atomic_store(&tail.mode, (uint32_t)mode);
+}
+
+/* ---- on the way out ---- */
+
+static bool is_local_root(const struct ftri_record *record)
+{
+    return !ftr_span_id_is_valid(&record->parent_id) ||
+           (record->bits & FTRI_RECORD_PARENT_IS_REMOTE);
+}
+
+/* The record, or a copy that has the vote. */
+static const struct ftri_record *with_vote(const struct ftri_record *record,
+                                           const struct ftri_flow_fate *fate)
+{
+    char text[FTRI_FATE_VOTE];
+    const ftr_str vote = {text, ftri_fate_vote(fate, text)};
+    const size_t size = ftri_record_size_with_text(record, VOTE_KEY, vote);
+    ftri_bytes_reset(&tail.voted);
+    if (size > SIZE_MAX - FTRI_ENCODE_BEHIND ||
+        ftri_bytes_reserve(&tail.voted, size + FTRI_ENCODE_BEHIND) < 0) /* too large, too */
+        return record;
+    ftri_record_copy_with_text(record, VOTE_KEY, vote, tail.voted.data);
+    return (const struct ftri_record *)(const void *)tail.voted.data;
+}
+
+static void release(void *argument, const struct ftri_flow_fate *fate, struct ftri_view bytes)
+{
+    (void)argument;
+    const struct ftri_record *record = (const struct ftri_record *)(const void *)bytes.data;
+    if (fate->has_crossed && is_local_root(record))
+        record = with_vote(record, fate);
+    tail.exit->keep(record);
+}
+
+/* ---- modes ---- */
+
+static bool make_buffer(void)
+{
+    const struct ftri_flow_settings settings = {
+        .policy = tail.settings->policy,
+        .quiet_ns = QUIET_NS,
+        .max_age_ns = tail.settings->max_age_ns,
+        .budget_bytes = tail.settings->budget_bytes,
+        .release = release,
+    };
+    if (tail.has_buffer)
+        return true;
+    tail.has_buffer = ftri_flow_buffer_init(&tail.buffer, &settings, &tail.counts) == 0;
+    if (!tail.has_buffer && !tail.has_told)
+        ftri_diagnose("tail sampling: memory is short, every span is exported until there is some");
+    tail.has_told = !tail.has_buffer;
+    ftri_bytes_init(&tail.copy, UINT32_MAX);
+    ftri_bytes_init(&tail.scratch, SIZE_MAX / 2);
+    ftri_bytes_init(&tail.voted, UINT32_MAX);
+    return tail.has_buffer;
+}
+
+static void note_begun(void *argument, const ftr_trace_id *trace_id)
+{
+    const uint64_t *now_ns = argument;
+    ftri_flow_buffer_note(&tail.buffer, trace_id, FTR_TAIL_MODE, *now_ns);
+}
+
+/* Flows that began in FTR_MODE_FULL may have spans at the exporters already: they go there whole.
+ * Those are the ones that have a span open now, and those of spans that are known to have started
+ * before. */
+static void hold(void)
+{
+    if (!make_buffer())
+        return;
+    tail.since_ns = tail.has_passed ? ftri_time_wall_ns() : 0;
+    tail.regime = HOLDING;
+    uint64_t now_ns = ftri_time_monotonic_ns();
+    if (tail.has_passed)
+        ftri_live_walk_traces(note_begun, &now_ns);
+}
+
+static void follow(uint64_t now_ns)
+{
+    tail.regime = FOLLOWING;
+    tail.has_looked = false;
+    tail.follow_until_ns = now_ns + tail.settings->max_age_ns;
+}
+
+/* What is recorded before the first pass has the session's first mode, too. */
+void ftri_tail_start(const struct ftri_tail_settings *settings, const struct ftri_tail_exit *exit)
+{
+    clear_counts();
+    tail.settings = settings;
+    tail.exit = exit;
+    tail.regime = PASSING;
+    tail.has_told = tail.has_passed = tail.has_looked = false;
+    tail.next_look_ns = 0;
+    tail.last_mode = atomic_load(&tail.mode);
+    if (tail.last_mode == FTR_MODE_TAIL)
+        hold();
+}
+
+void ftri_tail_begin(void)
+{
+    const uint32_t mode = atomic_load(&tail.mode);
+    if (mode == FTR_MODE_TAIL && tail.regime != HOLDING)
+        hold();
+    else if (mode == FTR_MODE_FULL && tail.regime == HOLDING)
+        follow(ftri_time_monotonic_ns());
+    tail.has_passed = true;
+}
+
+/* ---- spans ---- */
+
+/* Without memory only what the head says. */
+static ftr_span_data read_span(const struct ftri_record *record)
+{
+    ftr_span_data span = {.tracestate = {"", 0}};
+    ftri_bytes_reset(&tail.scratch);
+    if (ftri_bytes_reserve(&tail.scratch, ftri_record_scratch(record->stream_len)) == 0)
+        (void)ftri_record_read(record, tail.scratch.data, &span);
+    return span;
+}
+
+static struct ftri_flow_span view_of(const struct ftri_record *record)
+{
+    const ftr_span_data span = read_span(record);
+    uint32_t reasons = 0;
+    if (record->bits & FTRI_RECORD_PARENT_IS_REMOTE)
+        reasons |= FTRI_REASON(FTR_TAIL_CROSSED);
+    if (!(record->bits & FTRI_RECORD_START_IS_WALL) && span.start_time_ns < tail.since_ns)
+        reasons |= FTRI_REASON(FTR_TAIL_MODE);
+    return (struct ftri_flow_span){
+        .trace_id = record->trace_id,
+        .tracestate = span.tracestate,
+        .start_ns = span.start_time_ns,
+        .end_ns = span.end_time_ns,
+        .attributes = span.attributes,
+        .n_attributes = span.n_attributes,
+        .events = span.events,
+        .n_events = span.n_events,
+        .reasons = reasons,
+        .is_error = record->status == FTR_SPAN_ERROR,
+        .is_root = is_local_root(record),
+    };
+}
+
+/* NULL: memory is short. */
+static const struct ftri_record *copy_of(const struct ftri_record *record)
+{
+    const size_t size = ftri_record_copy_size(record);
+    ftri_bytes_reset(&tail.copy);
+    if (ftri_bytes_reserve(&tail.copy, size + FTRI_ENCODE_BEHIND) < 0)
+        return NULL;
+    ftri_record_copy(record, tail.copy.data);
+    return (const struct ftri_record *)(const void *)tail.copy.data;
+}
+
+/* Of flows that were dropped the rest is dropped, too. */
+static void follow_span(const struct ftri_record *record)
+{
+    struct ftri_flow_fate fate;
+    if (ftri_flow_buffer_recall(&tail.buffer, &record->trace_id, &fate) && !fate.is_kept)
+        count(&tail.n_dropped_later);
+    else
+        tail.exit->keep(record);
+}
+
+static void hold_span(const struct ftri_record *record)
+{
+    const struct ftri_record *copy = copy_of(record);
+    if (!copy) { /* it cannot wait */
+        follow_span(record);
+        return;
+    }
+    const struct ftri_flow_span view = view_of(record);
+    const struct ftri_view bytes = ftri_view_of(copy, copy->size);
+    struct ftri_flow_fate fate;
+    if (!ftri_flow_buffer_add(&tail.buffer, &view, bytes, ftri_time_monotonic_ns(), &fate) &&
+        fate.is_kept)
+        release(NULL, &fate, bytes);
+}
+
+void ftri_tail_accept(const struct ftri_record *record)
+{
+    if (ftri_record_is_only_recorded(record))
+        count(&tail.n_only_recorded);
+    else if (FTRI_LIKELY(tail.regime == PASSING))
+        tail.exit->keep(record);
+    else if (tail.regime == HOLDING)
+        hold_span(record);
+    else
+        follow_span(record);
+}
+
+bool ftri_tail_passes_all(void)
+{
+    return tail.regime == PASSING;
+}
+
+void ftri_tail_note(const struct ftri_record *record)
+{
+    if (tail.regime == HOLDING)
+        ftri_flow_buffer_note(&tail.buffer, &record->trace_id, FTR_TAIL_CROSSED,
+                              ftri_time_monotonic_ns());
+}
+
+bool ftri_tail_shows_open(const struct ftri_record *record)
+{
+    struct ftri_flow_fate fate = {.is_kept = false};
+    if (ftri_record_is_only_recorded(record))
+        return false;
+    if (tail.regime == PASSING)
+        return true;
+    const bool is_known = ftri_flow_buffer_recall(&tail.buffer, &record->trace_id, &fate);
+    return is_known ? fate.is_kept : tail.regime == FOLLOWING;
+}
+
+/* ---- deciding ---- */
+
+static void see_open(void *argument, const ftr_trace_id *trace_id)
+{
+    (void)argument;
+    ftri_flow_buffer_see_open(&tail.buffer, trace_id);
+}
+
+static void look(uint64_t now_ns)
+{
+    const uint64_t begin_ns = ftri_clock_monotonic_ns();
+    ftri_flow_buffer_look(&tail.buffer);
+    ftri_live_walk_traces(see_open, NULL);
+    tail.has_looked = true;
+    tail.look_ns = now_ns;
+    const uint64_t end_ns = ftri_clock_monotonic_ns();
+    tail.next_look_ns = end_ns + (end_ns - begin_ns) * LOOKS_SHARE;
+}
+
+static void decide_due(uint64_t now_ns)
+{
+    if (tail.has_looked)
+        ftri_flow_buffer_decide_quiet(&tail.buffer, tail.look_ns);
+    tail.has_looked = false;
+    ftri_flow_buffer_decide_old(&tail.buffer, now_ns);
+    if (ftri_flow_buffer_quiet_at(&tail.buffer) <= now_ns &&
+        ftri_clock_monotonic_ns() >= tail.next_look_ns)
+        look(now_ns);
+}
+
+static uint64_t until_due(uint64_t now_ns)
+{
+    if (tail.has_looked)
+        return 0;
+    const uint64_t quiet_at = ftri_flow_buffer_quiet_at(&tail.buffer);
+    const uint64_t old_at = ftri_flow_buffer_old_at(&tail.buffer);
+    const uint64_t due = quiet_at < old_at ? quiet_at : old_at;
+    if (due == UINT64_MAX)
+        return UINT64_MAX;
+    return due > now_ns ? due - now_ns : FTRI_NS_PER_MS; /* until the next look may be */
+}
+
+static uint64_t let_go(uint64_t now_ns)
+{
+    const bool is_over = now_ns >= tail.follow_until_ns;
+    while (!ftri_flow_buffer_is_empty(&tail.buffer) && (is_over || tail.exit->has_slack()))
+        ftri_flow_buffer_decide_oldest(&tail.buffer, FTRI_REASON(FTR_TAIL_MODE));
+    if (is_over) {
+        drop_buffer();
+        tail.regime = PASSING;
+    }
+    return is_over || ftri_flow_buffer_is_empty(&tail.buffer) ? UINT64_MAX : FTRI_NS_PER_MS;
+}
+
+uint64_t ftri_tail_end(void)
+{
+    const uint32_t mode = atomic_load(&tail.mode);
+    const bool is_turned_off = mode == FTR_MODE_OFF && tail.last_mode != FTR_MODE_OFF;
+    tail.last_mode = mode;
+    if (tail.regime == PASSING)
+        return UINT64_MAX;
+    const uint64_t now_ns = ftri_time_monotonic_ns();
+    if (tail.regime == FOLLOWING)
+        return let_go(now_ns);
+    while (is_turned_off && !ftri_flow_buffer_is_empty(&tail.buffer))
+        ftri_flow_buffer_decide_oldest(&tail.buffer, 0);
+    decide_due(now_ns);
+    return until_due(now_ns);
+}
+
+bool ftri_tail_finish(bool is_last)
+{
+    if (tail.regime == PASSING)
+        return true;
+    const uint32_t reasons = tail.regime == FOLLOWING ? FTRI_REASON(FTR_TAIL_MODE) : 0;
+    while (!ftri_flow_buffer_is_empty(&tail.buffer) && (is_last || tail.exit->has_slack()))
+        ftri_flow_buffer_decide_oldest(&tail.buffer, reasons);
+    return ftri_flow_buffer_is_empty(&tail.buffer);
+}
+
+/* ---- from other threads ---- */
+
+void ftri_tail_mark(const ftr_span_context *span)
+{
+    const uint32_t session = __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED);
+    const bool is_ours = !span->is_remote && (span->trace_flags & FTR_TRACE_FLAG_SAMPLED) &&
+                         ftr_trace_id_is_valid(&span->trace_id);
+    struct ftri_thread *self = session != 0 && is_ours ? ftri_thread_ready(session) : NULL;
+    if (!self)
+        return;
+    struct ftri_record *note =
+        (struct ftri_record *)(void *)ftri_journal_reserve(self, sizeof *note);
+    if (!note) {
+        ftri_count(&self->counters.lost_crossings, 1);
+        ftri_worker_wake();
+        return;
+    }
+    *note = (struct ftri_record){
+        .size = sizeof *note, .bits = FTRI_RECORD_CROSSES, .trace_id = span->trace_id};
+    if (ftri_journal_commit(self, sizeof *note))
+        ftri_worker_wake();
+}
+
+void ftri_tail_count(ftr_statistics *ret_statistics)
+{
+    struct ftri_flow_counts *counts = &tail.counts;
+    ret_statistics->sampled_out = atomic_load(&tail.n_only_recorded) +
+                                  atomic_load(&tail.n_dropped_later) +
+                                  atomic_load(&counts->n_dropped);
+    ret_statistics->waiting = atomic_load(&counts->n_waiting);
+    for (size_t i = 0; i < FTR_TAIL_REASONS; i++)
+        ret_statistics->tail_kept[i] = atomic_load(&counts->n_flows_kept[i]);
+    ret_statistics->tail_dropped = atomic_load(&counts->n_flows_dropped);
+    ret_statistics->tail_by_end = atomic_load(&counts->n_flows_by[FTRI_FLOW_ENDED]);
+    ret_statistics->tail_by_age = atomic_load(&counts->n_flows_by[FTRI_FLOW_AGED]);
+    ret_statistics->tail_by_budget = atomic_load(&counts->n_flows_by[FTRI_FLOW_SQUEEZED]);
+    ret_statistics->tail_by_order = atomic_load(&counts->n_flows_by[FTRI_FLOW_ORDERED]);
+    ret_statistics->tail_late = atomic_load(&counts->n_late);
+    ret_statistics->tail_missed = atomic_load(&counts->n_missed);
+    ret_statistics->tail_forgotten = atomic_load(&counts->n_forgotten);
+}
