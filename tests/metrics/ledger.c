@@ -9,6 +9,7 @@
  * A fifth thread reads the text again and again meanwhile. Exit 2: this library has no such mode.
  */
 #include <flowtrace/flowtrace.h>
+#include <flowtrace/tail.h>
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -121,10 +122,19 @@ static const ftr_exporter_class sink_class = {
     .size = sizeof sink_class, .name = "sink", .form = FTR_EXPORT_SPANS, .export_batch = take_all};
 
 /* The one place to add a mode. */
-static bool choose_mode(const char *mode, ftr_config *config)
+/* "full", or "tail=SHARE" with nothing else that keeps a flow. */
+static bool choose_mode(const char *mode, ftr_config *config, ftr_tail_config *tail)
 {
-    (void)config;
-    return strcmp(mode, "full") == 0;
+    if (strcmp(mode, "full") == 0)
+        return true;
+    char *end;
+    *tail = FTR_TAIL_CONFIG_INIT;
+    tail->keeps_errors = tail->keeps_drops = false;
+    tail->share = strncmp(mode, "tail=", 5) == 0 ? strtod(mode + 5, &end) : -1;
+    config->has_mode = true;
+    config->mode = FTR_MODE_TAIL;
+    config->tail = tail;
+    return tail->share >= 0 && *end == '\0';
 }
 
 static void run_threads(void)
@@ -143,7 +153,8 @@ int main(int argc, char **argv)
 {
     ftr_config config = FTR_CONFIG_INIT;
     ftr_metrics_config metrics = FTR_METRICS_CONFIG_INIT;
-    if (argc != 4 || !choose_mode(argv[1], &config))
+    ftr_tail_config tail;
+    if (argc != 4 || !choose_mode(argv[1], &config, &tail))
         return 2;
     const bool is_openmetrics = strcmp(argv[3], "openmetrics") == 0;
     ftr_exporter *exporter = ftr_exporter_new(&sink_class, NULL);
@@ -161,7 +172,9 @@ int main(int argc, char **argv)
         return 1;
     ftr_statistics counts = {.size = sizeof counts};
     ftr_get_statistics(&counts);
-    if (counts.recorded != THREADS * SPANS || counts.exporters[0].lost_queue_full == 0)
+    if (counts.recorded != THREADS * SPANS ||
+        (!config.has_mode && counts.exporters[0].lost_queue_full == 0) ||
+        (config.has_mode && counts.sampled_out + counts.waiting == 0))
         return 1;
     print_ledger();
     printf("metrics\n");

@@ -14,8 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scenario"))
 import harness  # noqa: E402
 
-# A tail share is one more of these: "tail=0", "tail=0.01".
-MODES = ["full"]
+MODES = ["full", "tail=0", "tail=0.01"]
 NAMES = ["read", "parse", 'GET /a"b\\c', "grüße\nzwei", "write"]
 STATUSES = ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"]
 SAMPLE = re.compile(r'^traces_span_metrics_(\w+)\{(.*?)\} (\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?: # .*)?$', re.M)
@@ -68,6 +67,10 @@ class Ledger(unittest.TestCase):
             if buckets == "explicit":
                 self.assertEqual(len(bounds), 17)
         self.assertEqual(found, {})
+        if mode == "tail=0":
+            self.assertNotIn("trace_id", text)  # no exemplar: nothing is kept
+        elif form == "openmetrics" and mode == "full":
+            self.assertIn("trace_id", text)
         self.assertEqual(errors, sum(status == "STATUS_CODE_ERROR" for _, status, _ in rows))
 
     def test_the_metrics_are_the_ledger(self):
