@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "export/http_exit.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -19,7 +20,7 @@ static bool curl_is_ready;
 
 static void start_curl(void)
 {
-    curl_is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    curl_is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && ftri_http_watch_exit();
 }
 
 bool ftri_http_start_curl(void)
