@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/http_exit.h"
 
+#include "export/http_transfer.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -25,10 +27,20 @@ static void forget_those_within(void)
     atomic_store(&n_within, 0);
 }
 
-bool ftri_http_watch_exit(void)
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool curl_is_ready;
+
+/* The TLS library registers its handler first. */
+static void start_curl(void)
 {
-    return pthread_atfork(NULL, NULL, forget_those_within) == 0 &&
-           atexit(wait_for_those_within) == 0;
+    curl_is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK &&
+                    pthread_atfork(NULL, NULL, forget_those_within) == 0 &&
+                    atexit(wait_for_those_within) == 0;
+}
+
+bool ftri_http_start_curl(void)
+{
+    return pthread_once(&once, start_curl) == 0 && curl_is_ready;
 }
 
 bool ftri_http_enter(void)

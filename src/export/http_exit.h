@@ -8,8 +8,6 @@
 
 #include "base/check.h"
 
-/* After libcurl was started, once. False: the handler cannot be registered. */
-bool ftri_http_watch_exit(void) FTRI_MUST_CHECK;
 /* Before and after calls of libcurl that may use TLS. False: the process is ending, do not call. */
 bool ftri_http_enter(void) FTRI_MUST_CHECK;
 void ftri_http_leave(void);

@@ -4,29 +4,14 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "export/http_exit.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 /* What a server may ask us to wait; more is a mistake or malice. */
 enum { RETRY_AFTER_MAX_S = 24 * 3600 };
-
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-static bool curl_is_ready;
-
-static void start_curl(void)
-{
-    curl_is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && ftri_http_watch_exit();
-}
-
-bool ftri_http_start_curl(void)
-{
-    return pthread_once(&curl_once, start_curl) == 0 && curl_is_ready;
-}
 
 /* Keeps a piece of the answer; less than len tells libcurl to stop. */
 static size_t on_write(char *data, size_t size, size_t len, void *argument)
