@@ -31,8 +31,8 @@ bench: build ## measures speed against baselines; writes build/bench.json
 instructions: setup build ## counts the instructions of recording (valgrind) against bench/instructions.json
 	@$(PYTHON) bench/instructions.py --build build
 
-bench-peers: build ## measures peers next to us, as far as their registries answer
-	@$(PYTHON) bench/run.py --build build --output build/bench-peers.json --peers
+bench-peers: build ## builds fastrace, tokio tracing and the OpenTelemetry SDKs for Rust and Go; measures them next to us
+	@$(PYTHON) bench/peers.py --build build --output build/bench-peers.json
 
 fuzz: setup ## long: fuzzes each decoder for SECONDS=60 under ASan and UBSan
 	@FTR_FUZZ_SECONDS=$(SECONDS) $(PYTHON) tools/run_tests.py fuzz

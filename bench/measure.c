@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "measure.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <x86intrin.h>
+
+enum { CLOCK_READS = 200000 };
 
 static double read_clock(clockid_t clock)
 {
@@ -25,6 +29,16 @@ double measure_thread_ns(void)
 double measure_process_ns(void)
 {
     return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+double measure_clock_read_ns(void)
+{
+    const double start = measure_wall_ns();
+    for (int i = 0; i < CLOCK_READS; i++) {
+        const uint64_t ticks = __rdtsc();
+        __asm__ volatile("" : : "r"(ticks));
+    }
+    return (measure_wall_ns() - start) / CLOCK_READS;
 }
 
 static int compare(const void *left, const void *right)

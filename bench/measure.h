@@ -12,6 +12,8 @@ enum { MEASURE_PAIRS_MAX = 64 };
 double measure_wall_ns(void);
 double measure_thread_ns(void);  /* CPU of the calling thread */
 double measure_process_ns(void); /* CPU of all threads */
+/* The unit T: ns of one of many back-to-back reads of the cycle counter. */
+double measure_clock_read_ns(void);
 
 /* One run: ns (or what the row is in) per item. */
 struct measure_subject {

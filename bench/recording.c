@@ -10,57 +10,25 @@
  *
  * `bench-recording NAME` records COUNTED spans of one shape inside counted(), for instructions.py.
  */
+#include "loops.h"
 #include "measure.h"
+#include "null_sink.h"
 
 #include <flowtrace/flowtrace.h>
 
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <x86intrin.h>
 
 enum {
     PAIRS = 31,
     BURST = 20000,
     LONG_BURST = 5000, /* of spans with attributes, events or links */
     BURSTS_PER_PAIR = 10,
-    CLOCK_READS = 200000,
     OFF_CALLS = 5000000,
-    COUNTED = 400,
-    TEXT_LEN = 20,
-    KEYS = 10
+    COUNTED = 400
 };
-
-static _Atomic uint64_t n_arrived;
-
-static void count_spans(void *instance, const ftr_export_batch *batch, uint64_t deadline_ns,
-                        ftr_export_result *ret_result)
-{
-    (void)instance;
-    (void)deadline_ns;
-    atomic_fetch_add(&n_arrived, batch->n_spans);
-    ret_result->n_delivered = batch->n_spans;
-}
-
-static const ftr_exporter_class null_sink = {
-    .size = sizeof null_sink,
-    .name = "null",
-    .form = FTR_EXPORT_OTLP,
-    .export_batch = count_spans,
-};
-
-/* The baseline: ns of one read of the cycle counter. */
-static double clock_read_ns(void)
-{
-    const double start = measure_wall_ns();
-    for (int i = 0; i < CLOCK_READS; i++) {
-        const uint64_t ticks = __rdtsc();
-        __asm__ volatile("" : : "r"(ticks));
-    }
-    return (measure_wall_ns() - start) / CLOCK_READS;
-}
 
 static void fail(const char *what)
 {
@@ -72,121 +40,6 @@ static void drain(void)
 {
     if (ftr_flush(UINT64_C(10000000000)) != FTR_OK)
         fail("flush failed");
-}
-
-static ftr_span start_child(void)
-{
-    return ftr_span_start(FTR_STR("child span"), FTR_KIND_INTERNAL, NULL);
-}
-
-/* One trace: a root, current, with n - 1 children. */
-static void record_trace(int n)
-{
-    const ftr_span root = ftr_span_start(FTR_STR("request"), FTR_KIND_SERVER, NULL);
-    ftr_context context = ftr_span_context_of(root);
-    const ftr_attachment attachment = ftr_attach(&context);
-    for (int i = 1; i < n; i++)
-        ftr_span_end(start_child());
-    ftr_detach(attachment);
-    ftr_context_release(&context);
-    ftr_span_end(root);
-}
-
-static void record_traces_of_10(int n)
-{
-    for (int i = 0; i < n / 10; i++)
-        record_trace(10);
-}
-
-static void record_traces_of_1000(int n)
-{
-    for (int i = 0; i < n / 1000; i++)
-        record_trace(1000);
-}
-
-static void record_roots(int n)
-{
-    for (int i = 0; i < n; i++)
-        ftr_span_end(ftr_span_start(FTR_STR("root span"), FTR_KIND_SERVER, NULL));
-}
-
-/* Children with attributes of 20-byte keys and values; each value is new with each span. */
-static void record_with_attributes(int n, int n_attributes)
-{
-    static const char keys[KEYS][TEXT_LEN + 1] = {"attribute.key.numbr0", "attribute.key.numbr1",
-                                                  "attribute.key.numbr2", "attribute.key.numbr3",
-                                                  "attribute.key.numbr4", "attribute.key.numbr5",
-                                                  "attribute.key.numbr6", "attribute.key.numbr7",
-                                                  "attribute.key.numbr8", "attribute.key.numbr9"};
-    char value[TEXT_LEN];
-    memset(value, 'v', sizeof value);
-    for (int i = 0; i < n; i++) {
-        const ftr_span span = start_child();
-        memcpy(value + TEXT_LEN - sizeof i, &i, sizeof i);
-        for (int k = 0; k < n_attributes; k++)
-            ftr_span_set_str(span, (ftr_str){keys[k], TEXT_LEN}, (ftr_str){value, TEXT_LEN});
-        ftr_span_end(span);
-    }
-}
-
-static void record_with_4(int n)
-{
-    record_with_attributes(n, 4);
-}
-
-static void record_with_10(int n)
-{
-    record_with_attributes(n, 10);
-}
-
-static void record_children(int n)
-{
-    for (int i = 0; i < n; i++)
-        ftr_span_end(start_child());
-}
-
-/* The same by the other door: each is current while it lasts. */
-static void record_scopes(int n)
-{
-    for (int i = 0; i < n; i++) {
-        FTR_SPAN(child, "child span");
-    }
-}
-
-static void record_scopes_with_4(int n)
-{
-    char value[TEXT_LEN];
-    memset(value, 'v', sizeof value);
-    for (int i = 0; i < n; i++) {
-        FTR_SPAN(child, "child span");
-        memcpy(value + TEXT_LEN - sizeof i, &i, sizeof i);
-        const ftr_str text = {value, TEXT_LEN};
-        FTR_SPAN_SET(child, "attribute.key.numbr0", text);
-        FTR_SPAN_SET(child, "attribute.key.numbr1", text);
-        FTR_SPAN_SET(child, "attribute.key.numbr2", text);
-        FTR_SPAN_SET(child, "attribute.key.numbr3", text);
-    }
-}
-
-static void record_with_event(int n)
-{
-    for (int i = 0; i < n; i++) {
-        const ftr_span span = start_child();
-        ftr_span_event(span, FTR_STR("event"), NULL, 0);
-        ftr_span_end(span);
-    }
-}
-
-static void record_with_link(int n)
-{
-    ftr_context other = FTR_CONTEXT_NONE;
-    memset(other.span.trace_id.bytes, 3, sizeof other.span.trace_id.bytes);
-    memset(other.span.span_id.bytes, 4, sizeof other.span.span_id.bytes);
-    for (int i = 0; i < n; i++) {
-        const ftr_span span = start_child();
-        ftr_span_link(span, &other, NULL, 0);
-        ftr_span_end(span);
-    }
 }
 
 /* ns per span. */
@@ -215,6 +68,16 @@ static double children_ns(void (*record)(int n))
     return ns;
 }
 
+static void record_traces_of_1000(int n)
+{
+    loop_traces(n, 1000, loop_children);
+}
+
+static void record_traces_of_10(int n)
+{
+    loop_traces(n, 10, loop_children);
+}
+
 static double trace_1000_ns(void)
 {
     return bursts_ns(record_traces_of_1000, BURST);
@@ -227,37 +90,54 @@ static double trace_10_ns(void)
 
 static double root_ns(void)
 {
-    return bursts_ns(record_roots, BURST);
+    return bursts_ns(loop_roots, BURST);
 }
 
 static double attributes_4_ns(void)
 {
-    return children_ns(record_with_4);
+    return children_ns(loop_with_4);
 }
 
 static double attributes_10_ns(void)
 {
-    return children_ns(record_with_10);
+    return children_ns(loop_with_10);
+}
+
+static double values_4_ns(void)
+{
+    return children_ns(loop_with_4_values);
+}
+
+static double values_10_ns(void)
+{
+    return children_ns(loop_with_10_values);
+}
+
+static double ending_4_ns(void)
+{
+    return children_ns(loop_ending_with_4);
+}
+
+static double ending_10_ns(void)
+{
+    return children_ns(loop_ending_with_10);
 }
 
 static double event_ns(void)
 {
-    return children_ns(record_with_event) - children_ns(record_children);
+    return children_ns(loop_with_event) - children_ns(loop_children);
 }
 
 static double link_ns(void)
 {
-    return children_ns(record_with_link) - children_ns(record_children);
+    return children_ns(loop_with_link) - children_ns(loop_children);
 }
 
 /* ns of one start and end that record nothing, above an empty loop. */
 static double calls_ns(void)
 {
     const double start = measure_wall_ns();
-    for (int i = 0; i < OFF_CALLS; i++) {
-        ftr_span_end(start_child());
-        __asm__ volatile("" : : : "memory");
-    }
+    loop_calls(OFF_CALLS);
     const double with = measure_wall_ns() - start;
     const double empty_start = measure_wall_ns();
     for (int i = 0; i < OFF_CALLS; i++)
@@ -275,9 +155,7 @@ static double off_ns(void)
 
 static double unsampled_ns(void)
 {
-    ftr_context parent = FTR_CONTEXT_NONE;
-    memset(parent.span.trace_id.bytes, 1, sizeof parent.span.trace_id.bytes);
-    memset(parent.span.span_id.bytes, 2, sizeof parent.span.span_id.bytes);
+    const ftr_context parent = loop_remote_parent(0);
     const ftr_attachment attachment = ftr_attach(&parent);
     const double ns = calls_ns();
     ftr_detach(attachment);
@@ -295,7 +173,7 @@ struct subject {
 static double run_clock(void *argument)
 {
     (void)argument;
-    return clock_read_ns();
+    return measure_clock_read_ns();
 }
 
 static double run_subject(void *argument)
@@ -323,7 +201,7 @@ static void check_accounts(void)
     ftr_statistics counts = {.size = sizeof counts};
     ftr_get_statistics(&counts);
     if (counts.ended != counts.started || counts.lost_journal_full != 0 || counts.no_slot != 0 ||
-        atomic_load(&n_arrived) != counts.ended)
+        null_sink_count() != counts.ended)
         fail("spans were lost");
     fprintf(stderr, "bench-recording: %" PRIu64 " spans recorded, all arrived\n", counts.ended);
 }
@@ -342,31 +220,34 @@ static const struct {
     void (*record)(int n);
     int flags; /* of the current context; NONE is current; the mode is OFF; fields are INHERITED */
 } shapes[] = {
-    {"child", record_children, FTR_TRACE_FLAG_SAMPLED},
-    {"attributes-4", record_with_4, FTR_TRACE_FLAG_SAMPLED},
-    {"attributes-10", record_with_10, FTR_TRACE_FLAG_SAMPLED},
-    {"event", record_with_event, FTR_TRACE_FLAG_SAMPLED},
-    {"link", record_with_link, FTR_TRACE_FLAG_SAMPLED},
-    {"unsampled", record_children, 0},
-    {"root", record_roots, NONE},
-    {"inherited", record_children, INHERITED},
-    {"off", record_children, OFF},
-    {"scope", record_scopes, FTR_TRACE_FLAG_SAMPLED},
-    {"scope-attributes-4", record_scopes_with_4, FTR_TRACE_FLAG_SAMPLED},
-    {"scope-unsampled", record_scopes, 0},
-    {"scope-off", record_scopes_with_4, OFF},
+    {"child", loop_named_children, FTR_TRACE_FLAG_SAMPLED},
+    {"site", loop_children, FTR_TRACE_FLAG_SAMPLED},
+    {"values-4", loop_with_4_values, FTR_TRACE_FLAG_SAMPLED},
+    {"values-10", loop_with_10_values, FTR_TRACE_FLAG_SAMPLED},
+    {"end-values-4", loop_ending_with_4, FTR_TRACE_FLAG_SAMPLED},
+    {"end-values-10", loop_ending_with_10, FTR_TRACE_FLAG_SAMPLED},
+    {"attributes-4", loop_with_4, FTR_TRACE_FLAG_SAMPLED},
+    {"attributes-10", loop_with_10, FTR_TRACE_FLAG_SAMPLED},
+    {"event", loop_with_event, FTR_TRACE_FLAG_SAMPLED},
+    {"link", loop_with_link, FTR_TRACE_FLAG_SAMPLED},
+    {"unsampled", loop_children, 0},
+    {"root", loop_roots, NONE},
+    {"inherited", loop_children, INHERITED},
+    {"off", loop_children, OFF},
+    {"scope", loop_scopes, FTR_TRACE_FLAG_SAMPLED},
+    {"scope-attributes-4", loop_scopes_with_4, FTR_TRACE_FLAG_SAMPLED},
+    {"scope-unsampled", loop_scopes, 0},
+    {"scope-off", loop_scopes_with_4, OFF},
 };
 
 static void count(const char *name)
 {
-    ftr_context parent = FTR_CONTEXT_NONE;
-    memset(parent.span.trace_id.bytes, 1, sizeof parent.span.trace_id.bytes);
-    memset(parent.span.span_id.bytes, 2, sizeof parent.span.span_id.bytes);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         if (strcmp(shapes[i].name, name) != 0)
             continue;
         ftr_attachment attachment = {0};
-        parent.span.trace_flags = (uint8_t)(shapes[i].flags < 0 ? 1 : shapes[i].flags);
+        ftr_context parent =
+            loop_remote_parent((uint8_t)(shapes[i].flags < 0 ? 1 : shapes[i].flags));
         const ftr_value job = ftr_value_str(FTR_STR("j-1"));
         if (shapes[i].flags == INHERITED &&
             !ftr_context_set_field(&parent, FTR_STR("job_id"), &job))
@@ -390,8 +271,12 @@ static void measure_all(void)
     static struct subject subjects[] = {
         {"1", "sampled child span, traces of 1000", trace_1000_ns, 2.3, 0},
         {"1", "sampled child span, traces of 10", trace_10_ns, 2.3, 0},
-        {"2", "with 4 attributes of 20 + 20 bytes", attributes_4_ns, 2.5, 0},
-        {"2", "with 10 attributes of 20 + 20 bytes", attributes_10_ns, 3.0, 0},
+        {"2", "with 4 attributes of 20 + 20 bytes, at the end", ending_4_ns, 2.5, 0},
+        {"2", "with 10 attributes of 20 + 20 bytes, at the end", ending_10_ns, 3.0, 0},
+        {"2", "with 4 attributes of 20 + 20 bytes, at once", values_4_ns, 2.5, 0},
+        {"2", "with 10 attributes of 20 + 20 bytes, at once", values_10_ns, 3.0, 0},
+        {"2", "with 4 attributes, one by one", attributes_4_ns, 2.5, 0},
+        {"2", "with 10 attributes, one by one", attributes_10_ns, 3.0, 0},
         {"3", "an event more", event_ns, 1.3, 0},
         {"3", "a link more", link_ns, 0.3, 0},
         {"4", "root with a new trace id", root_ns, 3.0, 0},
@@ -404,7 +289,7 @@ static void measure_all(void)
 
 int main(int argc, char **argv)
 {
-    ftr_exporter *exporter = ftr_exporter_new(&null_sink, NULL);
+    ftr_exporter *exporter = null_sink_new();
     ftr_config config = FTR_CONFIG_INIT;
     config.exporters = &exporter;
     config.n_exporters = 1;

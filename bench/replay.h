@@ -13,5 +13,7 @@ struct replay {
     size_t n_spans;
 };
 
-void replay_init(struct replay *self, const struct payload *payload);
+/* With call sites: as a program does that has one place for each name, and sets the attributes
+ * there at once. */
+void replay_init(struct replay *self, const struct payload *payload, bool has_sites);
 void replay_deinit(struct replay *self);

@@ -11,11 +11,13 @@ static size_t count_words(const char *text)
     FTR_SPAN(counting, "count words");
     FTR_SPAN_SET(counting, "text", text);
     size_t n = 0;
+    size_t n_letters = 0;
     for (bool is_in_word = false; *text; text++) {
         n += *text != ' ' && !is_in_word;
         is_in_word = *text != ' ';
+        n_letters += is_in_word;
     }
-    FTR_SPAN_SET(counting, "words", n);
+    FTR_SPAN_SET_ALL(counting, "words", n, "letters", n_letters); /* cheaper than one by one */
     if (n == 0) {
         FTR_SPAN_STATUS(counting, FTR_SPAN_ERROR, FTR_STR("nothing to count"));
         return 0; /* ends the span, too */

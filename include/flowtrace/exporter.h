@@ -78,9 +78,19 @@ typedef struct ftr_export_result {
     char text[FTR_EXPORT_TEXT_BYTES];
 } ftr_export_result; /* the three numbers add up to n_spans */
 
+/* Metrics as of now, cumulative; in the form the exporter's class asks for. Borrowed. */
+typedef struct ftr_metrics_batch {
+    size_t size;
+    size_t n_points;
+    const uint8_t *otlp; /* an encoded opentelemetry.proto.metrics.v1.MetricsData, or NULL */
+    size_t otlp_len;
+    const char *text; /* the same as Prometheus' text, or NULL */
+    size_t text_len;
+} ftr_metrics_batch;
+
 typedef enum ftr_export_form {
     FTR_EXPORT_OTLP = 1, /* `otlp` is filled */
-    FTR_EXPORT_SPANS = 2 /* `spans` is filled */
+    FTR_EXPORT_SPANS = 2 /* `spans` is filled; of metrics, `text` */
 } ftr_export_form;
 
 typedef struct ftr_exporter ftr_exporter;
@@ -97,6 +107,10 @@ typedef struct ftr_exporter_class {
     /* In the child after fork(), when the parent was inside export_batch: makes the instance usable
      * again. NULL: it is not used in such a child; what is recorded there counts as lost. */
     void (*after_fork)(void *instance);
+    /* At each interval of <flowtrace/metrics.h>, at ftr_flush and at ftr_shutdown, on the same
+     * thread as export_batch; the result's numbers are of points. NULL: takes no metrics. */
+    void (*export_metrics)(void *instance, const ftr_metrics_batch *batch, uint64_t deadline_ns,
+                           ftr_export_result *ret_result);
 } ftr_exporter_class;
 
 /* Takes ownership of instance (closed by the library); NULL when memory is short, instance then

@@ -8,6 +8,7 @@
 #include <flowtrace/exporter.h>
 #include <flowtrace/flow.h>
 #include <flowtrace/live.h>
+#include <flowtrace/metrics.h>
 #include <flowtrace/propagation.h>
 #include <flowtrace/sampler.h>
 #include <flowtrace/scope.h>

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The OTLP exporter (library flowtrace-export; needs libcurl). OTLP 1.x over gRPC and HTTP, over
- * TCP, TLS and Unix sockets.
+ * The OTLP exporter (library flowtrace-export; needs libcurl), of spans and metrics. OTLP 1.x over
+ * gRPC and HTTP, over TCP, TLS and Unix sockets.
  *
  * What the specification calls retryable is tried again until the deadline: after the delay that
  * the server asks for, else with exponential back-off. Spans that the server says it rejected are
- * counted as such. Requests are at most 64 MiB, answers at most 4 MiB, also when unpacked. */
+ * counted as such. Metrics are not tried again: the next export says it all. Requests are at most
+ * 64 MiB, answers at most 4 MiB, also when unpacked. */
 #ifndef FLOWTRACE_OTLP_H
 #define FLOWTRACE_OTLP_H
 
@@ -43,12 +44,16 @@ typedef struct ftr_otlp_options {
     ftr_str client_certificate; /* PEM file */
     ftr_str client_key;         /* PEM file */
     bool is_insecure;           /* gRPC to host:port goes without TLS */
+    /* Where metrics go, if the session exports any. Empty: to the endpoint, with /v1/metrics in the
+     * place of /v1/traces; not, if it ends otherwise. The other options are for both. */
+    ftr_str metrics_endpoint;
 } ftr_otlp_options;
 
 /* NULL: the error says which option is wrong. FTR_OK with a text: what was ignored. */
 FTR_API ftr_exporter *ftr_otlp_exporter_new(const ftr_otlp_options *options, ftr_error *error);
-/* By OTEL_EXPORTER_OTLP_* as the specification says. NULL: the error says which variable is wrong.
- * FTR_OK with a text: a variable was ignored because the specification says so, and why. */
+/* By OTEL_EXPORTER_OTLP_* as the specification says, those of traces and of metrics. NULL: the
+ * error says which variable is wrong. FTR_OK with a text: a variable was ignored because the
+ * specification says so, and why. */
 FTR_API ftr_exporter *ftr_otlp_exporter_from_environment(ftr_error *error);
 /* What `otlp/stdout` in OTEL_TRACES_EXPORTER names: OTLP's JSON on standard output, one batch a
  * line, as other tools read it from a file. NULL: memory is short. */

@@ -14,6 +14,7 @@ extern "C" {
 typedef struct ftr_exporter ftr_exporter; /* <flowtrace/exporter.h> */
 struct ftr_span_data;                     /* the same */
 struct ftr_sampler_class;                 /* <flowtrace/sampler.h> */
+struct ftr_metrics_config;                /* <flowtrace/metrics.h> */
 
 typedef enum ftr_mode {
     FTR_MODE_OFF = 0, /* records nothing: one load and a branch a call */
@@ -93,6 +94,7 @@ typedef struct ftr_config {
     /* The same as otlp_exporter for `otlp/stdout` in OTEL_TRACES_EXPORTER: pass
      * ftr_otlp_stdout_exporter_new. */
     ftr_exporter *(*otlp_stdout_exporter)(ftr_error *error);
+    const struct ftr_metrics_config *metrics; /* of spans; NULL: counted, by defaults */
 } ftr_config;
 
 #define FTR_PLACE_TEXT(line) #line
@@ -158,6 +160,11 @@ typedef struct ftr_statistics {
     uint64_t pending;         /* copies of open spans for the exporters, see pending_interval_ms */
     uint64_t roots_dropped;   /* local roots that the sampler did not take; not started */
     uint64_t roots_over_rate; /* of these, by max_traces_per_second or parentbased_ratelimiting */
+    uint64_t metric_series;   /* of spans, see <flowtrace/metrics.h> */
+    uint64_t metrics_overflowed; /* spans that were counted in the series of the overflow */
+    uint64_t metrics_missed;     /* spans that were not counted: memory was short */
+    uint64_t metrics_exported;   /* exports that exporters delivered */
+    uint64_t metrics_failed;     /* exports that they did not, or not wholly */
 } ftr_statistics;
 
 /* ret_statistics->size is set by the caller. */

@@ -16,6 +16,13 @@
 #define FTR_API __attribute__((visibility("default")))
 #endif
 
+/* Inline in C and C++; each also exists as a symbol of the same name, for other languages. */
+#ifdef __cplusplus
+#define FTR_INLINE inline
+#else
+#define FTR_INLINE FTR_API inline
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -107,13 +114,64 @@ typedef struct ftr_attribute {
     ftr_value value;
 } ftr_attribute;
 
-FTR_API ftr_value ftr_value_str(ftr_str text);
-FTR_API ftr_value ftr_value_bytes(const void *data, size_t len);
-FTR_API ftr_value ftr_value_bool(bool value);
-FTR_API ftr_value ftr_value_i64(int64_t value);
-FTR_API ftr_value ftr_value_f64(double value);
-FTR_API ftr_value ftr_value_array(const ftr_value *items, size_t n_items);
-FTR_API ftr_value ftr_value_map(const ftr_attribute *items, size_t n_items);
+FTR_INLINE ftr_value ftr_value_str(ftr_str text)
+{
+    ftr_value value;
+    value.type = FTR_VALUE_STR;
+    value.as.str = text;
+    return value;
+}
+
+FTR_INLINE ftr_value ftr_value_bytes(const void *data, size_t len)
+{
+    ftr_value value;
+    value.type = FTR_VALUE_BYTES;
+    value.as.str.data = (const char *)data;
+    value.as.str.len = len;
+    return value;
+}
+
+FTR_INLINE ftr_value ftr_value_bool(bool boolean)
+{
+    ftr_value value;
+    value.type = FTR_VALUE_BOOL;
+    value.as.boolean = boolean;
+    return value;
+}
+
+FTR_INLINE ftr_value ftr_value_i64(int64_t number)
+{
+    ftr_value value;
+    value.type = FTR_VALUE_I64;
+    value.as.i64 = number;
+    return value;
+}
+
+FTR_INLINE ftr_value ftr_value_f64(double number)
+{
+    ftr_value value;
+    value.type = FTR_VALUE_F64;
+    value.as.f64 = number;
+    return value;
+}
+
+FTR_INLINE ftr_value ftr_value_array(const ftr_value *items, size_t n_items)
+{
+    ftr_value value;
+    value.type = FTR_VALUE_ARRAY;
+    value.as.array.items = items;
+    value.as.array.n_items = n_items;
+    return value;
+}
+
+FTR_INLINE ftr_value ftr_value_map(const ftr_attribute *items, size_t n_items)
+{
+    ftr_value value;
+    value.type = FTR_VALUE_MAP;
+    value.as.map.items = items;
+    value.as.map.n_items = n_items;
+    return value;
+}
 
 #ifdef __cplusplus
 }

@@ -18,6 +18,7 @@
 #define FTRI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define FTRI_CONTAINER(pointer, type, member)                                                      \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#define FTRI_ALWAYS_INLINE inline __attribute__((always_inline))
 #define FTRI_UNUSED __attribute__((unused))
 
 static inline size_t ftri_size_min(size_t a, size_t b)

@@ -9,6 +9,7 @@
 #include "trace/settings.h"
 
 #include <errno.h>
+#include <flowtrace/metrics.h>
 #include <flowtrace/propagation.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,13 +20,19 @@ enum { WARNINGS_BYTES = 256 * 1024 };
 #define MASK FTR_STR("***")
 
 /* Every variable of OpenTelemetry's that the library reads. */
-#define OTLP(suffix) "OTEL_EXPORTER_OTLP_" suffix, "OTEL_EXPORTER_OTLP_TRACES_" suffix
+#define OTLP(suffix)                                                                               \
+    "OTEL_EXPORTER_OTLP_" suffix, "OTEL_EXPORTER_OTLP_TRACES_" suffix,                             \
+        "OTEL_EXPORTER_OTLP_METRICS_" suffix
 static const char *const known[] = {
     "OTEL_SDK_DISABLED",
     "OTEL_SERVICE_NAME",
     "OTEL_RESOURCE_ATTRIBUTES",
     "OTEL_PROPAGATORS",
     "OTEL_TRACES_EXPORTER",
+    "OTEL_METRICS_EXPORTER",
+    "OTEL_METRICS_EXEMPLAR_FILTER",
+    "OTEL_METRIC_EXPORT_INTERVAL",
+    "OTEL_METRIC_EXPORT_TIMEOUT",
     "OTEL_TRACES_SAMPLER",
     "OTEL_TRACES_SAMPLER_ARG",
     "OTEL_BSP_SCHEDULE_DELAY",
@@ -68,6 +75,13 @@ static bool is_among(const char *name, const char *const *names, size_t n)
         if (strcmp(name, names[--n]) == 0)
             return true;
     return false;
+}
+
+/* Of the general variables the traces' reading has warned. */
+static void add_metrics_warning(void *argument, const char *text)
+{
+    if (strstr(text, "OTEL_EXPORTER_OTLP_METRICS_"))
+        add_warning(argument, text);
 }
 
 /* One entry of the environment, when it is OpenTelemetry's and not empty. */
@@ -197,15 +211,20 @@ static void put_queue(struct ftri_json_writer *json, const struct ftri_sender_se
     ftri_json_end_object(json);
 }
 
-static void put_exporters(struct ftri_json_writer *json, const struct ftri_settings *settings)
+/* Which of the exporters that a list may name. */
+struct wanted {
+    bool console, otlp, otlp_stdout;
+};
+
+static void put_exporters(struct ftri_json_writer *json, struct wanted wanted)
 {
     put_name(json, "exporters");
     ftri_json_begin_array(json);
-    if (settings->wants_console && !settings->is_disabled)
+    if (wanted.console)
         ftri_json_str(json, FTR_STR("console"));
-    if (settings->wants_otlp && !settings->is_disabled)
+    if (wanted.otlp)
         ftri_json_str(json, FTR_STR("otlp"));
-    if (settings->wants_otlp_stdout && !settings->is_disabled)
+    if (wanted.otlp_stdout)
         ftri_json_str(json, FTR_STR("otlp/stdout"));
     ftri_json_end_array(json);
 }
@@ -220,6 +239,28 @@ static void put_without_effect(struct ftri_json_writer *json)
             ftri_json_str(json, ftr_str_from(without_effect[i]));
     }
     ftri_json_end_array(json);
+}
+
+static void put_metrics(struct ftri_json_writer *json, const struct ftri_settings *settings)
+{
+    static const char *const filters[] = {
+        [FTR_EXEMPLARS_TRACE_BASED] = "trace_based",
+        [FTR_EXEMPLARS_ALWAYS_ON] = "always_on",
+        [FTR_EXEMPLARS_ALWAYS_OFF] = "always_off",
+    };
+    const struct ftri_metric_settings *metrics = &settings->metrics;
+    const bool is_on = !settings->is_disabled;
+    put_name(json, "metrics");
+    ftri_json_begin_object(json);
+    put_exporters(json, (struct wanted){.console = is_on && metrics->wants_console,
+                                        .otlp = is_on && metrics->wants_otlp});
+    put_text(json, "exemplarFilter", filters[metrics->filter]);
+    put_limit(json, "series", metrics->series_max, 0);
+    put_name(json, "intervalMs");
+    ftri_json_u64(json, metrics->interval_ns / FTRI_NS_PER_MS);
+    put_name(json, "exportTimeoutMs");
+    ftri_json_u64(json, metrics->timeout_ns / FTRI_NS_PER_MS);
+    ftri_json_end_object(json);
 }
 
 /* What stands before an @ of the host, and the query, may be secrets. */
@@ -249,9 +290,10 @@ static void put_headers(struct ftri_json_writer *json, const struct ftri_otlp_se
 
 static void put_otlp(struct ftri_json_writer *json, const struct ftri_otlp_settings *otlp)
 {
+    const bool is_metrics = otlp->signal == FTRI_OTLP_METRICS;
     static const char *const protocols[] = {"http/protobuf", "http/json", "grpc"};
     static const char *const compressions[] = {"none", "gzip", "zstd"};
-    put_name(json, "otlp");
+    put_name(json, is_metrics ? "otlpMetrics" : "otlp");
     ftri_json_begin_object(json);
     put_text(json, "protocol", protocols[otlp->protocol]);
     put_endpoint(json, otlp->url);
@@ -271,12 +313,13 @@ static const char *get_variable(void *argument, const char *name)
     return getenv(name);
 }
 
-static int write_otlp(struct ftri_json_writer *json, struct ftri_json_writer *warnings,
-                      struct ftri_error *error)
+static int write_otlp(struct ftri_json_writer *json, enum ftri_otlp_signal signal,
+                      struct ftri_json_writer *warnings, struct ftri_error *error)
 {
     struct ftri_otlp_settings otlp;
     ftri_otlp_settings_init(&otlp);
-    otlp.warn = add_warning;
+    otlp.signal = signal;
+    otlp.warn = signal == FTRI_OTLP_METRICS ? add_metrics_warning : add_warning;
     otlp.warn_argument = warnings;
     int r = ftri_otlp_environment_read(get_variable, NULL, &otlp, error);
     if (r == 0) {
@@ -306,10 +349,17 @@ static int write_settings(struct ftri_json_writer *json, struct ftri_json_writer
     put_text(json, "logLevel", settings.log_level);
     put_limits(json, &settings);
     put_queue(json, &settings.sender);
-    put_exporters(json, &settings);
+    const bool is_on = !settings.is_disabled;
+    put_exporters(json,
+                  (struct wanted){is_on && settings.wants_console, is_on && settings.wants_otlp,
+                                  is_on && settings.wants_otlp_stdout});
     put_without_effect(json);
-    if (settings.wants_otlp && !settings.is_disabled)
-        r = write_otlp(json, warnings, error);
+    put_metrics(json, &settings);
+    const bool has_metrics = settings.metrics.wants_otlp && !settings.is_disabled;
+    if ((settings.wants_otlp || has_metrics) && !settings.is_disabled)
+        r = write_otlp(json, FTRI_OTLP_TRACES, warnings, error);
+    if (r == 0 && has_metrics)
+        r = write_otlp(json, FTRI_OTLP_METRICS, warnings, error);
     ftri_settings_deinit(&settings);
     return r;
 }

@@ -17,7 +17,8 @@ struct ftri_http_request {
     const char *method;         /* "GET", "POST", "PUT" */
     const char *url;            /* http, https */
     const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
-    struct ftri_view body;      /* borrowed until the answer */
+    struct ftri_view body;      /* borrowed until the answer, */
+    struct ftri_view body_head; /* as what stands before it, HTTP/2 only */
     uint64_t timeout_ns;
     bool is_http2;   /* and nothing else: by prior knowledge, over TLS by ALPN */
     bool takes_gzip; /* the answer may come compressed; its limit is for what is unpacked */
@@ -42,9 +43,11 @@ struct ftri_http_answer {
  * connections of its own and leaves the parent's alone. */
 struct ftri_http_session *ftri_http_session_new(void) FTRI_MUST_CHECK;
 void ftri_http_session_free(struct ftri_http_session *self);
-/* Blocks. The body is appended to ret_body, whose limit caps it (beyond: -EMSGSIZE). 0 also for
- * error statuses; -ENOMEM, -ETIMEDOUT, -ECONNREFUSED, -EMSGSIZE, -EINVAL (the URL or a file),
- * -EACCES (the server's certificate), -EPROTO (not HTTP/2), -EIO with answer->error and status 0.
+/* Blocks. Of a request like the session's last, its method, url, unix_socket and files at the same
+ * addresses, only headers, body and timeout are read again. The body is appended to ret_body, whose
+ * limit caps it (beyond: -EMSGSIZE). 0 also for error statuses; -ENOMEM, -ETIMEDOUT, -ECONNREFUSED,
+ * -EMSGSIZE, -EINVAL (the URL or a file), -EACCES (the server's certificate), -EPROTO (not HTTP/2),
+ * -EIO with answer->error and status 0.
  */
 int ftri_http_session_call(struct ftri_http_session *self, const struct ftri_http_request *request,
                            struct ftri_bytes *ret_body,

@@ -16,9 +16,20 @@
 struct ftri_http_session {
     struct ftri_http_session *next_left; /* see leave_behind */
     CURL *easy;
-    pid_t pid;            /* whose connections the handle holds */
-    bool has_plain_http2; /* one of them is of cleartext HTTP/2 */
+    pid_t pid;                          /* whose connections the handle holds */
+    bool has_plain_http2;               /* one of them is of cleartext HTTP/2 */
+    struct ftri_http_transfer transfer; /* the last one, while is_prepared */
+    struct ftri_http_request request;   /* its, when it was configured from nothing */
+    bool reuses;                        /* the same */
+    bool is_prepared;
+    curl_socket_t socket; /* of the connection made last */
 };
+
+static void forget(struct ftri_http_session *self)
+{
+    ftri_http_transfer_deinit(&self->transfer);
+    self->is_prepared = false;
+}
 
 struct ftri_http_session *ftri_http_session_new(void)
 {
@@ -27,6 +38,7 @@ struct ftri_http_session *ftri_http_session_new(void)
         return NULL;
     self->easy = ftri_http_start_curl() ? curl_easy_init() : NULL;
     self->pid = getpid();
+    self->socket = CURL_SOCKET_BAD;
     if (self->easy)
         return self;
     ftri_free(self);
@@ -50,6 +62,7 @@ void ftri_http_session_free(struct ftri_http_session *self)
         leave_behind(self);
         return;
     }
+    forget(self);
     if (self->pid == getpid())
         curl_easy_cleanup(self->easy);
     ftri_http_leave();
@@ -63,10 +76,12 @@ static int renew(struct ftri_http_session *self)
     CURL *easy = curl_easy_init();
     if (!easy)
         return -ENOMEM;
+    forget(self);
     if (self->pid == getpid())
         curl_easy_cleanup(self->easy);
     self->easy = easy;
     self->pid = getpid();
+    self->socket = CURL_SOCKET_BAD;
     self->has_plain_http2 = false;
     return 0;
 }
@@ -86,23 +101,46 @@ static int watch_progress(CURL *easy)
     return is_set ? 0 : -ENOMEM;
 }
 
+/* All but headers, body and timeout. Strings at the same address are the same: see the header. */
+static bool is_alike(const struct ftri_http_request *a, const struct ftri_http_request *b)
+{
+    return a->method == b->method && a->url == b->url && a->is_http2 == b->is_http2 &&
+           a->takes_gzip == b->takes_gzip && a->on_header == b->on_header &&
+           a->header_argument == b->header_argument && a->unix_socket == b->unix_socket &&
+           a->ca_file == b->ca_file && a->client_certificate == b->client_certificate &&
+           a->client_key == b->client_key;
+}
+
+static int prepare(struct ftri_http_session *self, const struct ftri_http_request *request,
+                   bool reuses, struct ftri_bytes *ret_body)
+{
+    if (self->is_prepared && self->reuses == reuses && is_alike(&self->request, request))
+        return ftri_http_transfer_init_next(&self->transfer, request, ret_body);
+    forget(self);
+    int r = ftri_http_transfer_init(&self->transfer, self->easy, request, ret_body);
+    if (r == 0)
+        r = watch_progress(self->easy);
+    if (r == 0 && reuses)
+        r = ftri_http_transfer_reuse(&self->transfer);
+    if (r == 0 && request->is_http2)
+        r = ftri_http_transfer_hold(&self->transfer, &self->socket);
+    self->request = *request;
+    self->reuses = reuses;
+    self->is_prepared = r == 0;
+    return r;
+}
+
 static int perform(struct ftri_http_session *self, const struct ftri_http_request *request,
                    bool reuses, struct ftri_bytes *ret_body, struct ftri_http_answer *ret_answer,
                    CURLcode *ret_code)
 {
-    struct ftri_http_transfer transfer;
-    int r = ftri_http_transfer_init(&transfer, self->easy, request, ret_body);
-    if (r < 0)
+    const int r = prepare(self, request, reuses, ret_body);
+    if (r < 0) {
+        forget(self);
         return r;
-    r = watch_progress(self->easy);
-    if (r == 0 && reuses)
-        r = ftri_http_transfer_reuse(&transfer);
-    if (r == 0) {
-        *ret_code = curl_easy_perform(self->easy);
-        r = ftri_http_transfer_finish(&transfer, *ret_code, ret_answer);
     }
-    ftri_http_transfer_deinit(&transfer);
-    return r;
+    *ret_code = curl_easy_perform(self->easy);
+    return ftri_http_transfer_finish(&self->transfer, *ret_code, ret_answer);
 }
 
 static int call(struct ftri_http_session *self, const struct ftri_http_request *request,

@@ -6,12 +6,18 @@
 #include "base/time.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 /* What a server may ask us to wait; more is a mistake or malice. */
 enum { RETRY_AFTER_MAX_S = 24 * 3600 };
+
+/* What libcurl hands to the system at once, each time with a poll before it. */
+enum { UPLOAD_BYTES = 64 << 10, UPLOAD_BYTES_MAX = 1 << 20 };
 
 /* Keeps a piece of the answer; less than len tells libcurl to stop. */
 static size_t on_write(char *data, size_t size, size_t len, void *argument)
@@ -72,18 +78,95 @@ static bool is_loopback(const char *url)
     return result;
 }
 
-static CURLcode set_body(CURL *easy, const struct ftri_http_request *request)
+/* Room for all of the body, up to a limit. Only grows: libcurl allocates it anew. */
+static CURLcode set_upload_bytes(struct ftri_http_transfer *self, size_t body_len)
+{
+    size_t wanted = UPLOAD_BYTES;
+    while (wanted < body_len && wanted < UPLOAD_BYTES_MAX)
+        wanted *= 2;
+    if (wanted <= self->upload_bytes)
+        return CURLE_OK;
+    self->upload_bytes = wanted;
+    return curl_easy_setopt(self->easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)wanted);
+}
+
+static void hold_back(struct ftri_http_transfer *self, int is_held)
+{
+    if (self->socket && *self->socket != CURL_SOCKET_BAD) /* not TCP: there is nothing to hold */
+        (void)setsockopt(*self->socket, IPPROTO_TCP, TCP_CORK, &is_held, sizeof is_held);
+    self->is_held = is_held;
+}
+
+static size_t on_read(char *to, size_t size, size_t room, void *argument)
+{
+    struct ftri_http_transfer *self = argument;
+    size_t n = 0, skipped = 0;
+    (void)size; /* always 1 */
+    for (size_t i = 0; i < FTRI_COUNT(self->pieces); i++) {
+        const struct ftri_view *piece = &self->pieces[i];
+        const size_t from = self->n_sent + n - skipped;
+        if (from < piece->len) {
+            const size_t len = ftri_size_min(piece->len - from, room - n);
+            memcpy(to + n, piece->data + from, len);
+            n += len;
+        }
+        skipped += piece->len;
+    }
+    self->n_sent += n;
+    if (n > 0 && !self->is_held)
+        hold_back(self, 1);
+    return n;
+}
+
+/* Again from the start: the connection that was to be used again had been closed. */
+static int on_seek(void *argument, curl_off_t offset, int origin)
+{
+    struct ftri_http_transfer *self = argument;
+    if (origin != SEEK_SET)
+        return CURL_SEEKFUNC_CANTSEEK;
+    self->n_sent = (size_t)offset;
+    return CURL_SEEKFUNC_OK;
+}
+
+static CURLcode set_reading(struct ftri_http_transfer *self)
+{
+    CURLcode code = curl_easy_setopt(self->easy, CURLOPT_READFUNCTION, on_read);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(self->easy, CURLOPT_READDATA, self);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(self->easy, CURLOPT_SEEKFUNCTION, on_seek);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(self->easy, CURLOPT_SEEKDATA, self);
+    return code;
+}
+
+static CURLcode set_body(struct ftri_http_transfer *self, const struct ftri_http_request *request)
+{
+    const struct ftri_view body = request->body;
+    const size_t len = request->body_head.len + body.len;
+    CURLcode code = set_upload_bytes(self, len);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(self->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+    if (code != CURLE_OK)
+        return code;
+    self->pieces[0] = request->body_head;
+    self->pieces[1] = body;
+    self->n_sent = 0;
+    if (request->is_http2)
+        return set_reading(self);
+    return curl_easy_setopt(self->easy, CURLOPT_POSTFIELDS,
+                            body.len ? (const char *)body.data : "");
+}
+
+static CURLcode set_method(struct ftri_http_transfer *self, const struct ftri_http_request *request)
 {
     if (strcmp(request->method, "GET") == 0)
         return CURLE_OK;
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    CURLcode code = curl_easy_setopt(self->easy, CURLOPT_POST, 1L);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-                                request->body.len ? (const char *)request->body.data : "");
+        code = set_body(self, request);
     if (code == CURLE_OK && strcmp(request->method, "POST") != 0)
-        code = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+        code = curl_easy_setopt(self->easy, CURLOPT_CUSTOMREQUEST, request->method);
     return code;
 }
 
@@ -213,7 +296,7 @@ int ftri_http_transfer_init(struct ftri_http_transfer *self, CURL *easy,
     if (r == 0)
         r = errno_of(set_place(easy, request));
     if (r == 0)
-        r = errno_of(set_body(easy, request));
+        r = errno_of(set_method(self, request));
     if (r == 0)
         r = errno_of(set_behaviour(self, request->timeout_ns));
     if (r == 0)
@@ -221,6 +304,76 @@ int ftri_http_transfer_init(struct ftri_http_transfer *self, CURL *easy,
     if (r < 0)
         ftri_http_transfer_deinit(self);
     return r;
+}
+
+int ftri_http_transfer_init_next(struct ftri_http_transfer *self,
+                                 const struct ftri_http_request *request,
+                                 struct ftri_bytes *answer_body)
+{
+    ftri_http_transfer_deinit(self);
+    self->answer_body = answer_body;
+    self->write_result = 0;
+    self->error[0] = '\0';
+    int r = copy_headers(self, request->headers);
+    CURLcode code = CURLE_OK;
+    if (strcmp(request->method, "GET") != 0)
+        code = set_body(self, request);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(self->easy, CURLOPT_TIMEOUT_MS, timeout_ms(request->timeout_ns));
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, self->headers);
+    if (r == 0)
+        r = errno_of(code);
+    if (r < 0)
+        ftri_http_transfer_deinit(self);
+    return r;
+}
+
+/* At the end of each of libcurl's rounds. */
+static int on_progress(void *argument, curl_off_t to_get, curl_off_t got, curl_off_t to_send,
+                       curl_off_t sent)
+{
+    struct ftri_http_transfer *self = argument;
+    (void)to_get, (void)got, (void)to_send, (void)sent;
+    if (self->is_held)
+        hold_back(self, 0);
+    return 0;
+}
+
+static int on_socket(void *argument, curl_socket_t fd, curlsocktype purpose)
+{
+    curl_socket_t *socket = argument;
+    (void)purpose;
+    *socket = fd;
+    return CURL_SOCKOPT_OK;
+}
+
+static int on_close(void *argument, curl_socket_t fd)
+{
+    curl_socket_t *socket = argument;
+    if (*socket == fd)
+        *socket = CURL_SOCKET_BAD;
+    return close(fd);
+}
+
+int ftri_http_transfer_hold(struct ftri_http_transfer *self, curl_socket_t *socket)
+{
+    CURL *easy = self->easy;
+    self->socket = socket;
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, socket);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, socket);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_XFERINFODATA, self);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+    return errno_of(code);
 }
 
 int ftri_http_transfer_reuse(struct ftri_http_transfer *self)

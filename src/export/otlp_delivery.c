@@ -25,23 +25,30 @@ enum {
 #define BACK_OFF_FIRST_NS FTRI_NS_PER_S
 #define BACK_OFF_CAP_NS (5 * FTRI_NS_PER_S)
 
-struct ftri_otlp_delivery {
+/* Where the requests of one signal go, and how. */
+struct route {
     struct ftri_otlp_settings settings;
+    char timeout[32]; /* a gRPC header, of the next request */
+    const char *headers[FTRI_OTLP_MAX_HEADERS + MAX_FIXED_HEADERS + 1];
+};
+
+struct ftri_otlp_delivery {
+    struct route traces;
+    struct route metrics;
+    bool has_metrics;
     struct ftri_http_session *session;
     struct ftri_otlp_message message;
     struct ftri_bytes answer;
     struct ftri_bytes unpacked;
     struct ftri_grpc_head head; /* of the last answer */
-    char timeout[32];           /* a gRPC header, of the next request */
-    const char *headers[FTRI_OTLP_MAX_HEADERS + MAX_FIXED_HEADERS + 1];
 };
 
-static bool is_grpc(const struct ftri_otlp_delivery *self)
+static bool is_grpc(const struct route *self)
 {
     return self->settings.protocol == FTR_OTLP_GRPC;
 }
 
-static void collect_headers(struct ftri_otlp_delivery *self)
+static void collect_headers(struct route *self)
 {
     static const char *const types[] = {
         [FTR_OTLP_HTTP_PROTOBUF] = "Content-Type: application/x-protobuf",
@@ -69,6 +76,14 @@ static void collect_headers(struct ftri_otlp_delivery *self)
     self->headers[n] = NULL;
 }
 
+/* Takes the settings over. */
+static void init_route(struct route *self, struct ftri_otlp_settings *settings)
+{
+    self->settings = *settings;
+    ftri_arena_init(&settings->arena, FTRI_OTLP_SETTINGS_BYTES);
+    collect_headers(self);
+}
+
 struct ftri_otlp_delivery *ftri_otlp_delivery_new(struct ftri_otlp_settings *settings)
 {
     struct ftri_otlp_delivery *self = ftri_zalloc(sizeof *self);
@@ -78,13 +93,18 @@ struct ftri_otlp_delivery *ftri_otlp_delivery_new(struct ftri_otlp_settings *set
         return NULL;
     }
     self->session = session;
-    self->settings = *settings;
-    ftri_arena_init(&settings->arena, FTRI_OTLP_SETTINGS_BYTES);
+    init_route(&self->traces, settings);
     ftri_otlp_message_init(&self->message);
     ftri_bytes_init(&self->answer, ANSWER_BYTES);
     ftri_bytes_init(&self->unpacked, ANSWER_BYTES);
-    collect_headers(self);
     return self;
+}
+
+void ftri_otlp_delivery_take_metrics(struct ftri_otlp_delivery *self,
+                                     struct ftri_otlp_settings *settings)
+{
+    init_route(&self->metrics, settings);
+    self->has_metrics = true;
 }
 
 static void delivery_close(void *instance)
@@ -94,7 +114,9 @@ static void delivery_close(void *instance)
     ftri_otlp_message_deinit(&self->message);
     ftri_bytes_deinit(&self->answer);
     ftri_bytes_deinit(&self->unpacked);
-    ftri_otlp_settings_deinit(&self->settings);
+    ftri_otlp_settings_deinit(&self->traces.settings);
+    if (self->has_metrics)
+        ftri_otlp_settings_deinit(&self->metrics.settings);
     ftri_free(self);
 }
 
@@ -120,7 +142,7 @@ static bool is_final(int result)
 }
 
 /* The file to blame, which libcurl's text may name without the setting it came from. */
-static const struct ftri_otlp_file *find_file(const struct ftri_otlp_delivery *self, int result,
+static const struct ftri_otlp_file *find_file(const struct route *self, int result,
                                               const char *text)
 {
     const struct ftri_otlp_file *files = self->settings.files;
@@ -133,7 +155,7 @@ static const struct ftri_otlp_file *find_file(const struct ftri_otlp_delivery *s
 }
 
 /* There was no answer, or none that may be read. */
-static void judge_failure(const struct ftri_otlp_delivery *self, int result, const char *text,
+static void judge_failure(const struct route *self, int result, const char *text,
                           struct ftri_otlp_verdict *ret_verdict)
 {
     *ret_verdict = (struct ftri_otlp_verdict){.kind = is_final(result) ? FTRI_OTLP_REFUSED
@@ -149,19 +171,21 @@ static void judge_failure(const struct ftri_otlp_delivery *self, int result, con
     ftri_otlp_answer_set_text(&ret_verdict->answer, (ftr_str){text, strlen(text)});
 }
 
-static void try_once(struct ftri_otlp_delivery *self, struct ftri_view body, uint64_t timeout_ns,
+static void try_once(struct ftri_otlp_delivery *self, struct route *route,
+                     const struct ftri_otlp_body *body, uint64_t timeout_ns,
                      struct ftri_otlp_verdict *ret_verdict)
 {
-    const struct ftri_otlp_settings *settings = &self->settings;
+    const struct ftri_otlp_settings *settings = &route->settings;
     const struct ftri_http_request request = {
         .method = "POST",
         .url = settings->url,
-        .headers = self->headers,
-        .body = body,
+        .headers = route->headers,
+        .body = body->rest,
+        .body_head = body->head,
         .timeout_ns = timeout_ns,
-        .is_http2 = is_grpc(self),
-        .takes_gzip = !is_grpc(self),
-        .on_header = is_grpc(self) ? ftri_grpc_head_take : NULL,
+        .is_http2 = is_grpc(route),
+        .takes_gzip = !is_grpc(route),
+        .on_header = is_grpc(route) ? ftri_grpc_head_take : NULL,
         .header_argument = &self->head,
         .unix_socket = settings->unix_socket,
         .ca_file = settings->files[FTRI_OTLP_CERTIFICATE].path,
@@ -171,25 +195,25 @@ static void try_once(struct ftri_otlp_delivery *self, struct ftri_view body, uin
     struct ftri_http_answer answer = {0};
     ftri_bytes_reset(&self->answer);
     ftri_grpc_head_init(&self->head);
-    ftri_grpc_format_timeout(timeout_ns, self->timeout, sizeof self->timeout);
+    ftri_grpc_format_timeout(timeout_ns, route->timeout, sizeof route->timeout);
     int r = ftri_http_session_call(self->session, &request, &self->answer, &answer);
-    if (r == 0 && is_grpc(self))
+    if (r == 0 && is_grpc(route))
         r = ftri_grpc_judge(&self->head, &answer, &self->unpacked, ret_verdict);
     else if (r == 0)
         ftri_otlp_http_judge(&answer, ret_verdict);
     if (r < 0)
-        judge_failure(self, r, answer.error, ret_verdict);
+        judge_failure(route, r, answer.error, ret_verdict);
 }
 
 /* Tries until there is an answer that stands, or no time for another try. */
-static void deliver(struct ftri_otlp_delivery *self, struct ftri_view body, uint64_t deadline_ns,
-                    struct ftri_otlp_verdict *ret_verdict)
+static void deliver(struct ftri_otlp_delivery *self, const struct ftri_otlp_body *body,
+                    uint64_t deadline_ns, struct ftri_otlp_verdict *ret_verdict)
 {
     uint64_t back_off_ns = BACK_OFF_FIRST_NS;
     uint64_t now_ns = ftri_time_monotonic_ns();
     *ret_verdict = (struct ftri_otlp_verdict){.kind = FTRI_OTLP_PASSING};
     while (now_ns < deadline_ns) {
-        try_once(self, body, deadline_ns - now_ns, ret_verdict);
+        try_once(self, &self->traces, body, deadline_ns - now_ns, ret_verdict);
         if (ret_verdict->kind != FTRI_OTLP_PASSING)
             return;
         const uint64_t asked_ns = ret_verdict->answer.retry_delay_ns;
@@ -209,37 +233,71 @@ static void say_why(const struct ftri_otlp_verdict *verdict, ftr_export_result *
              verdict->kind == FTRI_OTLP_PASSING ? "; no time is left for another try" : "");
 }
 
-static void settle(const struct ftri_otlp_verdict *verdict, size_t n_spans,
+static void settle(const struct ftri_otlp_verdict *verdict, size_t n_items,
                    ftr_export_result *ret_result)
 {
-    *ret_result = (ftr_export_result){.n_lost = n_spans};
+    *ret_result = (ftr_export_result){.n_lost = n_items};
     if (verdict->kind == FTRI_OTLP_ACCEPTED) {
-        const uint64_t n_rejected = verdict->answer.n_rejected_spans;
+        const uint64_t n_rejected = verdict->answer.n_rejected;
         ret_result->n_lost = 0;
-        ret_result->n_rejected = n_rejected < n_spans ? (size_t)n_rejected : n_spans;
-        ret_result->n_delivered = n_spans - ret_result->n_rejected;
+        ret_result->n_rejected = n_rejected < n_items ? (size_t)n_rejected : n_items;
+        ret_result->n_delivered = n_items - ret_result->n_rejected;
     }
     say_why(verdict, ret_result);
+}
+
+/* The request's body; false: there is none, and the result says why. */
+static bool write_body(struct ftri_otlp_delivery *self, const struct route *route,
+                       struct ftri_view otlp, struct ftri_otlp_body *ret_body,
+                       ftr_export_result *ret_result)
+{
+    const int r = ftri_otlp_message_write(&self->message, &route->settings, otlp, ret_body);
+    if (r < 0)
+        snprintf(ret_result->text, sizeof ret_result->text, "%s",
+                 r == -EMSGSIZE ? "the batch is larger than 64 MiB" : "memory is short");
+    return r == 0;
+}
+
+/* The earlier one of the caller's and the settings'. */
+static uint64_t deadline_of(const struct route *route, uint64_t deadline_ns)
+{
+    const uint64_t own_ns = ftri_time_monotonic_ns() + route->settings.timeout_ms * FTRI_NS_PER_MS;
+    return own_ns < deadline_ns ? own_ns : deadline_ns;
 }
 
 static void delivery_export(void *instance, const ftr_export_batch *batch, uint64_t deadline_ns,
                             ftr_export_result *ret_result)
 {
     struct ftri_otlp_delivery *self = instance;
-    struct ftri_view body;
-    const int r = ftri_otlp_message_write(&self->message, &self->settings,
-                                          ftri_view_of(batch->otlp, batch->otlp_len), &body);
-    if (r < 0) {
-        *ret_result = (ftr_export_result){.n_lost = batch->n_spans};
-        snprintf(ret_result->text, sizeof ret_result->text, "%s",
-                 r == -EMSGSIZE ? "the batch is larger than 64 MiB" : "memory is short");
+    struct ftri_otlp_body body;
+    struct ftri_otlp_verdict verdict;
+    *ret_result = (ftr_export_result){.n_lost = batch->n_spans};
+    if (!write_body(self, &self->traces, ftri_view_of(batch->otlp, batch->otlp_len), &body,
+                    ret_result))
+        return;
+    deliver(self, &body, deadline_of(&self->traces, deadline_ns), &verdict);
+    settle(&verdict, batch->n_spans, ret_result);
+}
+
+/* One try: spans wait behind it, and the next export says all of this again. */
+static void delivery_export_metrics(void *instance, const ftr_metrics_batch *batch,
+                                    uint64_t deadline_ns, ftr_export_result *ret_result)
+{
+    struct ftri_otlp_delivery *self = instance;
+    struct route *route = &self->metrics;
+    struct ftri_otlp_body body;
+    struct ftri_otlp_verdict verdict;
+    *ret_result = (ftr_export_result){.n_lost = batch->n_points};
+    if (!self->has_metrics) {
+        snprintf(ret_result->text, sizeof ret_result->text, "there is no endpoint for metrics");
         return;
     }
-    const uint64_t own_deadline_ns =
-        ftri_time_monotonic_ns() + self->settings.timeout_ms * FTRI_NS_PER_MS;
-    struct ftri_otlp_verdict verdict;
-    deliver(self, body, own_deadline_ns < deadline_ns ? own_deadline_ns : deadline_ns, &verdict);
-    settle(&verdict, batch->n_spans, ret_result);
+    if (!write_body(self, route, ftri_view_of(batch->otlp, batch->otlp_len), &body, ret_result))
+        return;
+    const uint64_t now_ns = ftri_time_monotonic_ns();
+    const uint64_t until_ns = deadline_of(route, deadline_ns);
+    try_once(self, route, &body, until_ns > now_ns ? until_ns - now_ns : 1, &verdict);
+    settle(&verdict, batch->n_points, ret_result);
 }
 
 static const ftr_exporter_class classes[] = {
@@ -249,6 +307,7 @@ static const ftr_exporter_class classes[] = {
         .form = FTR_EXPORT_OTLP,
         .export_batch = delivery_export,
         .close = delivery_close,
+        .export_metrics = delivery_export_metrics,
     },
     {
         .size = sizeof(ftr_exporter_class),
@@ -256,6 +315,7 @@ static const ftr_exporter_class classes[] = {
         .form = FTR_EXPORT_OTLP,
         .export_batch = delivery_export,
         .close = delivery_close,
+        .export_metrics = delivery_export_metrics,
     },
 };
 

@@ -12,5 +12,8 @@ struct ftri_otlp_delivery;
 /* Takes over the settings on success. NULL when memory is short or libcurl cannot start. */
 struct ftri_otlp_delivery *
 ftri_otlp_delivery_new(struct ftri_otlp_settings *settings) FTRI_MUST_CHECK;
+/* Before its first export: settings of metrics, taken over. Without them it takes no metrics. */
+void ftri_otlp_delivery_take_metrics(struct ftri_otlp_delivery *self,
+                                     struct ftri_otlp_settings *settings);
 /* The exporter class of an instance with these settings. */
 const struct ftr_exporter_class *ftri_otlp_delivery_class(ftr_otlp_protocol protocol);

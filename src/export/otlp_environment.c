@@ -12,6 +12,7 @@
 struct environment {
     ftri_otlp_variable_function get;
     void *argument;
+    const char *middle; /* of the signal's own variables: "_TRACES" */
 };
 
 struct variable {
@@ -29,10 +30,10 @@ static struct variable read_one(const struct environment *self, const char *midd
     return variable;
 }
 
-/* The one for traces, else the general one. */
+/* The one for the signal, else the general one. */
 static struct variable read_either(const struct environment *self, const char *suffix)
 {
-    const struct variable specific = read_one(self, "_TRACES", suffix);
+    const struct variable specific = read_one(self, self->middle, suffix);
     return specific.value.data ? specific : read_one(self, "", suffix);
 }
 
@@ -44,7 +45,7 @@ static bool is_word(ftr_str value, const char *word)
 static int take_endpoint(const struct environment *self, struct ftri_otlp_settings *settings,
                          struct ftri_error *error)
 {
-    const struct variable specific = read_one(self, "_TRACES", "ENDPOINT");
+    const struct variable specific = read_one(self, self->middle, "ENDPOINT");
     if (specific.value.data)
         return ftri_otlp_settings_endpoint(settings, specific.name, specific.value, error);
     const struct variable general = read_one(self, "", "ENDPOINT");
@@ -160,7 +161,9 @@ int ftri_otlp_environment_read(ftri_otlp_variable_function get, void *argument,
         take_protocol,    take_insecure, take_endpoint, take_headers,
         take_compression, take_timeout,  take_files,
     };
-    const struct environment environment = {get, argument};
+    static const char *const middles[] = {
+        [FTRI_OTLP_TRACES] = "_TRACES", [FTRI_OTLP_METRICS] = "_METRICS"};
+    const struct environment environment = {get, argument, middles[ret_settings->signal]};
     int r = 0;
     for (size_t i = 0; i < FTRI_COUNT(steps) && r == 0; i++)
         r = steps[i](&environment, ret_settings, error);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * OTEL_EXPORTER_OTLP_* (OpenTelemetry specification, "OTLP Exporter Configuration" and
- * "Environment Variable Specification"): a variable for traces beats the general one, an empty one
- * counts as unset, an unknown word or a number that is none is ignored with a warning. */
+ * "Environment Variable Specification"): a variable for the settings' signal beats the general one,
+ * an empty one counts as unset, an unknown word or a number that is none is ignored with a warning.
+ */
 #pragma once
 
 #include "export/otlp_settings.h"

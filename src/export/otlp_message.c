@@ -3,7 +3,6 @@
 
 #include "codec/gzip.h"
 #include "codec/zstd.h"
-#include "export/otlp_grpc.h"
 #include "export/otlp_settings.h"
 #include "otlp/json.h"
 
@@ -16,7 +15,7 @@ void ftri_otlp_message_init(struct ftri_otlp_message *self)
 {
     self->zstd = NULL;
     ftri_bytes_init(&self->json, FTRI_OTLP_REQUEST_BYTES);
-    ftri_bytes_init(&self->packed, FTRI_OTLP_REQUEST_BYTES + FTRI_GRPC_PREFIX_BYTES);
+    ftri_bytes_init(&self->packed, FTRI_OTLP_REQUEST_BYTES);
 }
 
 void ftri_otlp_message_deinit(struct ftri_otlp_message *self)
@@ -36,51 +35,40 @@ static int pack_zstd(struct ftri_otlp_message *self, struct ftri_view plain)
 static int pack(struct ftri_otlp_message *self, ftr_otlp_compression compression,
                 struct ftri_view plain)
 {
-    switch (compression) {
-    case FTR_OTLP_GZIP:
-        return ftri_gzip(plain, GZIP_LEVEL, &self->packed);
-    case FTR_OTLP_ZSTD:
-        return pack_zstd(self, plain);
-    default:
-        return ftri_bytes_append(&self->packed, plain.data, plain.len);
-    }
+    return compression == FTR_OTLP_GZIP ? ftri_gzip(plain, GZIP_LEVEL, &self->packed)
+                                        : pack_zstd(self, plain);
 }
 
-static int pack_call(struct ftri_otlp_message *self, ftr_otlp_compression compression,
-                     struct ftri_view plain)
+static void write_head(struct ftri_otlp_message *self, bool is_packed,
+                       struct ftri_otlp_body *ret_body)
 {
-    uint8_t prefix[FTRI_GRPC_PREFIX_BYTES] = {0};
-    struct ftri_bytes *out = &self->packed;
-    int r = ftri_bytes_append(out, prefix, sizeof prefix);
-    if (r == 0)
-        r = pack(self, compression, plain);
-    if (r == 0)
-        ftri_grpc_write_prefix(out->data, compression != FTR_OTLP_PLAIN, out->len - sizeof prefix);
-    return r;
+    ftri_grpc_write_prefix(self->prefix, is_packed, ret_body->rest.len);
+    ret_body->head = ftri_view_of(self->prefix, sizeof self->prefix);
 }
 
 int ftri_otlp_message_write(struct ftri_otlp_message *self,
                             const struct ftri_otlp_settings *settings, struct ftri_view otlp,
-                            struct ftri_view *ret_body)
+                            struct ftri_otlp_body *ret_body)
 {
-    const bool is_grpc = settings->protocol == FTR_OTLP_GRPC;
-    struct ftri_view plain = otlp;
+    struct ftri_otlp_body body = {.rest = otlp};
     int r = 0;
     if (settings->protocol == FTR_OTLP_HTTP_JSON) {
         ftri_bytes_reset(&self->json);
-        r = ftri_otlp_traces_to_json(otlp, &self->json);
-        plain = ftri_bytes_view(&self->json);
+        r = settings->signal == FTRI_OTLP_METRICS ? ftri_otlp_metrics_to_json(otlp, &self->json)
+                                                  : ftri_otlp_traces_to_json(otlp, &self->json);
+        body.rest = ftri_bytes_view(&self->json);
     }
-    if (r == 0 && plain.len > FTRI_OTLP_REQUEST_BYTES)
+    if (r == 0 && body.rest.len > FTRI_OTLP_REQUEST_BYTES)
         r = -EMSGSIZE;
+    if (r == 0 && settings->compression != FTR_OTLP_PLAIN) {
+        ftri_bytes_reset(&self->packed);
+        r = pack(self, settings->compression, body.rest);
+        body.rest = ftri_bytes_view(&self->packed);
+    }
     if (r < 0)
         return r;
-    *ret_body = plain;
-    if (!is_grpc && settings->compression == FTR_OTLP_PLAIN)
-        return 0;
-    ftri_bytes_reset(&self->packed);
-    r = is_grpc ? pack_call(self, settings->compression, plain)
-                : pack(self, settings->compression, plain);
-    *ret_body = ftri_bytes_view(&self->packed);
-    return r;
+    if (settings->protocol == FTR_OTLP_GRPC)
+        write_head(self, settings->compression != FTR_OTLP_PLAIN, &body);
+    *ret_body = body;
+    return 0;
 }

@@ -11,8 +11,18 @@
 #include <string.h>
 #include <strings.h>
 
-#define TRACES_PATH "/v1/traces"
-#define GRPC_PATH "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+/* By signal, for HTTP and for gRPC. */
+static const char *const paths[][2] = {
+    [FTRI_OTLP_TRACES] = {"/v1/traces",
+                          "/opentelemetry.proto.collector.trace.v1.TraceService/Export"},
+    [FTRI_OTLP_METRICS] = {"/v1/metrics",
+                           "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"},
+};
+
+static const char *path_of(const struct ftri_otlp_settings *self)
+{
+    return paths[self->signal][self->protocol == FTR_OTLP_GRPC];
+}
 
 void ftri_otlp_settings_init(struct ftri_otlp_settings *self)
 {
@@ -61,6 +71,19 @@ static bool is_unix(ftr_str url)
     return starts_with(url, "unix:");
 }
 
+/* prefix, text and suffix become the URL. */
+static int set_url(struct ftri_otlp_settings *self, const char *name, const char *prefix,
+                   ftr_str text, const char *suffix, struct ftri_error *error)
+{
+    const size_t room = strlen(prefix) + text.len + strlen(suffix) + 1;
+    char *joined = ftri_arena_alloc(&self->arena, room);
+    if (!joined)
+        return no_memory(name, error);
+    snprintf(joined, room, "%s%.*s%s", prefix, (int)text.len, text.data, suffix);
+    self->url = joined;
+    return 0;
+}
+
 /* unix:///path, and unix:/path as gRPC writes it. */
 static int set_unix_endpoint(struct ftri_otlp_settings *self, const char *name, ftr_str url,
                              struct ftri_error *error)
@@ -70,9 +93,9 @@ static int set_unix_endpoint(struct ftri_otlp_settings *self, const char *name, 
     if (path.len == 0 || path.data[0] != '/' || memchr(path.data, '\0', path.len))
         return ftri_error_set(error, -EINVAL, "%s: expected unix:///path/of/socket", name);
     self->unix_socket = ftri_arena_copy(&self->arena, path).data;
-    self->url = self->protocol == FTR_OTLP_GRPC ? "http://localhost" GRPC_PATH
-                                                : "http://localhost" TRACES_PATH;
-    return self->unix_socket ? 0 : no_memory(name, error);
+    if (!self->unix_socket)
+        return no_memory(name, error);
+    return set_url(self, name, "http://localhost", (ftr_str){"", 0}, path_of(self), error);
 }
 
 /* The text is not shown: a URL may hold a password. */
@@ -87,20 +110,6 @@ static int check_url(const char *name, ftr_str url, struct ftri_error *error)
         return ftri_error_set(error, -EINVAL, "%s: the URL has no host", name);
     if (!is_visible(url))
         return ftri_error_set(error, -EINVAL, "%s: the URL has a space or control character", name);
-    return 0;
-}
-
-/* prefix, text and suffix become the URL. */
-static int set_url(struct ftri_otlp_settings *self, const char *name, const char *prefix,
-                   ftr_str text, const char *suffix, struct ftri_error *error)
-{
-    const size_t room = strlen(prefix) + text.len + strlen(suffix) + 1;
-    char *joined = ftri_arena_alloc(&self->arena, room);
-    if (!joined)
-        return no_memory(name, error);
-    snprintf(joined, room, "%s%.*s%s", prefix, (int)text.len, text.data, suffix);
-    self->unix_socket = NULL;
-    self->url = joined;
     return 0;
 }
 
@@ -129,7 +138,7 @@ static int set_grpc_endpoint(struct ftri_otlp_settings *self, const char *name, 
                                 name);
     const bool is_tls = has_scheme ? !is_plain : !self->is_insecure;
     return set_url(self, name, is_tls ? "https://" : "http://", (ftr_str){rest.data, len},
-                   GRPC_PATH, error);
+                   path_of(self), error);
 }
 
 int ftri_otlp_settings_endpoint(struct ftri_otlp_settings *self, const char *name, ftr_str url,
@@ -137,6 +146,7 @@ int ftri_otlp_settings_endpoint(struct ftri_otlp_settings *self, const char *nam
 {
     if (is_unix(url))
         return set_unix_endpoint(self, name, url, error);
+    self->unix_socket = NULL;
     if (self->protocol == FTR_OTLP_GRPC)
         return set_grpc_endpoint(self, name, url, error);
     const int r = check_url(name, url, error);
@@ -155,7 +165,8 @@ int ftri_otlp_settings_base(struct ftri_otlp_settings *self, const char *name, f
         return ftri_error_set(error, -EINVAL, "%s: a base URL has no query and no fragment", name);
     while (url.data[url.len - 1] == '/')
         url.len--;
-    return set_url(self, name, "", url, TRACES_PATH, error);
+    self->unix_socket = NULL;
+    return set_url(self, name, "", url, path_of(self), error);
 }
 
 /* A bad escape or a control character: false. */
@@ -275,6 +286,28 @@ static int take_files(struct ftri_otlp_settings *self, const ftr_otlp_options *o
     return r;
 }
 
+static bool ends_with(ftr_str text, const char *end)
+{
+    const size_t len = strlen(end);
+    return text.len >= len && memcmp(text.data + text.len - len, end, len) == 0;
+}
+
+/* Of metrics, without one of their own: where the traces' path is replaced by theirs. */
+static int take_endpoint(struct ftri_otlp_settings *self, const ftr_otlp_options *options,
+                         struct ftri_error *error)
+{
+    ftr_str url = options->endpoint;
+    if (self->signal == FTRI_OTLP_TRACES)
+        return ftri_otlp_settings_endpoint(self, "endpoint", url, error);
+    if (options->metrics_endpoint.len > 0)
+        return ftri_otlp_settings_endpoint(self, "metrics_endpoint", options->metrics_endpoint,
+                                           error);
+    if (is_unix(url) || self->protocol == FTR_OTLP_GRPC)
+        return ftri_otlp_settings_endpoint(self, "endpoint", url, error);
+    url.len -= strlen(paths[FTRI_OTLP_TRACES][0]);
+    return ftri_otlp_settings_base(self, "endpoint", url, error);
+}
+
 static int take_options(struct ftri_otlp_settings *self, const ftr_otlp_options *options,
                         struct ftri_error *error)
 {
@@ -290,10 +323,18 @@ static int take_options(struct ftri_otlp_settings *self, const ftr_otlp_options 
     self->is_insecure = options->is_insecure;
     if (options->timeout_ms)
         self->timeout_ms = options->timeout_ms;
-    int r = ftri_otlp_settings_endpoint(self, "endpoint", options->endpoint, error);
+    int r = take_endpoint(self, options, error);
     if (r == 0)
         r = ftri_otlp_settings_headers(self, "headers", options->headers, error);
     return r == 0 ? take_files(self, options, error) : r;
+}
+
+/* Of an earlier version: what it does not have is not set. */
+static ftr_otlp_options complete(const ftr_otlp_options *options)
+{
+    ftr_otlp_options known = {.size = sizeof known};
+    memcpy(&known, options, ftri_size_min(options->size, sizeof known));
+    return known;
 }
 
 int ftri_otlp_settings_from_options(struct ftri_otlp_settings *self,
@@ -301,7 +342,13 @@ int ftri_otlp_settings_from_options(struct ftri_otlp_settings *self,
 {
     if (!options || options->size < sizeof(size_t))
         return ftri_error_set(error, -EINVAL, "options: missing, or size not set");
-    ftr_otlp_options known = {.size = sizeof known};
-    memcpy(&known, options, ftri_size_min(options->size, sizeof known));
+    const ftr_otlp_options known = complete(options);
     return take_options(self, &known, error);
+}
+
+bool ftri_otlp_options_have_metrics(const ftr_otlp_options *options)
+{
+    const ftr_otlp_options known = complete(options);
+    return known.metrics_endpoint.len > 0 || known.protocol == FTR_OTLP_GRPC ||
+           is_unix(known.endpoint) || ends_with(known.endpoint, paths[FTRI_OTLP_TRACES][0]);
 }

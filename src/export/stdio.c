@@ -177,11 +177,24 @@ static void export_batch(void *instance, const ftr_export_batch *batch, uint64_t
     ftri_bytes_deinit(&line);
 }
 
+/* As Prometheus reads it. */
+static void export_metrics(void *instance, const ftr_metrics_batch *batch, uint64_t deadline_ns,
+                           ftr_export_result *ret_result)
+{
+    (void)instance;
+    (void)deadline_ns;
+    if (ftri_file_write_all(STDERR_FILENO, (const uint8_t *)batch->text, batch->text_len) == 0)
+        ret_result->n_delivered = batch->n_points;
+    else
+        ret_result->n_lost = batch->n_points;
+}
+
 static const ftr_exporter_class stdio_class = {
     .size = sizeof stdio_class,
     .name = "stdio",
     .form = FTR_EXPORT_SPANS,
     .export_batch = export_batch,
+    .export_metrics = export_metrics,
 };
 
 ftr_exporter *ftr_stdio_exporter_new(void)

@@ -44,37 +44,10 @@ void ftr_span_id_format(const ftr_span_id *id, char ret_text[17])
     ret_text[16] = '\0';
 }
 
-ftr_value ftr_value_str(ftr_str text)
-{
-    return (ftr_value){.type = FTR_VALUE_STR, .as.str = text};
-}
-
-ftr_value ftr_value_bytes(const void *data, size_t len)
-{
-    return (ftr_value){.type = FTR_VALUE_BYTES, .as.str = {data, len}};
-}
-
-ftr_value ftr_value_bool(bool value)
-{
-    return (ftr_value){.type = FTR_VALUE_BOOL, .as.boolean = value};
-}
-
-ftr_value ftr_value_i64(int64_t value)
-{
-    return (ftr_value){.type = FTR_VALUE_I64, .as.i64 = value};
-}
-
-ftr_value ftr_value_f64(double value)
-{
-    return (ftr_value){.type = FTR_VALUE_F64, .as.f64 = value};
-}
-
-ftr_value ftr_value_array(const ftr_value *items, size_t n_items)
-{
-    return (ftr_value){.type = FTR_VALUE_ARRAY, .as.array = {items, n_items}};
-}
-
-ftr_value ftr_value_map(const ftr_attribute *items, size_t n_items)
-{
-    return (ftr_value){.type = FTR_VALUE_MAP, .as.map = {items, n_items}};
-}
+extern inline ftr_value ftr_value_str(ftr_str text);
+extern inline ftr_value ftr_value_bytes(const void *data, size_t len);
+extern inline ftr_value ftr_value_bool(bool boolean);
+extern inline ftr_value ftr_value_i64(int64_t number);
+extern inline ftr_value ftr_value_f64(double number);
+extern inline ftr_value ftr_value_array(const ftr_value *items, size_t n_items);
+extern inline ftr_value ftr_value_map(const ftr_attribute *items, size_t n_items);

@@ -14,6 +14,9 @@
 
 struct ftr_span_data;
 
+/* Appends KeyValues as the repeated field of this number, 1 to 15, of the message being written. */
+int ftri_otlp_encode_attributes(const ftr_attribute *attributes, size_t n_attributes,
+                                uint32_t number, struct ftri_bytes *out) FTRI_MUST_CHECK;
 /* Appends one KeyValue list as the attributes of a Resource message: the whole Resource body. */
 int ftri_otlp_encode_resource(const ftr_attribute *attributes, size_t n_attributes,
                               struct ftri_bytes *out) FTRI_MUST_CHECK;

@@ -21,6 +21,12 @@ static double f64_of(uint64_t bits)
     return value;
 }
 
+static int32_t zigzag_of(uint64_t bits)
+{
+    const uint32_t low = (uint32_t)bits;
+    return (int32_t)(low >> 1 ^ (low & 1 ? UINT32_MAX : 0));
+}
+
 static void write_value(struct ftri_json_writer *out, const struct ftri_otlp_field *field,
                         const struct ftri_wire_field *found)
 {
@@ -56,7 +62,8 @@ static void write_value(struct ftri_json_writer *out, const struct ftri_otlp_fie
     case FTRI_OTLP_KIND_F64:
         ftri_json_f64(out, f64_of(found->value), FTRI_JSON_NONFINITE_TEXT);
         break;
-    case FTRI_OTLP_KIND_SINT32: /* in metrics only, which are read and never written */
+    case FTRI_OTLP_KIND_SINT32:
+        ftri_json_i64(out, zigzag_of(found->value));
         break;
     case FTRI_OTLP_KIND_MESSAGE:
         write_message(out, field->message, found->bytes);
@@ -69,6 +76,42 @@ static ftr_str name_of(const struct ftri_otlp_field *field)
     return (ftr_str){field->name, strlen(field->name)};
 }
 
+/* Numbers in a row in one field. */
+static void write_packed(struct ftri_json_writer *out, const struct ftri_otlp_field *field,
+                         struct ftri_view packed)
+{
+    struct ftri_wire_field element = {.number = field->number};
+    const uint8_t *next = packed.data;
+    const uint8_t *const end = packed.data + packed.len;
+    while (next < end) {
+        if (field->kind == FTRI_OTLP_KIND_U64) {
+            if (!ftri_wire_varint(&next, end, &element.value))
+                return;
+        } else {
+            element.value = ftri_wire_load64(next);
+            next += 8;
+        }
+        write_value(out, field, &element);
+    }
+}
+
+/* Of the schema's repeated fields these are numbers, and each is one or the other. */
+static bool is_packed(const struct ftri_otlp_field *field, const struct ftri_wire_field *found)
+{
+    return found->type == FTRI_WIRE_BYTES &&
+           (field->kind == FTRI_OTLP_KIND_U64 || field->kind == FTRI_OTLP_KIND_FIXED64 ||
+            field->kind == FTRI_OTLP_KIND_F64);
+}
+
+static void write_element(struct ftri_json_writer *out, const struct ftri_otlp_field *field,
+                          const struct ftri_wire_field *found)
+{
+    if (is_packed(field, found))
+        write_packed(out, field, found->bytes);
+    else
+        write_value(out, field, found);
+}
+
 /* All elements, from the first field of this number on. */
 static void write_repeated(struct ftri_json_writer *out, const struct ftri_otlp_field *field,
                            struct ftri_view bytes, size_t first)
@@ -79,7 +122,7 @@ static void write_repeated(struct ftri_json_writer *out, const struct ftri_otlp_
     ftri_json_begin_array(out);
     while (ftri_wire_next(bytes, &next, &found) == FTRI_WIRE_FIELD)
         if (found.number == field->number)
-            write_value(out, field, &found);
+            write_element(out, field, &found);
     ftri_json_end_array(out);
 }
 
@@ -120,8 +163,9 @@ static void write_field(struct ftri_json_writer *out, const struct ftri_otlp_fie
             write_repeated(out, field, bytes, found->first);
         return;
     }
-    if (!(field->flags & FTRI_OTLP_SHOWN) &&
-        (!found->is_present || is_default(field, &found->last)))
+    const bool is_left_out = !found->is_present || (!(field->flags & FTRI_OTLP_OPTIONAL) &&
+                                                    is_default(field, &found->last));
+    if (is_left_out && !(field->flags & FTRI_OTLP_SHOWN))
         return;
     ftri_json_name(out, name_of(field));
     write_value(out, field, &found->last);
@@ -167,16 +211,27 @@ static void write_message(struct ftri_json_writer *out, const struct ftri_otlp_m
     ftri_json_end_object(out);
 }
 
-int ftri_otlp_traces_to_json(struct ftri_view bytes, struct ftri_bytes *ret_json)
+static int request_to_json(const struct ftri_otlp_message *request, struct ftri_view bytes,
+                           struct ftri_bytes *ret_json)
 {
     struct found_field found[FTRI_OTLP_NUMBER_END] = {0};
     struct ftri_json_writer out;
     ftri_json_writer_init(&out, ret_json);
     find_fields(bytes, found);
     ftri_json_begin_object(&out);
-    write_repeated(&out, &ftri_otlp_request.fields[0], bytes, found[1].first);
+    write_repeated(&out, &request->fields[0], bytes, found[1].first);
     ftri_json_end_object(&out);
     return ftri_json_writer_status(&out);
+}
+
+int ftri_otlp_traces_to_json(struct ftri_view bytes, struct ftri_bytes *ret_json)
+{
+    return request_to_json(&ftri_otlp_request, bytes, ret_json);
+}
+
+int ftri_otlp_metrics_to_json(struct ftri_view bytes, struct ftri_bytes *ret_json)
+{
+    return request_to_json(&ftri_otlp_metrics_request, bytes, ret_json);
 }
 
 int ftri_otlp_json_begin(struct ftri_otlp_json_writer *self, struct ftri_bytes *out)

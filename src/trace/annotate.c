@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is said about an open span: attributes, name, status, events, links.
- *
- * Keys are not compared while recording: the reader lets the last value of a key win. Only when as
- * many entries as attributes are allowed have been written, every further one is looked up: the
- * same key is written over (or marked dead and written anew with room to grow), a new one is
- * dropped and counted unless doubles leave room. So a span's memory stays bounded however often it
- * is set. */
+ * What is said about an open span: attributes, name, status, events, links. */
 #include "base/bytes.h"
+#include "context/block.h"
 #include "trace/clock.h"
+#include "trace/entries.h"
+#include "trace/quick.h"
 #include "trace/span.h"
 
 #include <string.h>
@@ -27,86 +24,27 @@ enum { KEY_BYTES_MAX = 1 << 16 };
 
 static const ftr_str no_text = {"", 0};
 
-/* An entry's head with its place in the stream. */
-struct found {
-    struct ftri_entry entry;
-    size_t position;
-};
-
 static void count_dropped(uint32_t *in_record, _Atomic uint64_t *in_thread)
 {
     (*in_record)++;
     ftri_count(in_thread, 1);
 }
 
-static inline void copy_pair(uint8_t *to, const char *from, size_t len, size_t width)
-{
-    memcpy(to, from, width);
-    memcpy(to + len - width, from + len - width, width);
-}
-
-enum { QUICK_LEN = 64 };
-
-/* memcpy for up to QUICK_LEN bytes that calls nothing. */
-static FTRI_ALWAYS_INLINE void copy_text(uint8_t *to, const char *from, size_t len)
-{
-    if (FTRI_LIKELY(len - 16 <= 32 - 16))
-        copy_pair(to, from, len, 16);
-    else if (len > 32)
-        copy_pair(to, from, len, 32);
-    else if (len >= 8)
-        copy_pair(to, from, len, 8);
-    else if (len >= 4)
-        copy_pair(to, from, len, 4);
-    else
-        for (size_t i = 0; i < len; i++)
-            to[i] = (uint8_t)from[i];
-}
-
-/* The quick way: room for an entry that fits in the slot, its head written; NULL: it does not. */
-static FTRI_ALWAYS_INLINE uint8_t *quick_entry(struct ftri_slot *slot, uint32_t types,
-                                               size_t key_len, size_t value_len)
-{
-    _Static_assert(offsetof(struct ftri_entry, size) == 4, "types and size are one word");
-    const size_t size = ftri_pad8(sizeof(struct ftri_entry) + key_len + value_len);
-    if (FTRI_UNLIKELY(slot->record.stream_len + size > FTRI_SLOT_ROOM))
-        return NULL;
-    uint8_t *at = slot->room + slot->record.stream_len;
-    const uint64_t words[2] = {types | (uint64_t)size << 32, key_len | (uint64_t)value_len << 32};
-    memcpy(at, words, sizeof words);
-    return at + sizeof words;
-}
-
-/* After the payload: ends where the next entry starts, and counts in one of the four counts. */
-static FTRI_ALWAYS_INLINE void quick_publish(struct ftri_slot *slot, const uint8_t *end,
-                                             size_t count_offset)
-{
-    struct ftri_record *record = &slot->record;
-    uint8_t *counts = (uint8_t *)record + offsetof(struct ftri_record, name_len);
-    uint64_t word;
-    memcpy(&word, counts, sizeof word);
-    word += UINT64_C(1) << (8 * (count_offset - offsetof(struct ftri_record, name_len)));
-    memcpy(counts, &word, sizeof word);
-    const uint64_t stream_len = ftri_pad8((size_t)(end - slot->room));
-    /* size becomes 0 */
-    __atomic_store_n((uint64_t __attribute__((may_alias)) *)(void *)record, stream_len << 32,
-                     __ATOMIC_RELEASE);
-}
-
 static FTRI_ALWAYS_INLINE bool set_str_quickly(struct ftri_slot *slot, ftr_str key, ftr_str value)
 {
-    const ftr_limits *limits = &ftri_thread_settings.limits;
-    if (FTRI_UNLIKELY(!key.data || !value.data || key.len - 1 >= QUICK_LEN ||
-                      value.len > QUICK_LEN || value.len - 1 >= limits->value_length - 1U ||
-                      slot->record.n_attributes >= limits->attributes ||
-                      slot->record.n_attributes == UINT16_MAX))
+    const struct ftri_thread_settings *settings = &ftri_thread_settings;
+    if (FTRI_UNLIKELY(!key.data || !value.data || key.len - 1 >= FTRI_QUICK_LEN ||
+                      value.len - 1 >= settings->quick_bytes ||
+                      slot->record.n_attributes >= settings->limits.attributes))
         return false;
-    uint8_t *at = quick_entry(slot, FTRI_ENTRY_ATTRIBUTE | FTR_VALUE_STR << 8, key.len, value.len);
+    uint8_t *at =
+        ftri_quick_entry(slot, FTRI_ENTRY_ATTRIBUTE | FTR_VALUE_STR << 8, key.len, value.len);
     if (!at)
         return false;
-    copy_text(at, key.data, key.len);
-    copy_text(at + key.len, value.data, value.len);
-    quick_publish(slot, at + key.len + value.len, offsetof(struct ftri_record, n_attributes));
+    ftri_quick_copy(at, key.data, key.len);
+    ftri_quick_copy(at + key.len, value.data, value.len);
+    ftri_quick_publish(slot, at + key.len + value.len, offsetof(struct ftri_record, n_attributes),
+                       1);
     return true;
 }
 
@@ -114,104 +52,24 @@ static FTRI_ALWAYS_INLINE bool set_str_quickly(struct ftri_slot *slot, ftr_str k
 static FTRI_ALWAYS_INLINE bool put_quickly(struct ftri_slot *slot, enum ftri_entry_type type,
                                            ftr_str key, const void *fixed, size_t fixed_len)
 {
-    if (FTRI_UNLIKELY(key.len > QUICK_LEN))
+    if (FTRI_UNLIKELY(key.len > FTRI_QUICK_LEN))
         return false;
-    uint8_t *at = quick_entry(slot, type | FTR_VALUE_EMPTY << 8, key.len, fixed_len);
+    uint8_t *at = ftri_quick_entry(slot, type | FTR_VALUE_EMPTY << 8, key.len, fixed_len);
     if (!at)
         return false;
-    copy_text(at, key.data, key.len);
+    ftri_quick_copy(at, key.data, key.len);
     memcpy(at + key.len, fixed, fixed_len);
-    quick_publish(slot, at + key.len + fixed_len,
-                  type == FTRI_ENTRY_EVENT ? offsetof(struct ftri_record, n_events)
-                                           : offsetof(struct ftri_record, n_links));
+    ftri_quick_publish(slot, at + key.len + fixed_len,
+                       type == FTRI_ENTRY_EVENT ? offsetof(struct ftri_record, n_events)
+                                                : offsetof(struct ftri_record, n_links),
+                       1);
     return true;
 }
 
-static void drop_attribute(struct ftri_open *open)
+void ftri_drop_attribute(struct ftri_open *open)
 {
     count_dropped(&open->slot->record.n_dropped_attributes,
                   &open->thread->counters.dropped_attributes);
-}
-
-static void publish(struct ftri_open *open, size_t size)
-{
-    uint32_t *len = &open->slot->record.stream_len;
-    __atomic_store_n(len, *len + (uint32_t)size, __ATOMIC_RELEASE);
-}
-
-/* Appends head, key and value; `slack` bytes behind them stay free for a longer value. */
-static bool append(struct ftri_open *open, struct ftri_entry *entry, ftr_str key,
-                   const ftr_value *value, size_t slack)
-{
-    entry->size = (uint32_t)ftri_pad8(sizeof *entry + entry->key_len + entry->value_len + slack);
-    struct ftri_writer writer;
-    if (!ftri_stream_append(open, entry->size, &writer))
-        return false;
-    ftri_writer_put(&writer, entry, sizeof *entry);
-    ftri_writer_put(&writer, key.data, entry->key_len);
-    ftri_value_put(&writer, value);
-    publish(open, entry->size);
-    return true;
-}
-
-static bool key_matches(struct ftri_slot *slot, const struct found *found, ftr_str key)
-{
-    if (found->entry.key_len != key.len)
-        return false;
-    struct ftri_writer reader = ftri_stream_at(slot, found->position + sizeof found->entry);
-    for (size_t at = 0; at < key.len;) {
-        char piece[64];
-        const size_t n = ftri_size_min(sizeof piece, key.len - at);
-        ftri_writer_get(&reader, piece, n);
-        if (memcmp(piece, key.data + at, n) != 0)
-            return false;
-        at += n;
-    }
-    return true;
-}
-
-/* The last living entry of a type and key. */
-static bool find_entry(struct ftri_slot *slot, enum ftri_entry_type type, ftr_str key,
-                       struct found *ret_found)
-{
-    bool is_found = false;
-    struct found at = {.position = ftri_pad16(slot->record.name_len)};
-    for (; at.position < slot->record.stream_len; at.position += at.entry.size) {
-        struct ftri_writer reader = ftri_stream_at(slot, at.position);
-        ftri_writer_get(&reader, &at.entry, sizeof at.entry);
-        if (at.entry.type != type || at.entry.is_dead || !key_matches(slot, &at, key))
-            continue;
-        *ret_found = at;
-        is_found = true;
-    }
-    return is_found;
-}
-
-static void write_head(struct ftri_slot *slot, const struct found *found)
-{
-    struct ftri_writer writer = ftri_stream_at(slot, found->position);
-    ftri_writer_put(&writer, &found->entry, sizeof found->entry);
-}
-
-/* Over the old value when the room is enough, else anew with as much slack as it is long: values
- * that keep growing then cost at most twice their last length. False: no room. */
-static bool replace(struct ftri_open *open, struct found *old, struct ftri_entry *entry,
-                    ftr_str key, const ftr_value *value)
-{
-    const size_t head_len = sizeof *entry + entry->key_len;
-    if (head_len + entry->value_len > old->entry.size) {
-        if (!append(open, entry, key, value, entry->value_len))
-            return false;
-        old->entry.is_dead = 1;
-        write_head(open->slot, old);
-        return true;
-    }
-    entry->size = old->entry.size;
-    old->entry = *entry;
-    write_head(open->slot, old);
-    struct ftri_writer writer = ftri_stream_at(open->slot, old->position + head_len);
-    ftri_value_put(&writer, value);
-    return true;
 }
 
 /* Entries without a key of which one is wanted: the name, the status' description. */
@@ -222,37 +80,11 @@ static void put_single(struct ftri_open *open, enum ftri_entry_type type, ftr_st
     if (value_len == SIZE_MAX)
         return;
     struct ftri_entry entry = {.type = (uint8_t)type, .value_len = (uint32_t)value_len};
-    struct found old;
-    if (find_entry(open->slot, type, no_text, &old))
-        (void)replace(open, &old, &entry, no_text, &value);
+    struct ftri_found old;
+    if (ftri_entry_find(open->slot, type, no_text, &old))
+        (void)ftri_entry_replace(open, &old, &entry, no_text, &value);
     else
-        (void)append(open, &entry, no_text, &value, 0);
-}
-
-/* How many different keys the entries have; each one that a later one hides is marked dead. */
-static uint32_t count_distinct(struct ftri_slot *slot)
-{
-    uint32_t n = 0;
-    struct found at = {.position = ftri_pad16(slot->record.name_len)};
-    for (; at.position < slot->record.stream_len; at.position += at.entry.size) {
-        struct ftri_writer reader = ftri_stream_at(slot, at.position);
-        ftri_writer_get(&reader, &at.entry, sizeof at.entry);
-        if (at.entry.type != FTRI_ENTRY_ATTRIBUTE || at.entry.is_dead)
-            continue;
-        char key[256];
-        struct found last;
-        if (at.entry.key_len <= sizeof key) {
-            ftri_writer_get(&reader, key, at.entry.key_len);
-            if (find_entry(slot, FTRI_ENTRY_ATTRIBUTE, (ftr_str){key, at.entry.key_len}, &last) &&
-                last.position != at.position) {
-                at.entry.is_dead = 1;
-                write_head(slot, &at);
-                continue;
-            }
-        }
-        n++;
-    }
-    return n;
+        (void)ftri_entry_append(open, &entry, no_text, &value, 0);
 }
 
 /* As many entries as attributes are allowed are there. */
@@ -261,16 +93,16 @@ static __attribute__((noinline)) void set_at_limit(struct ftri_open *open, struc
 {
     struct ftri_slot *slot = open->slot;
     if (slot->n_distinct == 0)
-        slot->n_distinct = (uint16_t)count_distinct(slot);
-    struct found old;
-    if (find_entry(slot, FTRI_ENTRY_ATTRIBUTE, key, &old)) {
-        if (!replace(open, &old, entry, key, value))
-            drop_attribute(open);
+        slot->n_distinct = (uint16_t)ftri_entries_settle(open);
+    struct ftri_found old;
+    if (ftri_entry_find(slot, FTRI_ENTRY_ATTRIBUTE, key, &old)) {
+        if (!ftri_entry_replace(open, &old, entry, key, value))
+            ftri_drop_attribute(open);
         return;
     }
     if (slot->n_distinct >= ftri_thread_settings.limits.attributes ||
-        slot->record.n_attributes == UINT16_MAX || !append(open, entry, key, value, 0)) {
-        drop_attribute(open);
+        slot->record.n_attributes == UINT16_MAX || !ftri_entry_append(open, entry, key, value, 0)) {
+        ftri_drop_attribute(open);
         return;
     }
     slot->n_distinct++;
@@ -281,7 +113,7 @@ static void set(struct ftri_open *open, ftr_str key, const ftr_value *value)
 {
     const size_t value_len = ftri_value_size(value);
     if (!key.data || key.len == 0 || key.len > KEY_BYTES_MAX || value_len == SIZE_MAX) {
-        drop_attribute(open);
+        ftri_drop_attribute(open);
         return;
     }
     struct ftri_entry entry = {
@@ -295,10 +127,10 @@ static void set(struct ftri_open *open, ftr_str key, const ftr_value *value)
         set_at_limit(open, &entry, key, value);
         return;
     }
-    if (FTRI_LIKELY(append(open, &entry, key, value, 0)))
+    if (FTRI_LIKELY(ftri_entry_append(open, &entry, key, value, 0)))
         record->n_attributes++;
     else
-        drop_attribute(open);
+        ftri_drop_attribute(open);
 }
 
 void ftr_recording_set(ftr_span span, ftr_str key, const ftr_value *value)
@@ -381,15 +213,14 @@ static bool append_with_map(struct ftri_open *open, enum ftri_entry_type type, f
     ftri_writer_put(&writer, key.data, key.len);
     ftri_writer_put(&writer, fixed.data, fixed.len);
     ftri_attributes_put(&writer, kept->attributes, kept->n);
-    publish(open, entry.size);
+    ftri_entry_publish(open, entry.size);
     return true;
 }
 
 static bool event_quickly(struct ftri_slot *slot, ftr_str name)
 {
     struct ftri_record *record = &slot->record;
-    if (FTRI_UNLIKELY(!name.data || record->n_events >= ftri_thread_settings.limits.events ||
-                      record->n_events == UINT16_MAX))
+    if (FTRI_UNLIKELY(!name.data || record->n_events >= ftri_thread_settings.limits.events))
         return false;
     const struct ftri_event_head head = {.time = ftri_clock_stamp(record->clock)};
     return put_quickly(slot, FTRI_ENTRY_EVENT, name, &head, sizeof head);
@@ -424,8 +255,7 @@ void ftr_recording_event(ftr_span span, ftr_str name, const ftr_attribute *attri
 /* The context's ids are valid. */
 static bool link_quickly(struct ftri_slot *slot, const ftr_context *context)
 {
-    if (FTRI_UNLIKELY(context->block || slot->record.n_links == UINT16_MAX ||
-                      slot->record.n_links >= ftri_thread_settings.limits.links))
+    if (FTRI_UNLIKELY(context->block || slot->record.n_links >= ftri_thread_settings.limits.links))
         return false;
     const struct ftri_link_head head = {.context = context->span};
     return put_quickly(slot, FTRI_ENTRY_LINK, no_text, &head, sizeof head);

@@ -24,15 +24,9 @@ struct sample {
     uint64_t wall_ns;
 };
 
-struct calibration {
-    uint64_t stamp;
-    uint64_t wall_ns;
-    uint64_t ns_per_tick; /* fixed point, 32 fractional bits */
-};
-
 _Atomic uint64_t ftri_clock_word;
 
-static struct calibration calibrations[FTRI_CLOCK_CALIBRATIONS];
+struct ftri_calibration ftri_calibrations[FTRI_CLOCK_CALIBRATIONS];
 static struct sample first;       /* of this process */
 static _Atomic uint32_t n_latest; /* number and source of the version while the clock is real */
 static bool is_started;
@@ -100,9 +94,9 @@ void ftri_clock_set_session(uint32_t session)
     replace_in_word(~(uint64_t)UINT32_MAX, (uint64_t)session << 32);
 }
 
-static void publish(uint32_t version, const struct calibration *calibration)
+static void publish(uint32_t version, const struct ftri_calibration *calibration)
 {
-    calibrations[version & VERSION_MASK] = *calibration;
+    ftri_calibrations[version & VERSION_MASK] = *calibration;
     atomic_store(&n_latest, version);
     if (!(ftri_clock_version() & FTRI_CLOCK_FAKE))
         set_version(version);
@@ -118,7 +112,7 @@ static void follow_fake_clock(bool is_fake)
 static void use_system_clock(uint32_t number)
 {
     const struct sample now = take_sample(FTRI_CLOCK_SYSTEM);
-    const struct calibration calibration = {now.stamp, now.wall_ns, UINT64_C(1) << 32};
+    const struct ftri_calibration calibration = {now.stamp, now.wall_ns, UINT64_C(1) << 32};
     publish((number & (FTRI_CLOCK_SYSTEM - 1)) | FTRI_CLOCK_SYSTEM, &calibration);
 }
 
@@ -138,7 +132,7 @@ static void calibrate_counter(void)
         use_system_clock(1);
         return;
     }
-    const struct calibration calibration = {now.stamp, now.wall_ns, rate_since_first(&now)};
+    const struct ftri_calibration calibration = {now.stamp, now.wall_ns, rate_since_first(&now)};
     publish(1, &calibration);
 }
 
@@ -158,14 +152,8 @@ void ftri_clock_start(void)
 
 uint64_t ftri_clock_wall_ns(uint32_t version, uint64_t stamp)
 {
-    if (version & FTRI_CLOCK_FAKE)
-        return stamp;
-    /* Whoever took the stamp read this version from the word: what is read here is that or later,
-     * so that its calibration is there to see. */
-    (void)atomic_load_explicit(&ftri_clock_word, memory_order_acquire);
-    const struct calibration *c = &calibrations[version & VERSION_MASK];
-    const wide ticks = (int64_t)(stamp - c->stamp);
-    return c->wall_ns + (uint64_t)(int64_t)((ticks * (wide)c->ns_per_tick) >> 32);
+    return version & FTRI_CLOCK_FAKE ? stamp
+                                     : ftri_clock_convert(ftri_clock_calibration(version), stamp);
 }
 
 static bool is_close(uint64_t rate, uint64_t expected)
@@ -178,7 +166,7 @@ void ftri_clock_check(void)
 {
     const uint32_t version = atomic_load(&n_latest);
     const uint32_t source = version & FTRI_CLOCK_SYSTEM;
-    const struct calibration *last = &calibrations[version & VERSION_MASK];
+    const struct ftri_calibration *last = &ftri_calibrations[version & VERSION_MASK];
     const struct sample now = take_sample(source);
     if (now.stamp <= last->stamp) {
         use_system_clock(version + 1);
@@ -187,7 +175,7 @@ void ftri_clock_check(void)
     const int64_t error = (int64_t)(ftri_clock_wall_ns(version, now.stamp) - now.wall_ns);
     if (error >= -TOLERANCE_NS && error <= TOLERANCE_NS)
         return;
-    struct calibration next = {now.stamp, now.wall_ns, last->ns_per_tick};
+    struct ftri_calibration next = {now.stamp, now.wall_ns, last->ns_per_tick};
     if (source == 0)
         next.ns_per_tick = rate_since_first(&now);
     if (!is_close(next.ns_per_tick, last->ns_per_tick)) {

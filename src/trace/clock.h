@@ -48,6 +48,32 @@ static inline uint64_t ftri_clock_stamp(uint32_t version)
     return ftri_clock_stamp_slow(version);
 }
 
+/* What stamps of one version are turned into Unix time by. */
+struct ftri_calibration {
+    uint64_t stamp;
+    uint64_t wall_ns;
+    uint64_t ns_per_tick; /* fixed point, 32 fractional bits */
+};
+
+/* By version, modulo their number. */
+extern struct ftri_calibration ftri_calibrations[FTRI_CLOCK_CALIBRATIONS];
+
+/* For a version of a real clock; also that of a stamp taken in another thread. */
+static inline const struct ftri_calibration *ftri_clock_calibration(uint32_t version)
+{
+    /* Whoever took the stamp read this version from the word: what is read here is that or later,
+     * so that its calibration is there to see. */
+    (void)atomic_load_explicit(&ftri_clock_word, memory_order_acquire);
+    return &ftri_calibrations[version & (FTRI_CLOCK_CALIBRATIONS - 1)];
+}
+
+static inline uint64_t ftri_clock_convert(const struct ftri_calibration *self, uint64_t stamp)
+{
+    __extension__ typedef __int128 wide; /* a product of two 64-bit numbers */
+    const wide ticks = (int64_t)(stamp - self->stamp);
+    return self->wall_ns + (uint64_t)(int64_t)((ticks * (wide)(int64_t)self->ns_per_tick) >> 32);
+}
+
 /* Unix time in ns. After FTRI_CLOCK_CALIBRATIONS later versions an old one gives the time by a
  * newer calibration: off by microseconds, never wild. */
 uint64_t ftri_clock_wall_ns(uint32_t version, uint64_t stamp);

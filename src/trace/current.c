@@ -71,14 +71,28 @@ static struct chunk *new_chunk(struct chunk *previous)
     return made;
 }
 
-/* The chunk of frame number n (from 0), made if it is not there. */
-static struct chunk *chunk_for_next(void)
+/* The chunk of the next frame, made if it is not there; NULL: memory is short. */
+static __attribute__((noinline)) struct chunk *chunk_for_next(void)
 {
     if (!chunk)
         return new_chunk(NULL);
     if (n_frames == 0 || n_frames % FRAMES_PER_CHUNK != 0)
         return chunk;
     return chunk->next ? chunk->next : new_chunk(chunk);
+}
+
+/* The next frame, which is in use from now on; NULL: memory is short. */
+static FTRI_ALWAYS_INLINE struct ftri_frame *take_frame(void)
+{
+    struct chunk *room = chunk;
+    const uint32_t i = n_frames % FRAMES_PER_CHUNK;
+    if (FTRI_UNLIKELY(!room || (i == 0 && n_frames > 0)))
+        room = chunk_for_next();
+    if (FTRI_UNLIKELY(!room))
+        return NULL;
+    chunk = room;
+    n_frames++;
+    return &room->frames[i];
 }
 
 static bool is_plain(const ftr_context *context)
@@ -98,22 +112,50 @@ void ftri_frames_look_again(void)
     }
 }
 
+/* What the thread's starts look at first. */
+static FTRI_ALWAYS_INLINE void set_current(struct ftri_frame *frame)
+{
+    ftri_frame_current = frame;
+    ftr_unsampled_child = (ftr_unsampled){frame->unsampled.handle, frame->session};
+}
+
+/* The frame's context is set. */
+static FTRI_ALWAYS_INLINE ftr_attachment enter(struct ftri_frame *frame, bool is_plain_one)
+{
+    frame->unsampled = (ftr_span){0, 0};
+    frame->session = 0;
+    frame->is_plain = is_plain_one;
+    frame->id = ++last_id;
+    ftri_frame_current = frame;
+    ftr_unsampled_child.session = 0;
+    return (ftr_attachment){frame->id};
+}
+
 ftr_attachment ftri_attach_owned(ftr_context *context)
 {
-    struct chunk *room = chunk_for_next();
-    if (!room) {
+    struct ftri_frame *frame = take_frame();
+    if (!frame) {
         ftri_context_block_unref(context->block);
         return (ftr_attachment){0};
     }
-    chunk = room;
-    struct ftri_frame *frame = &room->frames[n_frames++ % FRAMES_PER_CHUNK];
     frame->context = *context;
-    frame->unsampled = (ftr_span){0, 0};
-    frame->session = 0;
-    frame->is_plain = is_plain(context);
-    frame->id = ++last_id;
-    ftri_frame_current = frame;
-    return (ftr_attachment){frame->id};
+    return enter(frame, is_plain(context));
+}
+
+ftr_attachment ftri_attach_open(const struct ftri_record *record)
+{
+    struct ftri_frame *frame = take_frame();
+    if (FTRI_UNLIKELY(!frame))
+        return (ftr_attachment){0};
+    ftr_context *context = &frame->context;
+    *context = FTR_CONTEXT_NONE;
+    context->span.trace_id = record->trace_id;
+    context->span.span_id = record->span_id;
+    context->span.trace_flags = record->trace_flags;
+    context->block = record->block;
+    if (FTRI_UNLIKELY(record->block))
+        ftri_context_block_ref(record->block);
+    return enter(frame, !record->block);
 }
 
 ftr_attachment ftr_attach(const ftr_context *context)
@@ -122,7 +164,7 @@ ftr_attachment ftr_attach(const ftr_context *context)
     return ftri_attach_owned(&copy);
 }
 
-static struct ftri_frame *frame_below(void)
+static FTRI_ALWAYS_INLINE struct ftri_frame *frame_below(void)
 {
     if (n_frames == 0)
         return &lowest;
@@ -143,7 +185,7 @@ void ftr_detach(ftr_attachment attachment)
         (void)ftri_span_release_unsampled(frame->unsampled);
     ftri_context_block_unref(frame->context.block);
     n_frames--;
-    ftri_frame_current = frame_below();
+    set_current(frame_below());
 }
 
 bool ftr_current_traceparent(char ret_text[FTR_TRACEPARENT_LEN + 1])

@@ -9,6 +9,8 @@
 
 #include <flowtrace/span.h>
 
+struct ftri_record;
+
 struct ftri_frame {
     ftr_context context; /* holds a reference */
     uint64_t id;         /* of the attachment; 0: the lowest */
@@ -22,5 +24,7 @@ extern _Thread_local struct ftri_frame *ftri_frame_current
 
 /* ftr_attach that takes the context's reference over, whatever comes of it. */
 ftr_attachment ftri_attach_owned(ftr_context *context);
+/* The same of a sampled span that is open. */
+ftr_attachment ftri_attach_open(const struct ftri_record *record);
 /* In a new session, another sampler may have to be asked. */
 void ftri_frames_look_again(void);

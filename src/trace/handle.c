@@ -120,6 +120,7 @@ ftr_span ftri_unsampled_start(struct ftri_thread *self, const ftr_context *paren
     if (frame->unsampled.handle) {
         frame->unsampled.handle |= UNSAMPLED_SHARED;
         frame->session = atomic_load_explicit(&self->session, memory_order_relaxed);
+        ftr_unsampled_child = (ftr_unsampled){frame->unsampled.handle, frame->session};
     }
     return frame->unsampled;
 }

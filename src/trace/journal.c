@@ -35,28 +35,3 @@ uint8_t *ftri_journal_reserve_slow(struct ftri_thread *self, size_t size)
                                   end | (((uint64_t)1 << FTRI_WAKE_SHIFT) - 1));
     return ftri_journal_at(self, head);
 }
-
-static const struct ftri_record *record_at(const struct ftri_thread *self, uint64_t position)
-{
-    return (const struct ftri_record *)(const void *)(self->journal +
-                                                      (position & self->journal_mask));
-}
-
-const struct ftri_record *ftri_journal_peek(struct ftri_thread *self, uint64_t head)
-{
-    uint64_t tail = atomic_load_explicit(&self->journal_tail, memory_order_relaxed);
-    if (tail >= head)
-        return NULL;
-    const struct ftri_record *record = record_at(self, tail);
-    if (!(record->bits & FTRI_RECORD_PAD))
-        return record;
-    ftri_journal_consume(self, record);
-    tail = atomic_load_explicit(&self->journal_tail, memory_order_relaxed);
-    return tail < head ? record_at(self, tail) : NULL;
-}
-
-void ftri_journal_consume(struct ftri_thread *self, const struct ftri_record *record)
-{
-    const uint64_t tail = atomic_load_explicit(&self->journal_tail, memory_order_relaxed);
-    atomic_store_explicit(&self->journal_tail, tail + record->size, memory_order_release);
-}

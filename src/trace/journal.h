@@ -27,6 +27,12 @@ static inline void ftri_journal_prefetch(const uint8_t *to)
 #endif
 }
 
+/* The same for one line of many. */
+static inline void ftri_journal_prefetch_line(const uint8_t *to)
+{
+    __builtin_prefetch((const void *)((uintptr_t)to + 1024), 1);
+}
+
 /* size: a multiple of 16, at most a quarter of the ring. NULL: full. */
 static inline uint8_t *ftri_journal_reserve(struct ftri_thread *self, size_t size)
 {
@@ -44,8 +50,39 @@ static inline bool ftri_journal_commit(struct ftri_thread *self, size_t size)
     return ((head ^ (head + size)) >> FTRI_WAKE_SHIFT) != 0;
 }
 
-/* The worker: the oldest record that is not read yet, padding skipped; NULL: none before
- * `head`, a value of journal_head. */
-const struct ftri_record *ftri_journal_peek(struct ftri_thread *self, uint64_t head);
-/* Done with it: the room is free again. */
-void ftri_journal_consume(struct ftri_thread *self, const struct ftri_record *record);
+/* The record that is read so many records later is asked for now: its lines come from the core that
+ * wrote them. Not beyond the head, where it still writes. */
+enum { FTRI_JOURNAL_AHEAD = 48 };
+
+static inline void ftri_journal_prefetch_read(const struct ftri_thread *self, uint64_t head,
+                                              uint64_t position)
+{
+    if (position + sizeof(struct ftri_record) > head)
+        return;
+    const uint8_t *at = self->journal + (position & self->journal_mask);
+    __builtin_prefetch(at);
+    __builtin_prefetch(at + offsetof(struct ftri_record, block));
+}
+
+/* The worker: the record at *position, which moves behind it, padding skipped; NULL: none before
+ * `head`, a value of journal_head. Positions start at journal_tail. */
+static inline const struct ftri_record *ftri_journal_read(const struct ftri_thread *self,
+                                                          uint64_t head, uint64_t *position)
+{
+    while (*position < head) {
+        const uint8_t *at = self->journal + (*position & self->journal_mask);
+        const struct ftri_record *record = (const struct ftri_record *)(const void *)at;
+        ftri_journal_prefetch_read(self, head,
+                                   *position + (uint64_t)record->size * FTRI_JOURNAL_AHEAD);
+        *position += record->size;
+        if (!(record->bits & FTRI_RECORD_PAD))
+            return record;
+    }
+    return NULL;
+}
+
+/* Done with all before position: their room is free again. */
+static inline void ftri_journal_consume(struct ftri_thread *self, uint64_t position)
+{
+    atomic_store_explicit(&self->journal_tail, position, memory_order_release);
+}

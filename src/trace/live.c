@@ -91,7 +91,7 @@ static void complete(struct ftri_record *record, size_t len)
 {
     record->stream_len = (uint32_t)len;
     record->block = NULL;
-    record->bits &= FTRI_RECORD_PARENT_IS_REMOTE | FTRI_RECORD_START_IS_WALL;
+    record->bits &= FTRI_RECORD_PARENT_IS_REMOTE | FTRI_RECORD_START_IS_WALL | FTRI_RECORD_HAS_SITE;
     record->bits |= FTRI_RECORD_IS_OPEN;
     record->end = record->start;
     ftri_live_check(record);

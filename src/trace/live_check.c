@@ -3,6 +3,7 @@
  * Checking the copy of a record that was being written. The layout is drawn in record.h. */
 #include "trace/live.h"
 
+#include "trace/intern.h"
 #include "trace/record.h"
 
 #include <string.h>
@@ -80,6 +81,28 @@ static bool is_map_behind(struct ftri_view value, size_t fixed_len)
            is_map(ftri_view_of(value.data + fixed_len, value.len - fixed_len), 0);
 }
 
+static bool is_values(struct ftri_view value)
+{
+    struct ftri_values_head head;
+    if (value.len < sizeof head)
+        return false;
+    memcpy(&head, value.data, sizeof head);
+    if (!ftri_is_interned(head.keys) || ftri_interned(head.keys)->n_texts != head.n)
+        return false;
+    const uint8_t *at = value.data + sizeof head;
+    const uint8_t *const end = value.data + value.len;
+    for (size_t i = 0; i < head.n; i++) {
+        if ((size_t)(end - at) < sizeof(uint64_t))
+            return false;
+        const struct ftri_values_item item = ftri_values_next(&at);
+        if (item.len > (size_t)(end - item.data) || item.type > FTR_VALUE_F64 ||
+            !is_value((uint8_t)item.type, ftri_view_of(item.data, item.len), 0))
+            return false;
+        at = at < end ? at : end;
+    }
+    return true;
+}
+
 /* The entry lies within its size. */
 static bool is_entry(const struct ftri_entry *entry)
 {
@@ -91,6 +114,8 @@ static bool is_entry(const struct ftri_entry *entry)
     switch (entry->type) {
     case FTRI_ENTRY_ATTRIBUTE:
         return is_value(entry->value_type, value, 0);
+    case FTRI_ENTRY_VALUES:
+        return is_values(value);
     case FTRI_ENTRY_EVENT:
         return is_map_behind(value, sizeof(struct ftri_event_head));
     case FTRI_ENTRY_LINK:
@@ -103,9 +128,18 @@ static bool is_entry(const struct ftri_entry *entry)
     }
 }
 
+static uint32_t n_values(const struct ftri_entry *entry)
+{
+    struct ftri_values_head head;
+    memcpy(&head, entry + 1, sizeof head);
+    return head.n;
+}
+
 static void count(struct ftri_record *record, const struct ftri_entry *entry)
 {
     record->n_attributes += entry->type == FTRI_ENTRY_ATTRIBUTE;
+    if (entry->type == FTRI_ENTRY_VALUES)
+        record->n_attributes += (uint16_t)n_values(entry);
     record->n_events += entry->type == FTRI_ENTRY_EVENT;
     record->n_links += entry->type == FTRI_ENTRY_LINK;
 }
@@ -113,7 +147,9 @@ static void count(struct ftri_record *record, const struct ftri_entry *entry)
 void ftri_live_check(struct ftri_record *record)
 {
     uint8_t *stream = (uint8_t *)(record + 1);
-    size_t at = ftri_pad16(record->name_len);
+    if (record->bits & FTRI_RECORD_HAS_SITE && !ftri_is_interned(record->name_len))
+        record->bits &= (uint8_t)~FTRI_RECORD_HAS_SITE;
+    size_t at = ftri_record_entries(record);
     if (at > record->stream_len)
         at = record->name_len = 0;
     record->n_attributes = record->n_events = record->n_links = 0;

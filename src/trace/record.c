@@ -4,9 +4,12 @@
  * from this process alone (stream.c writes them), so their lengths are trusted. */
 #include "trace/record.h"
 
+#include "context/block.h"
 #include "context/fields.h"
 #include "trace/clock.h"
+#include "trace/intern.h"
 
+#include <flowtrace/exporter.h>
 #include <string.h>
 
 _Atomic bool ftri_record_says_context;
@@ -103,14 +106,6 @@ static bool same_key(ftr_str a, ftr_str b)
     return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
 }
 
-/* One bit of 64: a key whose bit is new cannot have been there. */
-static uint64_t key_bit(ftr_str key)
-{
-    const uint8_t first = key.len ? (uint8_t)key.data[0] : 0;
-    const uint8_t last = key.len ? (uint8_t)key.data[key.len - 1] : 0;
-    return UINT64_C(1) << ((key.len * 5 + first * 3 + last) & 63);
-}
-
 /* What the entries are collected into; the public struct has them const. */
 struct lists {
     ftr_attribute *attributes;
@@ -122,7 +117,7 @@ struct lists {
 /* NULL: the key is new, and may be added behind the n that are there. */
 static ftr_attribute *find_attribute(struct lists *self, size_t n, ftr_str key)
 {
-    const uint64_t bit = key_bit(key);
+    const uint64_t bit = ftri_key_bit(key);
     if (self->seen & bit)
         for (size_t i = 0; i < n; i++)
             if (same_key(self->attributes[i].key, key))
@@ -189,6 +184,41 @@ static void read_link(struct reader *self, const struct ftri_entry *entry, const
     };
 }
 
+static void read_values(struct reader *self, const uint8_t *bytes, struct lists *lists,
+                        ftr_span_data *span)
+{
+    struct ftri_values_head head;
+    memcpy(&head, bytes, sizeof head);
+    if (!ftri_is_interned(head.keys) || ftri_interned(head.keys)->n_texts != head.n)
+        return; /* the caller's keys are no longer those that were entered */
+    const struct ftri_interned *keys = ftri_interned(head.keys);
+    const uint8_t *at = bytes + sizeof head;
+    for (size_t i = 0; i < head.n; i++) {
+        const struct ftri_values_item item = ftri_values_next(&at);
+        const ftr_attribute attribute = {ftri_interned_str(keys, i),
+                                         read_value(self, item.type, item.data, item.len)};
+        put_attribute(lists, &span->n_attributes, &attribute);
+    }
+}
+
+/* An entry without a key that says something about the span itself. */
+static void read_text_entry(const struct ftri_entry *entry, ftr_str text, ftr_span_data *span)
+{
+    switch ((enum ftri_entry_type)entry->type) {
+    case FTRI_ENTRY_NAME:
+        span->name = text;
+        break;
+    case FTRI_ENTRY_STATUS:
+        span->status_description = text;
+        break;
+    case FTRI_ENTRY_TRACESTATE:
+        span->tracestate = text;
+        break;
+    default:
+        break;
+    }
+}
+
 static void read_entry(struct reader *self, const struct ftri_entry *entry, struct lists *lists,
                        ftr_span_data *span)
 {
@@ -205,6 +235,9 @@ static void read_entry(struct reader *self, const struct ftri_entry *entry, stru
                 read_value(self, entry->value_type, (const uint8_t *)text.data, text.len);
         put_attribute(lists, &span->n_attributes, &attribute);
         break;
+    case FTRI_ENTRY_VALUES:
+        read_values(self, payload, lists, span);
+        break;
     case FTRI_ENTRY_EVENT:
         read_event(self, entry, payload, &lists->events[span->n_events++]);
         break;
@@ -212,18 +245,21 @@ static void read_entry(struct reader *self, const struct ftri_entry *entry, stru
         read_link(self, entry, payload, &lists->links[span->n_links++]);
         break;
     case FTRI_ENTRY_NAME:
-        span->name = text;
-        break;
     case FTRI_ENTRY_STATUS:
-        span->status_description = text;
-        break;
     case FTRI_ENTRY_TRACESTATE:
-        span->tracestate = text;
+        read_text_entry(entry, text, span);
         break;
     case FTRI_ENTRY_FIELDS:
         inherit(lists, &span->n_attributes, text);
         break;
     }
+}
+
+static ftr_str name_of(const struct ftri_record *self)
+{
+    if (self->bits & FTRI_RECORD_HAS_SITE)
+        return ftri_interned_str(ftri_interned(self->name_len), 0);
+    return (ftr_str){(const char *)ftri_record_stream(self), self->name_len};
 }
 
 static void read_head(const struct ftri_record *self, ftr_span_data *ret_span)
@@ -234,7 +270,7 @@ static void read_head(const struct ftri_record *self, ftr_span_data *ret_span)
         .parent_span_id = self->parent_id,
         .parent_is_remote = (self->bits & FTRI_RECORD_PARENT_IS_REMOTE) != 0,
         .tracestate = {"", 0},
-        .name = {(const char *)ftri_record_stream(self), self->name_len},
+        .name = name_of(self),
         .kind = self->kind,
         .start_time_ns = wall_ns(self, self->start, FTRI_RECORD_START_IS_WALL),
         .end_time_ns = wall_ns(self, self->end, FTRI_RECORD_END_IS_WALL),
@@ -271,6 +307,19 @@ static void add_own_context(struct reader *self, struct lists *lists, ftr_span_d
         add_attribute(lists, &span->n_attributes, "tracestate", span->tracestate);
 }
 
+void ftri_record_read_head(const struct ftri_record *self, ftr_span_data *ret_span)
+{
+    read_head(self, ret_span);
+    const uint8_t *stream = ftri_record_stream(self);
+    for (size_t at = ftri_record_entries(self); at < self->stream_len;) {
+        const struct ftri_entry *entry = (const struct ftri_entry *)(const void *)(stream + at);
+        if (!entry->is_dead)
+            read_text_entry(entry, (ftr_str){(const char *)(entry + 1), entry->value_len},
+                            ret_span);
+        at += entry->size;
+    }
+}
+
 size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_data *ret_span)
 {
     struct reader reader = {self, scratch};
@@ -284,7 +333,7 @@ size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_
         .links = take(&reader, self->n_links, sizeof *lists.links),
     };
     const uint8_t *stream = ftri_record_stream(self);
-    for (size_t at = ftri_pad16(self->name_len); at < self->stream_len;) {
+    for (size_t at = ftri_record_entries(self); at < self->stream_len;) {
         const struct ftri_entry *entry = (const struct ftri_entry *)(const void *)(stream + at);
         if (!entry->is_dead)
             read_entry(&reader, entry, &lists, ret_span);

@@ -5,6 +5,10 @@
  *
  *     head (96 bytes) | name, padded to 16 | entry | entry | ...
  *     entry: struct ftri_entry | key | value, together padded to 8
+ *     values of an entry of its own kind: u32 number of the keys, u32 n,
+ *                                         { u64 len << 3 | type, value padded to 8 } * n
+ *
+ * The name of a call site is not there: its number is (intern.h).
  *
  * While the span is open the head and the first part of the stream lie in its slot, the rest in
  * pages; in a journal and in an exporter's queue everything is contiguous, padded to 16.
@@ -13,16 +17,20 @@
  */
 #pragma once
 
-#include "context/block.h"
+#include "base/check.h"
 
-#include <flowtrace/exporter.h>
+#include <flowtrace/context.h>
+#include <string.h>
+
+struct ftr_span_data;
 
 enum ftri_record_bit {
     FTRI_RECORD_PARENT_IS_REMOTE = 1, /* the value of `is_remote`, see origin_of() in span.c */
     FTRI_RECORD_START_IS_WALL = 2,
     FTRI_RECORD_END_IS_WALL = 4,
-    FTRI_RECORD_PAD = 8,     /* no span: fills the ring up to its end */
-    FTRI_RECORD_IS_OPEN = 16 /* a copy made before the end */
+    FTRI_RECORD_PAD = 8,      /* no span: fills the ring up to its end */
+    FTRI_RECORD_IS_OPEN = 16, /* a copy made before the end */
+    FTRI_RECORD_HAS_SITE = 32 /* name_len is the number of the name, which is not in the stream */
 };
 
 struct ftri_record {
@@ -39,8 +47,8 @@ struct ftri_record {
     uint64_t start; /* stamp, or Unix ns when the bit says so */
     uint64_t end;
     struct ftr_context_block *block; /* owned reference; NULL in a queue */
-    uint16_t name_len;
-    uint16_t n_attributes; /* entries, the dead ones included */
+    uint16_t name_len;               /* or a number, see FTRI_RECORD_HAS_SITE */
+    uint16_t n_attributes;           /* entries, the dead ones included */
     uint16_t n_events;
     uint16_t n_links;
     uint32_t n_dropped_attributes;
@@ -57,6 +65,7 @@ enum ftri_entry_type {
     FTRI_ENTRY_STATUS = 5,     /* value: the status' description */
     FTRI_ENTRY_TRACESTATE = 6, /* value; in queues only */
     FTRI_ENTRY_FIELDS = 7,     /* value: as context/fields.h; in queues only, behind attributes */
+    FTRI_ENTRY_VALUES = 8      /* value: attributes with interned keys, see above */
 };
 
 struct ftri_entry {
@@ -81,6 +90,33 @@ struct ftri_link_head {
     uint32_t n_dropped;
 };
 
+struct ftri_values_head {
+    uint32_t keys; /* number of an interned list */
+    uint32_t n;    /* of values; as many as keys */
+};
+
+/* A scalar of 8 bytes, or text. */
+static inline uint64_t ftri_values_item(ftr_value_type type, uint64_t len)
+{
+    return len << 3 | (uint64_t)type;
+}
+
+struct ftri_values_item {
+    ftr_value_type type;
+    uint64_t len;
+    const uint8_t *data;
+};
+
+/* The item at *at, which moves behind it; it was checked. */
+static inline struct ftri_values_item ftri_values_next(const uint8_t **at)
+{
+    uint64_t word;
+    memcpy(&word, *at, sizeof word);
+    const struct ftri_values_item item = {(ftr_value_type)(word & 7), word >> 3, *at + sizeof word};
+    *at = item.data + ((item.len + 7) & ~(uint64_t)7);
+    return item;
+}
+
 static inline size_t ftri_pad8(size_t n)
 {
     return (n + 7) & ~(size_t)7;
@@ -94,6 +130,12 @@ static inline size_t ftri_pad16(size_t n)
 static inline const uint8_t *ftri_record_stream(const struct ftri_record *self)
 {
     return (const uint8_t *)(self + 1);
+}
+
+/* Where the stream's entries begin. */
+static inline size_t ftri_record_entries(const struct ftri_record *self)
+{
+    return self->bits & FTRI_RECORD_HAS_SITE ? 0 : ftri_pad16(self->name_len);
 }
 
 /* Krishiv's conventions: what is read has its own traceparent and tracestate as attributes, unless
@@ -111,7 +153,10 @@ static inline size_t ftri_record_scratch(size_t stream_len)
 /* The record in the exporters' form: borrowed from the record and from scratch, which is aligned
  * to 8 and has room for ftri_record_scratch bytes. Of attributes with the same key the last counts.
  * Returns the bytes of scratch that were used. */
-size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_data *ret_span);
+size_t ftri_record_read(const struct ftri_record *self, void *scratch,
+                        struct ftr_span_data *ret_span);
+/* The same without attributes, events, links and working memory. */
+void ftri_record_read_head(const struct ftri_record *self, struct ftr_span_data *ret_span);
 /* A copy that outlives the context block: what that says is inside instead of by reference. */
 size_t ftri_record_copy_size(const struct ftri_record *self);
 void ftri_record_copy(const struct ftri_record *self, void *to);

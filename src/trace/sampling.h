@@ -6,6 +6,8 @@
 
 #include "trace/thread.h"
 
+#include "context/block.h"
+
 #include <flowtrace/span.h>
 
 struct ftri_settings;

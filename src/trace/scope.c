@@ -5,9 +5,9 @@
 #include <flowtrace/scope.h>
 
 #include "trace/current.h"
-#include "trace/thread.h"
+#include "trace/span.h"
 
-extern inline ftr_scope ftr_scope_enter(const ftr_call_site *site, const ftr_context *parent);
+extern inline ftr_scope ftr_scope_enter(ftr_call_site *site, const ftr_context *parent);
 extern inline void ftr_scope_leave(ftr_scope *scope);
 extern inline void ftr_attached_leave(ftr_attachment *attachment);
 
@@ -19,13 +19,20 @@ static __attribute__((noinline)) void say_where(ftr_span span, const ftr_call_si
     ftr_span_set_text(span, FTR_STR("code.function.name"), site->function);
 }
 
-ftr_scope ftr_recording_enter(const ftr_call_site *site, const ftr_context *parent)
+static __attribute__((noinline)) ftr_attachment attach_unsampled(ftr_span span)
 {
-    ftr_scope scope = {ftr_recording_start(site->name, site->kind, parent), {0}};
-    if (scope.span.generation == 0 && (int64_t)scope.span.handle <= 0)
-        return scope;
-    ftr_context context = ftr_span_context_of(scope.span);
-    scope.attachment = ftri_attach_owned(&context);
+    ftr_context context = ftr_span_context_of(span);
+    return ftri_attach_owned(&context);
+}
+
+ftr_scope ftr_recording_enter(ftr_call_site *site, const ftr_context *parent)
+{
+    ftr_scope scope = {ftr_recording_start_site(site, parent), {0}};
+    const struct ftri_slot *slot = ftri_own_slot(ftri_thread_self, scope.span);
+    if (FTRI_LIKELY(slot && scope.span.generation != 0))
+        scope.attachment = ftri_attach_open(&slot->record);
+    else if ((int64_t)scope.span.handle > 0)
+        scope.attachment = attach_unsampled(scope.span);
     if (FTRI_UNLIKELY(ftri_thread_settings.records_call_sites))
         say_where(scope.span, site);
     return scope;

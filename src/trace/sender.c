@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Counting: `queued` goes up when a span enters the open batch and down when its batch has an
- * outcome; every other term is counted where its event happens. */
+ * Counting: spans enter with the open batch, counted by the worker, and leave when their batch has
+ * an outcome, counted by the thread; between the two they are queued. Every other term is counted
+ * where its event happens. What is counted for every span has one writer: a read-modify-write would
+ * wait until the span's bytes have left the store buffer. */
 #include "trace/sender.h"
 
+#include "base/count.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/time.h"
 #include "otlp/encode.h"
+#include "otlp/envelope.h"
 #include "trace/clock.h"
+#include "trace/encode.h"
 #include "trace/exporter.h"
+#include "trace/metrics.h"
 #include "trace/os_thread.h"
 
 #include <errno.h>
@@ -22,9 +28,11 @@
 /* A batch may exceed its nominal size by one span. */
 #define BATCH_LIMIT ((size_t)1 << 30)
 
+/* In OTLP there is room in front of the spans for the message around them. */
 struct batch {
     struct batch *next;
-    struct ftri_bytes spans;
+    struct ftri_bytes bytes;
+    size_t room;
     size_t n_spans;
     uint64_t since_ns;
 };
@@ -45,9 +53,14 @@ struct ftri_sender {
     struct ftri_origin *origin;
     _Atomic uint32_t n_refs;
     _Atomic bool is_exporting;
-    bool is_broken; /* forked while exporting or after that; set before threads exist */
+    bool is_broken;     /* forked while exporting or after that; set before threads exist */
+    bool takes_metrics; /* the same */
+    bool is_implied;    /* the same: of metrics */
 
-    struct batch *open; /* the worker's */
+    struct batch *open;        /* the worker's */
+    struct ftri_bytes reading; /* the worker's: a span that is read before it is encoded */
+    bool is_full;              /* the worker's: a span did not fit, */
+    uint64_t n_bytes_then;     /* with so many sealed */
 
     pthread_mutex_t lock; /* for the fields up to stop_deadline_ns */
     pthread_cond_t changed;
@@ -56,6 +69,10 @@ struct ftri_sender {
     struct batch *spare;
     uint64_t n_sealed;
     uint64_t n_settled;
+    uint64_t n_metrics_wanted; /* exports of metrics that somebody waits for */
+    uint64_t n_metrics_done;
+    uint64_t next_metrics_ns;
+    bool has_last_metrics; /* those of the stop */
     bool is_started;
     bool is_stopping;
     bool is_discarded; /* stop without closing the exporter */
@@ -64,15 +81,19 @@ struct ftri_sender {
     uint64_t stop_deadline_ns;
 
     _Atomic uint64_t n_sealed_bytes; /* sealed, no outcome yet */
-    _Atomic uint64_t n_queued;
+    _Atomic uint64_t n_left;         /* spans; the thread counts */
     _Atomic uint64_t n_delivered;
     _Atomic uint64_t n_rejected;
-    _Atomic uint64_t n_lost_queue_full;
     _Atomic uint64_t n_lost_export;
+    _Atomic uint64_t n_metrics_exported;
+    _Atomic uint64_t n_metrics_failed;
+    _Atomic uint64_t n_entered;         /* spans; the worker counts */
+    _Atomic uint64_t n_lost_queue_full; /* the worker counts */
 
     struct untold untold;      /* the thread's */
-    struct ftri_bytes message; /* the thread's: one whole TracesData */
+    struct ftri_bytes message; /* the thread's: metrics */
     struct ftri_bytes scratch; /* the thread's: spans in the exporters' form */
+    bool has_told_metrics;     /* the thread's: that they failed */
 };
 
 struct ftri_origin *ftri_origin_ref(struct ftri_origin *self)
@@ -91,7 +112,7 @@ static void free_batch(struct batch *batch)
 {
     if (!batch)
         return;
-    ftri_bytes_deinit(&batch->spans);
+    ftri_bytes_deinit(&batch->bytes);
     ftri_free(batch);
 }
 
@@ -126,7 +147,21 @@ struct ftri_sender *ftri_sender_new(ftr_exporter *exporter,
     init_shared(self);
     ftri_bytes_init(&self->message, BATCH_LIMIT);
     ftri_bytes_init(&self->scratch, SIZE_MAX / 2);
+    ftri_bytes_init(&self->reading, SIZE_MAX / 2);
     return self;
+}
+
+static bool can_take_metrics(const ftr_exporter_class *exporter_class)
+{
+    return exporter_class->size > offsetof(ftr_exporter_class, export_metrics) &&
+           exporter_class->export_metrics;
+}
+
+void ftri_sender_take_metrics(struct ftri_sender *self, bool is_implied)
+{
+    self->takes_metrics = can_take_metrics(self->exporter->exporter_class);
+    self->is_implied = is_implied;
+    self->next_metrics_ns = ftri_clock_monotonic_ns() + self->settings.metrics_interval_ns;
 }
 
 struct ftri_sender *ftri_sender_ref(struct ftri_sender *self)
@@ -144,6 +179,7 @@ void ftri_sender_unref(struct ftri_sender *self)
     free_batches(self->spare);
     ftri_bytes_deinit(&self->message);
     ftri_bytes_deinit(&self->scratch);
+    ftri_bytes_deinit(&self->reading);
     ftri_origin_unref(self->origin);
     ftri_free(self->exporter);
     pthread_cond_destroy(&self->changed);
@@ -165,42 +201,90 @@ void ftri_sender_discard(struct ftri_sender *self)
     ftri_sender_unref(self);
 }
 
-static struct batch *new_batch(struct ftri_sender *self)
+static const ftr_str scope_name = {"flowtrace", sizeof "flowtrace" - 1};
+static const ftr_str scope_version = {FTR_VERSION, sizeof FTR_VERSION - 1};
+
+static bool is_otlp(const struct ftri_sender *self)
+{
+    return self->exporter->exporter_class->form == FTR_EXPORT_OTLP;
+}
+
+static size_t envelope_room(const struct ftri_sender *self)
+{
+    return is_otlp(self) ? ftri_otlp_envelope_size(self->origin->resource_otlp, scope_name,
+                                                   scope_version, BATCH_LIMIT)
+                         : 0;
+}
+
+static struct batch *take_spare(struct ftri_sender *self)
 {
     pthread_mutex_lock(&self->lock);
     struct batch *batch = self->spare;
     if (batch)
         self->spare = batch->next;
     pthread_mutex_unlock(&self->lock);
+    return batch;
+}
+
+static struct batch *new_batch(struct ftri_sender *self)
+{
+    struct batch *batch = take_spare(self);
     if (!batch) {
         batch = ftri_zalloc(sizeof *batch);
         if (!batch)
             return NULL;
-        ftri_bytes_init(&batch->spans, BATCH_LIMIT);
+        ftri_bytes_init(&batch->bytes, BATCH_LIMIT);
+    }
+    const size_t room = envelope_room(self);
+    ftri_bytes_reset(&batch->bytes);
+    if (ftri_bytes_reserve(&batch->bytes, room) < 0) {
+        free_batch(batch);
+        return NULL;
     }
     batch->next = NULL;
     batch->n_spans = 0;
     batch->since_ns = 0;
-    ftri_bytes_reset(&batch->spans);
+    batch->room = batch->bytes.len = room;
     return batch;
 }
 
-void ftri_sender_lose(struct ftri_sender *self)
+static size_t spans_len(const struct batch *batch)
 {
-    atomic_fetch_add_explicit(&self->n_lost_queue_full, 1, memory_order_relaxed);
+    return batch->bytes.len - batch->room;
 }
 
-static size_t n_queued_bytes(const struct ftri_sender *self)
+void ftri_sender_lose(struct ftri_sender *self, uint64_t n)
 {
-    return atomic_load_explicit(&self->n_sealed_bytes, memory_order_relaxed) +
-           (self->open ? self->open->spans.len : 0);
+    ftri_count(&self->n_lost_queue_full, n);
 }
 
-static bool has_room(const struct ftri_sender *self)
+static uint64_t n_sealed_bytes(const struct ftri_sender *self)
 {
-    const uint64_t n_queued = atomic_load_explicit(&self->n_queued, memory_order_relaxed);
-    return n_queued_bytes(self) < self->settings.queue_bytes &&
-           (self->settings.queue_spans == 0 || n_queued < self->settings.queue_spans);
+    return atomic_load_explicit(&self->n_sealed_bytes, memory_order_relaxed);
+}
+
+static size_t n_open_bytes(const struct ftri_sender *self)
+{
+    return self->open ? spans_len(self->open) : 0;
+}
+
+static uint64_t n_queued_spans(const struct ftri_sender *self)
+{
+    const uint64_t n_left = atomic_load(&self->n_left); /* first: never more than have entered */
+    return atomic_load(&self->n_entered) - n_left;
+}
+
+/* A queue that had no room for a span has none until a batch has left it. */
+bool ftri_sender_has_room(struct ftri_sender *self)
+{
+    const uint64_t n_sealed = n_sealed_bytes(self);
+    if (self->is_broken)
+        return true;
+    if (self->is_full && self->n_bytes_then == n_sealed)
+        return false;
+    self->is_full = false;
+    return n_sealed + n_open_bytes(self) < self->settings.queue_bytes &&
+           (self->settings.queue_spans == 0 || n_queued_spans(self) < self->settings.queue_spans);
 }
 
 static int append_record(struct ftri_bytes *out, const struct ftri_record *record)
@@ -214,22 +298,40 @@ static int append_record(struct ftri_bytes *out, const struct ftri_record *recor
     return 0;
 }
 
-static bool append_span(struct ftri_sender *self, const struct ftri_record *record,
-                        const ftr_span_data *span)
+static int read_and_encode(struct ftri_sender *self, const struct ftri_record *record,
+                           struct ftri_bytes *out)
 {
-    struct ftri_bytes *out = &self->open->spans;
+    ftri_bytes_reset(&self->reading);
+    const int rc = ftri_bytes_reserve(&self->reading, ftri_record_scratch(record->stream_len));
+    if (rc < 0)
+        return rc;
+    ftr_span_data span;
+    (void)ftri_record_read(record, self->reading.data, &span);
+    return ftri_otlp_encode_span(&span, out);
+}
+
+static int encode_record(struct ftri_sender *self, const struct ftri_record *record,
+                         struct ftri_bytes *out)
+{
+    const int rc = ftri_encode_record(record, out);
+    return rc == FTRI_ENCODE_NOT_SIMPLE ? read_and_encode(self, record, out) : rc;
+}
+
+static bool append_span(struct ftri_sender *self, const struct ftri_record *record)
+{
+    struct ftri_bytes *out = &self->open->bytes;
     const size_t len = out->len;
-    const int rc = self->exporter->exporter_class->form == FTR_EXPORT_OTLP
-                       ? ftri_otlp_encode_span(span, out)
-                       : append_record(out, record);
-    if (rc == 0 && n_queued_bytes(self) <= self->settings.queue_bytes)
+    const int rc = is_otlp(self) ? encode_record(self, record, out) : append_record(out, record);
+    const uint64_t n_sealed = n_sealed_bytes(self);
+    if (rc == 0 && n_sealed + n_open_bytes(self) <= self->settings.queue_bytes)
         return true;
     out->len = len;
+    self->is_full = rc == 0 && n_sealed + n_open_bytes(self) > 0;
+    self->n_bytes_then = n_sealed;
     return false;
 }
 
-void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *record,
-                        const ftr_span_data *span)
+void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *record)
 {
     if (self->is_broken) {
         atomic_fetch_add_explicit(&self->n_lost_export, 1, memory_order_relaxed);
@@ -237,15 +339,15 @@ void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *reco
     }
     if (!self->open)
         self->open = new_batch(self);
-    if (!self->open || !has_room(self) || !append_span(self, record, span)) {
-        ftri_sender_lose(self);
+    if (!self->open || !ftri_sender_has_room(self) || !append_span(self, record)) {
+        ftri_sender_lose(self, 1);
         return;
     }
     struct batch *open = self->open;
     if (open->n_spans++ == 0)
         open->since_ns = ftri_clock_monotonic_ns();
-    atomic_fetch_add_explicit(&self->n_queued, 1, memory_order_relaxed);
-    if (open->spans.len >= self->settings.batch_bytes ||
+    ftri_count(&self->n_entered, 1);
+    if (spans_len(open) >= self->settings.batch_bytes ||
         (self->settings.batch_spans != 0 && open->n_spans >= self->settings.batch_spans))
         ftri_sender_seal(self);
 }
@@ -256,7 +358,8 @@ void ftri_sender_seal(struct ftri_sender *self)
     if (!batch || batch->n_spans == 0)
         return;
     self->open = NULL;
-    atomic_fetch_add(&self->n_sealed_bytes, batch->spans.len);
+    self->is_full = false;
+    atomic_fetch_add(&self->n_sealed_bytes, spans_len(batch));
     pthread_mutex_lock(&self->lock);
     *self->sealed_end = batch;
     self->sealed_end = &batch->next;
@@ -281,13 +384,13 @@ static bool read_spans(struct ftri_sender *self, const struct batch *batch,
                        ftr_export_batch *ret_batch)
 {
     const size_t table = batch->n_spans * sizeof(ftr_span_data);
-    const size_t scratch = ftri_record_scratch(batch->spans.len) + batch->n_spans * 64;
+    const size_t scratch = ftri_record_scratch(batch->bytes.len) + batch->n_spans * 64;
     ftri_bytes_reset(&self->scratch);
     if (ftri_bytes_reserve(&self->scratch, table + scratch) < 0)
         return false;
     ftr_span_data *spans = (ftr_span_data *)(void *)self->scratch.data;
     uint8_t *room = self->scratch.data + table;
-    const uint8_t *at = batch->spans.data;
+    const uint8_t *at = batch->bytes.data;
     for (size_t i = 0; i < batch->n_spans; i++) {
         const struct ftri_record *record = (const struct ftri_record *)(const void *)at;
         room += ftri_record_read(record, room, &spans[i]);
@@ -297,17 +400,14 @@ static bool read_spans(struct ftri_sender *self, const struct batch *batch,
     return true;
 }
 
-static bool encode_message(struct ftri_sender *self, const struct batch *batch,
-                           ftr_export_batch *ret_batch)
+static void wrap_spans(struct ftri_sender *self, const struct batch *batch,
+                       ftr_export_batch *ret_batch)
 {
-    ftri_bytes_reset(&self->message);
-    if (ftri_otlp_encode_traces(self->origin->resource_otlp, FTR_STR("flowtrace"),
-                                FTR_STR(FTR_VERSION), ftri_bytes_view(&batch->spans),
-                                &self->message) < 0)
-        return false;
-    ret_batch->otlp = self->message.data;
-    ret_batch->otlp_len = self->message.len;
-    return true;
+    uint8_t *spans = batch->bytes.data + batch->room;
+    uint8_t *first = ftri_otlp_envelope_write(self->origin->resource_otlp, scope_name,
+                                              scope_version, spans, spans_len(batch));
+    ret_batch->otlp = first;
+    ret_batch->otlp_len = batch->bytes.len - (size_t)(first - batch->bytes.data);
 }
 
 /* What an exporter claims may not exceed what it was given; what it forgets is lost. */
@@ -319,7 +419,7 @@ static void settle(struct ftri_sender *self, size_t n_spans, ftr_export_result *
     atomic_fetch_add(&self->n_delivered, result->n_delivered);
     atomic_fetch_add(&self->n_rejected, result->n_rejected);
     atomic_fetch_add(&self->n_lost_export, result->n_lost);
-    atomic_fetch_sub(&self->n_queued, n_spans);
+    ftri_count(&self->n_left, n_spans);
 }
 
 /* Of several texts the last one. */
@@ -383,10 +483,10 @@ static void export_batch(struct ftri_sender *self, const struct batch *batch, ui
         .n_resource = self->origin->n_resource,
     };
     ftr_export_result result = {0};
-    const bool is_ready = exporter_class->form == FTR_EXPORT_OTLP
-                              ? encode_message(self, batch, &exported)
-                              : read_spans(self, batch, &exported);
-    if (is_ready && ftri_clock_monotonic_ns() < deadline_ns) {
+    if (is_otlp(self))
+        wrap_spans(self, batch, &exported);
+    if ((exported.otlp || read_spans(self, batch, &exported)) &&
+        ftri_clock_monotonic_ns() < deadline_ns) {
         atomic_store(&self->is_exporting, true);
         exporter_class->export_batch(self->exporter->instance, &exported, deadline_ns, &result);
         atomic_store(&self->is_exporting, false);
@@ -405,17 +505,36 @@ static void say_unlocked(struct ftri_sender *self)
     pthread_mutex_lock(&self->lock);
 }
 
-/* NULL: stopped, and nothing is left. Called with the lock held. */
+/* Once more, behind the last batch, when it is stopped. With the lock held. */
+static bool has_metrics_due(const struct ftri_sender *self)
+{
+    if (!self->takes_metrics || self->is_broken || self->is_discarded)
+        return false;
+    return self->n_metrics_wanted != self->n_metrics_done ||
+           (self->is_stopping && !self->has_last_metrics) ||
+           ftri_clock_monotonic_ns() >= self->next_metrics_ns;
+}
+
+/* Until something has changed, or metrics or a line about outcomes are due. */
+static void wait_for_work(struct ftri_sender *self)
+{
+    const bool is_talkative = has_untold(self);
+    uint64_t until_ns = self->takes_metrics ? self->next_metrics_ns : UINT64_MAX;
+    if (is_talkative && self->untold.next_ns < until_ns)
+        until_ns = self->untold.next_ns;
+    if (until_ns == UINT64_MAX)
+        pthread_cond_wait(&self->changed, &self->lock);
+    else if (!ftri_os_cond_wait(&self->changed, &self->lock, until_ns) && is_talkative)
+        say_unlocked(self);
+}
+
+/* NULL: metrics are due, or it is stopped and no batch is left. Called with the lock held. */
 static struct batch *next_batch(struct ftri_sender *self)
 {
-    while (!self->sealed && !self->is_stopping) {
-        if (!has_untold(self))
-            pthread_cond_wait(&self->changed, &self->lock);
-        else if (!ftri_os_cond_wait(&self->changed, &self->lock, self->untold.next_ns))
-            say_unlocked(self);
-    }
+    while (!self->sealed && !self->is_stopping && !has_metrics_due(self))
+        wait_for_work(self);
     struct batch *batch = self->sealed;
-    if (!batch)
+    if (!batch || (has_metrics_due(self) && !self->is_stopping))
         return NULL;
     self->sealed = batch->next;
     if (!self->sealed)
@@ -423,9 +542,9 @@ static struct batch *next_batch(struct ftri_sender *self)
     return batch;
 }
 
-static uint64_t export_deadline(const struct ftri_sender *self)
+static uint64_t export_deadline(const struct ftri_sender *self, uint64_t timeout_ns)
 {
-    const uint64_t deadline_ns = ftri_clock_monotonic_ns() + self->settings.timeout_ns;
+    const uint64_t deadline_ns = ftri_clock_monotonic_ns() + timeout_ns;
     return self->is_stopping && self->stop_deadline_ns < deadline_ns ? self->stop_deadline_ns
                                                                      : deadline_ns;
 }
@@ -436,21 +555,102 @@ static void close_exporter(const ftr_exporter *exporter)
         exporter->exporter_class->close(exporter->instance);
 }
 
+/* Called with the lock held, which is off while the exporter works. */
+static void settle_batch(struct ftri_sender *self, struct batch *batch)
+{
+    const uint64_t deadline_ns = export_deadline(self, self->settings.timeout_ns);
+    pthread_mutex_unlock(&self->lock);
+    const size_t len = spans_len(batch);
+    export_batch(self, batch, deadline_ns);
+    atomic_fetch_sub(&self->n_sealed_bytes, len);
+    pthread_mutex_lock(&self->lock);
+    batch->next = self->spare;
+    self->spare = batch;
+    self->n_settled++;
+    pthread_cond_broadcast(&self->changed);
+}
+
+/* The message's bytes hold them, in the exporter's form. */
+static bool collect_metrics(struct ftri_sender *self, ftr_metrics_batch *ret_batch)
+{
+    const bool is_otlp = self->exporter->exporter_class->form == FTR_EXPORT_OTLP;
+    struct ftri_bytes *out = &self->message;
+    ftri_bytes_reset(out);
+    const int rc = is_otlp ? ftri_metrics_encode(out, &ret_batch->n_points)
+                           : ftri_metrics_print(out, &ret_batch->n_points);
+    if (rc < 0)
+        return false;
+    if (is_otlp) {
+        ret_batch->otlp = out->data;
+        ret_batch->otlp_len = out->len;
+    } else {
+        ret_batch->text = (const char *)out->data;
+        ret_batch->text_len = out->len;
+    }
+    return true;
+}
+
+/* The next export says it all again: a failure is told once, until there was a success. */
+static void settle_metrics(struct ftri_sender *self, size_t n_points,
+                           const ftr_export_result *result)
+{
+    const bool is_whole = result->n_delivered == n_points;
+    atomic_fetch_add(is_whole ? &self->n_metrics_exported : &self->n_metrics_failed, 1);
+    if (!is_whole && !self->has_told_metrics && !self->is_implied)
+        ftri_tell(&self->settings.teller,
+                  "exporter %.64s: metrics: %zu of %zu points not delivered%s%.*s",
+                  self->exporter->exporter_class->name, n_points - result->n_delivered, n_points,
+                  result->text[0] ? ": " : "", FTR_EXPORT_TEXT_BYTES - 1, result->text);
+    self->has_told_metrics = !is_whole;
+}
+
+static void export_metrics(struct ftri_sender *self, uint64_t deadline_ns)
+{
+    ftr_metrics_batch batch = {.size = sizeof batch};
+    ftr_export_result result = {0};
+    if (!collect_metrics(self, &batch)) {
+        atomic_fetch_add(&self->n_metrics_failed, 1);
+        return;
+    }
+    if (batch.n_points == 0)
+        return;
+    if (ftri_clock_monotonic_ns() < deadline_ns) {
+        atomic_store(&self->is_exporting, true);
+        self->exporter->exporter_class->export_metrics(self->exporter->instance, &batch,
+                                                       deadline_ns, &result);
+        atomic_store(&self->is_exporting, false);
+    }
+    result.text[sizeof result.text - 1] = '\0';
+    result.n_delivered = ftri_size_min(result.n_delivered, batch.n_points);
+    settle_metrics(self, batch.n_points, &result);
+}
+
+/* The same for the metrics of now. */
+static void send_metrics(struct ftri_sender *self)
+{
+    const uint64_t deadline_ns = export_deadline(self, self->settings.metrics_timeout_ns);
+    const uint64_t n_wanted = self->n_metrics_wanted;
+    self->has_last_metrics = self->is_stopping;
+    pthread_mutex_unlock(&self->lock);
+    export_metrics(self, deadline_ns);
+    pthread_mutex_lock(&self->lock);
+    self->n_metrics_done = n_wanted;
+    self->next_metrics_ns = ftri_clock_monotonic_ns() + self->settings.metrics_interval_ns;
+    pthread_cond_broadcast(&self->changed);
+}
+
 static void *run(void *argument)
 {
     struct ftri_sender *self = argument;
     pthread_mutex_lock(&self->lock);
-    for (struct batch *batch; (batch = next_batch(self));) {
-        const uint64_t deadline_ns = export_deadline(self);
-        pthread_mutex_unlock(&self->lock);
-        const size_t len = batch->spans.len;
-        export_batch(self, batch, deadline_ns);
-        atomic_fetch_sub(&self->n_sealed_bytes, len);
-        pthread_mutex_lock(&self->lock);
-        batch->next = self->spare;
-        self->spare = batch;
-        self->n_settled++;
-        pthread_cond_broadcast(&self->changed);
+    for (;;) {
+        struct batch *batch = next_batch(self);
+        if (batch)
+            settle_batch(self, batch);
+        else if (has_metrics_due(self))
+            send_metrics(self);
+        else
+            break;
     }
     self->is_closed = !self->is_discarded && !self->is_broken;
     if (self->is_closed) {
@@ -478,16 +678,24 @@ int ftri_sender_start(struct ftri_sender *self)
     return rc;
 }
 
+/* With the lock held. A stopped sender exports nothing more. */
+static bool is_settled(const struct ftri_sender *self, uint64_t n_batches, uint64_t n_metrics)
+{
+    return self->n_settled >= n_batches && (self->n_metrics_done >= n_metrics || self->is_stopped);
+}
+
 bool ftri_sender_wait(struct ftri_sender *self, uint64_t deadline_ns)
 {
     pthread_mutex_lock(&self->lock);
     const uint64_t wanted = self->n_sealed;
+    const uint64_t metrics_wanted = self->takes_metrics ? ++self->n_metrics_wanted : 0;
+    pthread_cond_broadcast(&self->changed);
     bool is_in_time = true;
-    while (self->n_settled < wanted && is_in_time)
+    while (!is_settled(self, wanted, metrics_wanted) && is_in_time)
         is_in_time = ftri_os_cond_wait(&self->changed, &self->lock, deadline_ns);
-    const bool is_settled = self->n_settled >= wanted;
+    const bool is_done = is_settled(self, wanted, metrics_wanted);
     pthread_mutex_unlock(&self->lock);
-    return is_settled;
+    return is_done;
 }
 
 void ftri_sender_stop(struct ftri_sender *self, uint64_t deadline_ns)
@@ -518,8 +726,14 @@ void ftri_sender_count(struct ftri_sender *self, ftr_exporter_statistics *ret_co
         .rejected = atomic_load(&self->n_rejected),
         .lost_queue_full = atomic_load(&self->n_lost_queue_full),
         .lost_export = atomic_load(&self->n_lost_export),
-        .queued = atomic_load(&self->n_queued),
+        .queued = n_queued_spans(self),
     };
+}
+
+void ftri_sender_count_metrics(struct ftri_sender *self, ftr_statistics *counts)
+{
+    counts->metrics_exported += atomic_load(&self->n_metrics_exported);
+    counts->metrics_failed += atomic_load(&self->n_metrics_failed);
 }
 
 void ftri_sender_lock(struct ftri_sender *self)
@@ -542,14 +756,22 @@ void ftri_sender_after_fork(struct ftri_sender *self)
     self->open = NULL;
     ftri_bytes_init(&self->message, BATCH_LIMIT);
     ftri_bytes_init(&self->scratch, SIZE_MAX / 2);
+    ftri_bytes_init(&self->reading, SIZE_MAX / 2);
     self->n_sealed = self->n_settled = 0;
+    self->n_metrics_wanted = self->n_metrics_done = 0;
+    self->has_last_metrics = self->has_told_metrics = false;
+    self->next_metrics_ns = ftri_clock_monotonic_ns() + self->settings.metrics_interval_ns;
     self->is_started = self->is_stopping = self->is_stopped = false;
     atomic_store(&self->n_sealed_bytes, 0);
-    atomic_store(&self->n_queued, 0);
+    atomic_store(&self->n_entered, 0);
+    atomic_store(&self->n_left, 0);
+    self->is_full = false;
     atomic_store(&self->n_delivered, 0);
     atomic_store(&self->n_rejected, 0);
     atomic_store(&self->n_lost_queue_full, 0);
     atomic_store(&self->n_lost_export, 0);
+    atomic_store(&self->n_metrics_exported, 0);
+    atomic_store(&self->n_metrics_failed, 0);
     atomic_store(&self->n_refs, 1);
     self->untold = (struct untold){.next_ns = 0};
     self->is_broken = self->is_broken || self->is_closed;

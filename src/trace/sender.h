@@ -21,6 +21,8 @@ struct ftri_sender_settings {
     uint64_t delay_ns;
     uint64_t timeout_ns; /* for one export */
     struct ftri_teller teller;
+    uint64_t metrics_interval_ns;
+    uint64_t metrics_timeout_ns; /* for one export of metrics */
 };
 
 /* What every batch says about its origin; outlives the senders that name it. */
@@ -42,6 +44,9 @@ struct ftri_sender;
 struct ftri_sender *ftri_sender_new(ftr_exporter *exporter,
                                     const struct ftri_sender_settings *settings,
                                     struct ftri_origin *origin) FTRI_MUST_CHECK;
+/* Before its start: it also exports metrics, if its exporter takes any: at each interval, when it
+ * is waited for, and last of all. Nothing is said of failures that are implied: nobody asked. */
+void ftri_sender_take_metrics(struct ftri_sender *self, bool is_implied);
 /* Gives up a sender that was given nothing yet; the exporter is the caller's again. */
 void ftri_sender_discard(struct ftri_sender *self);
 /* Starts its thread: 0 or a negated errno. */
@@ -49,16 +54,18 @@ int ftri_sender_start(struct ftri_sender *self) FTRI_MUST_CHECK;
 struct ftri_sender *ftri_sender_ref(struct ftri_sender *self); /* (any) */
 void ftri_sender_unref(struct ftri_sender *self);              /* (any) */
 
-/* Queues one record, or counts it as lost. span is the record as ftri_record_read gave it. */
-void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *record,
-                        const ftr_span_data *span);
-/* The record could not even be read: memory is short. */
-void ftri_sender_lose(struct ftri_sender *self);
+/* Queues one record, or counts it as lost. */
+void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *record);
+/* Whether a span may find a place; false: it would be lost. */
+bool ftri_sender_has_room(struct ftri_sender *self);
+/* So many records were not even looked at: there is no room. */
+void ftri_sender_lose(struct ftri_sender *self, uint64_t n);
 /* Seals the open batch if it is old enough; returns when it will be (UINT64_MAX: it is empty). */
 uint64_t ftri_sender_tick(struct ftri_sender *self, uint64_t now_ns);
 void ftri_sender_seal(struct ftri_sender *self);
 
-/* (any) Waits until all batches sealed so far have an outcome; false: the deadline passed. */
+/* (any) Waits until all batches sealed so far have an outcome, and the metrics of now; false: the
+ * deadline passed. */
 bool ftri_sender_wait(struct ftri_sender *self, uint64_t deadline_ns);
 /* (any) No batch comes any more: what is queued is exported until the deadline, then the exporter
  * is closed. */
@@ -66,6 +73,8 @@ void ftri_sender_stop(struct ftri_sender *self, uint64_t deadline_ns);
 /* (any) False: still busy at the deadline. */
 bool ftri_sender_wait_stopped(struct ftri_sender *self, uint64_t deadline_ns);
 void ftri_sender_count(struct ftri_sender *self, ftr_exporter_statistics *ret_counts); /* (any) */
+/* (any) Adds its exports of metrics. */
+void ftri_sender_count_metrics(struct ftri_sender *self, ftr_statistics *counts);
 
 /* Around fork(), in the forking thread. The child's sender is empty and not started. */
 void ftri_sender_lock(struct ftri_sender *self);

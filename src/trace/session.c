@@ -19,6 +19,7 @@
 #include "trace/diagnostics.h"
 #include "trace/exporter.h"
 #include "trace/initiator.h"
+#include "trace/metrics.h"
 #include "trace/resource.h"
 #include "trace/sampling.h"
 #include "trace/sender.h"
@@ -53,6 +54,7 @@ static struct {
     struct origin *origin;
     struct ftri_sender *senders[FTR_EXPORTERS_MAX];
     size_t n_senders;
+    size_t n_span_senders; /* the first ones; the others take metrics only */
     uint64_t pending_ns;
     bool (*unfinished)(void *argument, const ftr_span_data *span);
     void *unfinished_argument;
@@ -125,7 +127,9 @@ static int make_origin(const ftr_config *config, struct origin **ret_origin,
 /* The exporters of a session to be: the caller's or, by the environment, our own. */
 struct choice {
     ftr_exporter *exporters[FTR_EXPORTERS_MAX];
+    bool takes_metrics[FTR_EXPORTERS_MAX];
     size_t n;
+    size_t n_of_spans; /* the first ones */
     bool is_ours;
 };
 
@@ -135,31 +139,64 @@ static void free_choice(struct choice *self)
         ftr_exporter_free(self->exporters[i]);
 }
 
-static int add_own(struct choice *self, ftr_exporter *exporter, struct ftri_error *error)
+static int add_own(struct choice *self, ftr_exporter *exporter, bool takes_metrics,
+                   struct ftri_error *error)
 {
     if (!exporter)
         return ftri_error_set(error, -ENOMEM, "out of memory");
+    self->takes_metrics[self->n] = takes_metrics;
     self->exporters[self->n++] = exporter;
     return 0;
 }
 
-/* By a function of flowtrace-export, which the program passes in `field`. */
-static int add_otlp(struct choice *self, ftr_exporter *(*make)(ftr_error *error), const char *field,
-                    const char *function, struct ftri_error *error)
+/* A function of flowtrace-export, which the program passes in `field`. */
+struct maker {
+    ftr_exporter *(*make)(ftr_error *error);
+    const char *field;
+    const char *function;
+};
+
+static int add_otlp(struct choice *self, const struct maker *maker, bool takes_metrics,
+                    struct ftri_error *error)
 {
-    if (!make)
+    if (!maker->make)
         return ftri_error_set(error, -ENOSYS,
                               "the environment asks for OTLP export: set %s to %s (library "
                               "flowtrace-export)",
-                              field, function);
+                              maker->field, maker->function);
     ftr_error why = {FTR_OK, ""};
-    ftr_exporter *exporter = make(&why);
+    ftr_exporter *exporter = maker->make(&why);
     if (!exporter)
         return ftri_error_set(error, why.status == FTR_ERR_MEMORY ? -ENOMEM : -EINVAL, "%s",
                               why.text);
     if (why.text[0])
         ftri_diagnose("%s", why.text);
-    return add_own(self, exporter, error);
+    return add_own(self, exporter, takes_metrics, error);
+}
+
+/* Those of spans first; an exporter that is wanted for both signals is one. */
+static int choose_own(struct choice *self, const ftr_config *config,
+                      const struct ftri_settings *settings, struct ftri_error *error)
+{
+    const struct ftri_metric_settings *metrics = &settings->metrics;
+    const struct maker otlp = {config->otlp_exporter, "otlp_exporter",
+                               "ftr_otlp_exporter_from_environment"};
+    const struct maker otlp_stdout = {config->otlp_stdout_exporter, "otlp_stdout_exporter",
+                                      "ftr_otlp_stdout_exporter_new"};
+    int rc = 0;
+    if (settings->wants_console)
+        rc = add_own(self, ftr_stdio_exporter_new(), metrics->wants_console, error);
+    if (rc == 0 && settings->wants_otlp)
+        rc = add_otlp(self, &otlp, metrics->wants_otlp, error);
+    if (rc == 0 && settings->wants_otlp_stdout)
+        rc = add_otlp(self, &otlp_stdout, false, error);
+    self->n_of_spans = self->n;
+    if (rc == 0 && metrics->wants_console && !settings->wants_console)
+        rc = add_own(self, ftr_stdio_exporter_new(), true, error);
+    const bool can_otlp = config->otlp_exporter || !metrics->is_implied;
+    if (rc == 0 && metrics->wants_otlp && !settings->wants_otlp && can_otlp)
+        rc = add_otlp(self, &otlp, true, error);
+    return rc;
 }
 
 static int choose_exporters(struct choice *self, const ftr_config *config,
@@ -172,18 +209,12 @@ static int choose_exporters(struct choice *self, const ftr_config *config,
         if (!config->exporters[self->n])
             return ftri_error_set(error, -EINVAL, "exporters[%zu] is NULL", self->n);
         self->exporters[self->n] = config->exporters[self->n];
+        self->takes_metrics[self->n] = settings->metrics.is_exported && !settings->is_disabled;
     }
-    if (settings->is_disabled)
+    self->n_of_spans = self->n;
+    if (settings->is_disabled || config->n_exporters > 0)
         return 0;
-    int rc = 0;
-    if (settings->wants_console)
-        rc = add_own(self, ftr_stdio_exporter_new(), error);
-    if (rc == 0 && settings->wants_otlp)
-        rc = add_otlp(self, config->otlp_exporter, "otlp_exporter",
-                      "ftr_otlp_exporter_from_environment", error);
-    if (rc == 0 && settings->wants_otlp_stdout)
-        rc = add_otlp(self, config->otlp_stdout_exporter, "otlp_stdout_exporter",
-                      "ftr_otlp_stdout_exporter_new", error);
+    const int rc = choose_own(self, config, settings, error);
     if (rc < 0)
         free_choice(self);
     return rc;
@@ -193,7 +224,7 @@ static void discard_senders(void)
 {
     for (size_t i = 0; i < session.n_senders; i++)
         ftri_sender_discard(session.senders[i]);
-    session.n_senders = 0;
+    session.n_senders = session.n_span_senders = 0;
 }
 
 static int start_threads(void)
@@ -205,7 +236,7 @@ static int start_threads(void)
     }
     return session.is_disabled
                ? 0
-               : ftri_worker_start(session.senders, session.n_senders, session.pending_ns);
+               : ftri_worker_start(session.senders, session.n_span_senders, session.pending_ns);
 }
 
 static int make_senders(const struct choice *choice, struct origin *origin)
@@ -217,7 +248,10 @@ static int make_senders(const struct choice *choice, struct origin *origin)
         if (!session.senders[i])
             return -ENOMEM;
         session.n_senders++;
+        if (choice->takes_metrics[i])
+            ftri_sender_take_metrics(session.senders[i], origin->settings.metrics.is_implied);
     }
+    session.n_span_senders = choice->n_of_spans;
     return 0;
 }
 
@@ -234,6 +268,15 @@ static bool start_threads_after_fork(void)
     return is_running;
 }
 
+/* How long a text may be that goes the quick way. */
+static uint32_t quick_bytes(const struct ftri_settings *settings)
+{
+    const uint32_t limit = settings->limits.value_length; /* 0: none */
+    if (settings->has_no_text)
+        return 0;
+    return limit - 1U < FTRI_QUICK_LEN ? limit : FTRI_QUICK_LEN;
+}
+
 static void publish(const ftr_config *config)
 {
     const struct ftri_settings *settings = &session.origin->settings;
@@ -243,6 +286,7 @@ static void publish(const ftr_config *config)
     ftri_threads_lock();
     ftri_thread_settings = (struct ftri_thread_settings){
         .limits = settings->limits,
+        .quick_bytes = quick_bytes(settings),
         .journal_bytes = settings->journal_bytes,
         .open_spans = settings->open_spans,
         .records_call_sites = config->records_call_sites,
@@ -263,6 +307,7 @@ static void publish(const ftr_config *config)
 static void before_fork(void)
 {
     pthread_mutex_lock(&session.lock);
+    ftri_metrics_lock();
     for (size_t i = 0; i < session.n_senders; i++)
         ftri_sender_lock(session.senders[i]);
     ftri_worker_lock();
@@ -277,6 +322,7 @@ static void after_fork_in_parent(void)
     ftri_worker_unlock();
     for (size_t i = session.n_senders; i > 0; i--)
         ftri_sender_unlock(session.senders[i - 1]);
+    ftri_metrics_unlock();
     pthread_mutex_unlock(&session.lock);
 }
 
@@ -294,6 +340,7 @@ static void say_new_pid(struct origin *origin)
 static void after_fork_in_child(void)
 {
     pthread_mutex_init(&session.lock, NULL);
+    ftri_metrics_after_fork();
     ftri_threads_after_fork();
     ftri_taps_after_fork();
     ftri_worker_after_fork();
@@ -334,6 +381,8 @@ static int start(const ftr_config *config, const void *caller, struct ftri_error
     session.is_disabled = origin->settings.is_disabled;
     session.pending_ns = config->pending_interval_ms * FTRI_NS_PER_MS;
     rc = make_senders(&choice, origin);
+    if (rc == 0)
+        rc = ftri_metrics_start(&origin->settings, &origin->shared);
     if (rc == 0)
         rc = start_threads();
     if (rc < 0) {
@@ -441,9 +490,12 @@ static void count_live(ftr_statistics *ret_statistics)
         ret_statistics->recorded = ftri_worker_count();
         ret_statistics->pending = ftri_worker_count_pending();
     }
-    ret_statistics->n_exporters = session.n_senders;
-    for (size_t i = 0; i < session.n_senders; i++)
+    ret_statistics->n_exporters = session.n_span_senders;
+    for (size_t i = 0; i < session.n_span_senders; i++)
         ftri_sender_count(session.senders[i], &ret_statistics->exporters[i]);
+    for (size_t i = 0; i < session.n_senders; i++)
+        ftri_sender_count_metrics(session.senders[i], ret_statistics);
+    ftri_metrics_count(ret_statistics);
 }
 
 /* With the calls on its spans since. */
@@ -488,7 +540,7 @@ static void finish(void)
     ftri_threads_close();
     for (size_t i = 0; i < session.n_senders; i++)
         ftri_sender_unref(session.senders[i]);
-    session.n_senders = 0;
+    session.n_senders = session.n_span_senders = 0;
     ftri_origin_unref(&session.origin->shared);
     session.origin = NULL;
     session.state = IDLE;

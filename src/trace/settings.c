@@ -8,6 +8,7 @@
 #include "trace/diagnostics.h"
 #include "trace/resource.h"
 #include "trace/thread.h"
+#include "trace/variable.h"
 
 #include <errno.h>
 #include <flowtrace/propagation.h>
@@ -17,55 +18,12 @@
 #include <string.h>
 #include <strings.h>
 
-/* NULL when unset or empty. */
-static const char *variable(const char *name)
-{
-    const char *text = getenv(name);
-    return text && *text ? text : NULL;
-}
-
 static bool variable_is_true(const char *name)
 {
-    const char *text = variable(name);
+    const char *text = ftri_variable(name);
     if (text && strcasecmp(text, "true") != 0 && strcasecmp(text, "false") != 0)
         ftri_diagnose("%s: taken as false, expected true or false", name);
     return text && strcasecmp(text, "true") == 0;
-}
-
-static bool parse_number(const char *text, uint64_t max, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-    for (const char *at = text; *at; at++) {
-        if (*at < '0' || *at > '9' || value > (max - (uint64_t)(*at - '0')) / 10)
-            return false;
-        value = value * 10 + (uint64_t)(*at - '0');
-    }
-    *ret_value = value;
-    return true;
-}
-
-/* A whole decimal number that fits; false leaves *ret_value alone. */
-static bool read_number(const char *name, uint64_t max, uint64_t *ret_value)
-{
-    const char *text = variable(name);
-    if (!text)
-        return false;
-    if (parse_number(text, max, ret_value))
-        return true;
-    ftri_diagnose("%s: ignored, expected a whole number from 0 to %" PRIu64, name, max);
-    return false;
-}
-
-/* The configured value, else that of the first variable that is set, else the default. */
-static uint32_t choose(uint32_t configured, const char *name, const char *general,
-                       uint32_t standard)
-{
-    uint64_t value = standard;
-    if (configured != 0)
-        return configured;
-    if (!read_number(name, UINT32_MAX, &value) && general)
-        (void)read_number(general, UINT32_MAX, &value);
-    return (uint32_t)value;
 }
 
 /* Records keep 16-bit counts. */
@@ -77,16 +35,20 @@ static uint32_t at_most_16_bits(uint32_t n)
 static void choose_limits(struct ftri_settings *self, const ftr_limits *wanted)
 {
     self->limits = (ftr_limits){
-        .attributes = at_most_16_bits(choose(wanted->attributes, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
-                                             "OTEL_ATTRIBUTE_COUNT_LIMIT", 128)),
-        .events = at_most_16_bits(choose(wanted->events, "OTEL_SPAN_EVENT_COUNT_LIMIT", NULL, 128)),
-        .links = at_most_16_bits(choose(wanted->links, "OTEL_SPAN_LINK_COUNT_LIMIT", NULL, 128)),
-        .attributes_per_event =
-            choose(wanted->attributes_per_event, "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", NULL, 128),
-        .attributes_per_link =
-            choose(wanted->attributes_per_link, "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", NULL, 128),
-        .value_length = choose(wanted->value_length, "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-                               "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", UINT32_MAX),
+        .attributes = at_most_16_bits(ftri_variable_choose(wanted->attributes,
+                                                           "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+                                                           "OTEL_ATTRIBUTE_COUNT_LIMIT", 128)),
+        .events = at_most_16_bits(
+            ftri_variable_choose(wanted->events, "OTEL_SPAN_EVENT_COUNT_LIMIT", NULL, 128)),
+        .links = at_most_16_bits(
+            ftri_variable_choose(wanted->links, "OTEL_SPAN_LINK_COUNT_LIMIT", NULL, 128)),
+        .attributes_per_event = ftri_variable_choose(wanted->attributes_per_event,
+                                                     "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", NULL, 128),
+        .attributes_per_link = ftri_variable_choose(wanted->attributes_per_link,
+                                                    "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", NULL, 128),
+        .value_length =
+            ftri_variable_choose(wanted->value_length, "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+                                 "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", UINT32_MAX),
     };
     self->has_no_text = self->limits.value_length == 0;
     if (self->has_no_text)
@@ -99,7 +61,7 @@ static void choose_limits(struct ftri_settings *self, const ftr_limits *wanted)
 static uint32_t read_count(const char *name)
 {
     uint64_t n = 0;
-    if (read_number(name, UINT32_MAX, &n) && n == 0)
+    if (ftri_variable_number(name, UINT32_MAX, &n) && n == 0)
         ftri_diagnose("%s: ignored, expected a whole number from 1 to %" PRIu32, name, UINT32_MAX);
     return (uint32_t)n;
 }
@@ -111,10 +73,11 @@ static void choose_sender(struct ftri_settings *self, const ftr_config *config)
     sender->queue_bytes = config->queue_bytes ? config->queue_bytes : (size_t)16 << 20;
     sender->batch_bytes = config->batch_bytes ? config->batch_bytes : (size_t)512 << 10;
     sender->delay_ns =
-        choose(config->batch_delay_ms, "OTEL_BSP_SCHEDULE_DELAY", NULL, 200) * FTRI_NS_PER_MS;
+        ftri_variable_choose(config->batch_delay_ms, "OTEL_BSP_SCHEDULE_DELAY", NULL, 200) *
+        FTRI_NS_PER_MS;
     /* A timeout of 0 is none: the longest there is. */
     const uint32_t timeout_ms =
-        choose(config->export_timeout_ms, "OTEL_BSP_EXPORT_TIMEOUT", NULL, 10000);
+        ftri_variable_choose(config->export_timeout_ms, "OTEL_BSP_EXPORT_TIMEOUT", NULL, 10000);
     sender->timeout_ns = (timeout_ms ? timeout_ms : UINT32_MAX) * FTRI_NS_PER_MS;
     if (config->queue_bytes == 0)
         sender->queue_spans = read_count("OTEL_BSP_MAX_QUEUE_SIZE");
@@ -128,30 +91,13 @@ static void choose_sender(struct ftri_settings *self, const ftr_config *config)
     sender->batch_spans = sender->queue_spans;
 }
 
-/* Only what is asked for: without any variable nothing is exported. */
 static void choose_exporters(struct ftri_settings *self)
 {
-    const char *list = variable("OTEL_TRACES_EXPORTER");
-    if (!list) {
-        self->wants_otlp = variable("OTEL_EXPORTER_OTLP_ENDPOINT") ||
-                           variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
-        return;
-    }
-    ftr_str rest = ftr_str_from(list);
-    for (ftr_str name; ftri_text_split(&rest, ',', &name);) {
-        name = ftri_trim(name);
-        const bool is_otlp = ftri_text_same_word(name, FTR_STR("otlp"));
-        const bool is_otlp_stdout = ftri_text_same_word(name, FTR_STR("otlp/stdout"));
-        const bool is_console = ftri_text_same_word(name, FTR_STR("console"));
-        self->wants_otlp |= is_otlp;
-        self->wants_otlp_stdout |= is_otlp_stdout;
-        self->wants_console |= is_console;
-        if (name.len > 0 && !is_otlp && !is_otlp_stdout && !is_console &&
-            !ftri_text_same_word(name, FTR_STR("none")))
-            ftri_diagnose("OTEL_TRACES_EXPORTER: %.*s is ignored, expected otlp, otlp/stdout, "
-                          "console or none",
-                          (int)ftri_size_min(name.len, 64), name.data);
-    }
+    const struct ftri_exporter_wishes wishes = ftri_variable_exporters(
+        "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", FTRI_NAMES_OTLP_STDOUT);
+    self->wants_otlp = wishes.otlp;
+    self->wants_otlp_stdout = wishes.otlp_stdout;
+    self->wants_console = wishes.console;
 }
 
 /* Unknown names are passed over; a list without any known one changes nothing. */
@@ -159,7 +105,7 @@ static void choose_propagators(void)
 {
     enum { MOST = 8 };
     ftr_propagator propagators[MOST];
-    ftr_str rest = ftr_str_from(variable("OTEL_PROPAGATORS"));
+    ftr_str rest = ftr_str_from(ftri_variable("OTEL_PROPAGATORS"));
     size_t n = 0;
     bool is_known = false;
     for (ftr_str name; n < MOST && ftri_text_split(&rest, ',', &name);) {
@@ -202,8 +148,8 @@ static bool asks_a_service(const char *name)
 /* What the environment says wrongly is passed over. */
 static void read_sampler(struct ftri_sampler *ret_sampler)
 {
-    const char *name = variable("OTEL_TRACES_SAMPLER");
-    const char *argument = variable("OTEL_TRACES_SAMPLER_ARG");
+    const char *name = ftri_variable("OTEL_TRACES_SAMPLER");
+    const char *argument = ftri_variable("OTEL_TRACES_SAMPLER_ARG");
     if (!name) {
         if (argument)
             ftri_diagnose("OTEL_TRACES_SAMPLER_ARG: ignored, OTEL_TRACES_SAMPLER is not set");
@@ -274,7 +220,7 @@ static enum ftri_log_level find_log_level(const char **ret_name)
         {"warning", FTRI_LOG_ALL},  {"debug", FTRI_LOG_ALL},    {"trace", FTRI_LOG_ALL},
         {"verbose", FTRI_LOG_ALL},  {"all", FTRI_LOG_ALL},
     };
-    const ftr_str name = ftri_trim(ftr_str_from(variable("OTEL_LOG_LEVEL")));
+    const ftr_str name = ftri_trim(ftr_str_from(ftri_variable("OTEL_LOG_LEVEL")));
     size_t i = FTRI_COUNT(levels);
     while (i > 0 && !ftri_text_same_word(name, ftr_str_from(levels[--i].name)))
         continue;
@@ -285,7 +231,7 @@ static enum ftri_log_level find_log_level(const char **ret_name)
 static void start_diagnostics(struct ftri_settings *self, const ftr_config *config)
 {
     const enum ftri_log_level level = find_log_level(&self->log_level);
-    const char *name = variable("OTEL_LOG_LEVEL");
+    const char *name = ftri_variable("OTEL_LOG_LEVEL");
     self->sender.teller = (struct ftri_teller){config->on_diagnostic, config->diagnostic_argument};
     ftri_diagnostics_set(&self->sender.teller, level);
     if (name && !ftri_text_same_word(ftri_trim(ftr_str_from(name)), ftr_str_from(self->log_level)))
@@ -299,7 +245,7 @@ static void refuse_configuration_files(void)
 {
     static const char *const names[] = {"OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE"};
     for (size_t i = 0; i < FTRI_COUNT(names); i++)
-        if (variable(names[i]))
+        if (ftri_variable(names[i]))
             ftri_diagnose("%s: configuration files are not supported; the file is not read, the "
                           "other variables hold",
                           names[i]);
@@ -310,7 +256,7 @@ static int choose_convention(struct ftri_settings *self, const ftr_config *confi
                              struct ftri_error *error)
 {
     struct ftri_error why = {""};
-    const char *name = variable("FLOWTRACE_CONVENTIONS");
+    const char *name = ftri_variable("FLOWTRACE_CONVENTIONS");
     if (config->conventions.len > 0) {
         const int rc = ftri_convention_find(config->conventions, &self->is_krishiv, error);
         return rc < 0 ? ftri_error_prefix(error, rc, "conventions") : 0;
@@ -360,6 +306,10 @@ int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
         rc = choose_sampler(self, config, error);
     if (rc == 0)
         rc = choose_convention(self, config, error);
+    if (rc == 0)
+        rc = ftri_metric_settings_init(&self->metrics, config, &self->arena, error);
+    self->sender.metrics_interval_ns = self->metrics.interval_ns;
+    self->sender.metrics_timeout_ns = self->metrics.timeout_ns;
     if (rc == 0)
         rc = ftri_resource_read(&self->arena, config, self->is_krishiv, &self->resource,
                                 &self->n_resource);

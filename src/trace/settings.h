@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "sampling/sampler.h"
+#include "trace/metric_settings.h"
 #include "trace/sender.h"
 
 struct ftri_error;
@@ -20,6 +21,7 @@ struct ftri_settings {
     bool has_no_text; /* string values are cut to nothing: OTEL_..._VALUE_LENGTH_LIMIT=0 */
     struct ftri_sender_settings sender;
     struct ftri_sampler sampler;
+    struct ftri_metric_settings metrics;
     const struct ftr_sampler_class *sampler_class; /* NULL: sampler decides */
     void *sampler_instance;
     bool is_krishiv;       /* of the conventions */

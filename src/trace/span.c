@@ -1,40 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The life of a span: a slot at its start, a record in the ending thread's journal at its end.
- * The path from start to end of a sampled child is what this library is for; it is measured by
- * bench/recording.c in multiples of one cycle-counter read.
+ * Starting a span: a slot of this thread's, its head written. The path from start to end
+ * (span_end.c) of a sampled child is what this library is for; it is measured by bench/recording.c
+ * in multiples of one cycle-counter read.
  */
 #include "trace/span.h"
 
 #include "base/random.h"
 #include "trace/clock.h"
 #include "trace/current.h"
-#include "trace/journal.h"
+#include "trace/intern.h"
 #include "trace/sampling.h"
-#include "trace/worker.h"
+#include "trace/short.h"
 
 #include <string.h>
 
 uint32_t ftr_recording_word;
+__thread ftr_unsampled ftr_unsampled_child;
 
 extern inline ftr_span ftr_span_start(ftr_str name, ftr_span_kind kind, const ftr_context *parent);
+extern inline ftr_span ftr_span_start_site(ftr_call_site *site, const ftr_context *parent);
 extern inline ftr_span ftr_span_start_with(const ftr_span_options *options);
-extern inline void ftr_span_end(ftr_span span);
-extern inline void ftr_span_end_at(ftr_span span, uint64_t end_time_ns);
-
-/* Everything that start writes and end copies goes in whole 8-byte words at 8-byte places: a load
- * that spans two recent stores would have to wait until both have left the store buffer. */
-static inline uint64_t load_word(const void *from)
-{
-    uint64_t word;
-    memcpy(&word, from, sizeof word);
-    return word;
-}
-
-static inline void store_word(void *to, uint64_t word)
-{
-    memcpy(to, &word, sizeof word);
-}
 
 static inline uint64_t load_half(const char *from)
 {
@@ -50,23 +36,17 @@ static FTRI_ALWAYS_INLINE void store_short_name(uint8_t *room, const char *text,
     uint64_t first;
     uint64_t second = 0;
     if (FTRI_LIKELY(len > 8)) {
-        first = load_word(text);
-        second = load_word(text + len - 8) >> (8 * (16 - len));
+        first = ftri_load_word(text);
+        second = ftri_load_word(text + len - 8) >> (8 * (16 - len));
     } else if (len >= 4) {
         first = load_half(text) | load_half(text + len - 4) << (8 * (len - 4));
     } else {
         first = (uint8_t)text[0] | (uint64_t)(uint8_t)text[len / 2] << (8 * (len / 2)) |
                 (uint64_t)(uint8_t)text[len - 1] << (8 * (len - 1));
     }
-    store_word(room, first);
-    store_word(room + 8, second);
+    ftri_store_word(room, first);
+    ftri_store_word(room + 8, second);
 }
-
-/* A span that needs nothing but copying: on the cycle counter, with a name of 1 to 16 bytes and
- * nothing else. The first word of its record, size and stream_len, is SHORT; other open spans have
- * a size of 0. */
-#define SHORT_SIZE (sizeof(struct ftri_record) + 16)
-#define SHORT (SHORT_SIZE | UINT64_C(16) << 32)
 
 static inline bool is_short(ftr_str name)
 {
@@ -76,7 +56,7 @@ static inline bool is_short(ftr_str name)
 /* What is the same for all spans. In a free slot block and dropped counts are 0. A root has a
  * parent too: its new trace id, a span id of 0. */
 static FTRI_ALWAYS_INLINE void store_head(struct ftri_record *record, uint64_t id,
-                                          ftr_span_kind kind, uint64_t version,
+                                          uint64_t kind_and_bits, uint64_t version,
                                           const ftr_span_context *parent)
 {
     _Static_assert(offsetof(struct ftri_record, clock) == offsetof(struct ftri_record, kind) + 4,
@@ -86,17 +66,17 @@ static FTRI_ALWAYS_INLINE void store_head(struct ftri_record *record, uint64_t i
                    "flags and is_remote are one half-word");
     uint16_t flags_and_remote;
     memcpy(&flags_and_remote, &parent->trace_flags, sizeof flags_and_remote);
-    store_word((uint8_t *)record + offsetof(struct ftri_record, kind),
-               (uint8_t)kind | (uint64_t)flags_and_remote << 16 | version << 32);
-    store_word(&record->span_id, id);
-    store_word(&record->parent_id, load_word(&parent->span_id));
+    ftri_store_word((uint8_t *)record + offsetof(struct ftri_record, kind),
+                    kind_and_bits | (uint64_t)flags_and_remote << 16 | version << 32);
+    ftri_store_word(&record->span_id, id);
+    ftri_store_word(&record->parent_id, ftri_load_word(&parent->span_id));
     record->trace_id = parent->trace_id;
 }
 
 /* Length of the name, and no attributes, events or links. */
 static inline void store_name_len(struct ftri_record *record, size_t len)
 {
-    store_word((uint8_t *)record + offsetof(struct ftri_record, name_len), len);
+    ftri_store_word((uint8_t *)record + offsetof(struct ftri_record, name_len), len);
 }
 
 /* The worker may look at the slot from now on. */
@@ -114,11 +94,26 @@ static FTRI_ALWAYS_INLINE ftr_span begin_short(struct ftri_thread *self, struct 
                                                const ftr_span_context *parent)
 {
     struct ftri_record *record = &slot->record;
-    store_head(record, ftri_thread_next_id(self), kind, version, parent);
-    store_word(record, SHORT);
+    store_head(record, ftri_thread_next_id(self), (uint8_t)kind, version, parent);
+    ftri_store_word(record, FTRI_SHORT);
     store_name_len(record, name.len);
     store_short_name(slot->room, name.data, name.len);
     return publish_slot(slot, 0); /* the counter: known at compile time */
+}
+
+#define HAS_SITE ((uint64_t)FTRI_RECORD_HAS_SITE << 24)
+
+/* The same for a call site, whose name's number stands in the name's place. */
+static FTRI_ALWAYS_INLINE ftr_span begin_of_site(struct ftri_thread *self, struct ftri_slot *slot,
+                                                 const ftr_call_site *site, uint32_t number,
+                                                 const ftr_span_context *parent)
+{
+    struct ftri_record *record = &slot->record;
+    store_head(record, ftri_thread_next_id(self), (uint8_t)site->kind | HAS_SITE,
+               ftri_clock_word_now(), parent);
+    ftri_store_word(record, FTRI_SHORT_OF_SITE);
+    store_name_len(record, number);
+    return publish_slot(slot, 0);
 }
 
 /* Without a name when there is no room for it. */
@@ -145,8 +140,8 @@ static __attribute__((noinline)) ftr_span begin(struct ftri_thread *self, ftr_st
     const uint32_t version = ftri_clock_version();
     if (!parent->block && is_short(name) && version < FTRI_CLOCK_SYSTEM)
         return begin_short(self, slot, version, name, kind, &parent->span);
-    store_head(&slot->record, ftri_thread_next_id(self), kind, version, &parent->span);
-    store_word(&slot->record, 0);
+    store_head(&slot->record, ftri_thread_next_id(self), (uint8_t)kind, version, &parent->span);
+    ftri_store_word(&slot->record, 0);
     store_name_len(&slot->record, 0);
     slot->record.block = ftri_context_block_ref(parent->block);
     if (parent->block && parent->block->finish)
@@ -263,23 +258,30 @@ static __attribute__((noinline)) ftr_span start_slow(ftr_str name, ftr_span_kind
     return start_any(&options);
 }
 
-/* The child of a plain context, if the word of its kind says that there is nothing to ask. Calls
- * nothing, so that nothing is saved. */
+/* A slot for the child of a plain context, if the word of its kind says that there is nothing to
+ * ask. NULL: not in the quick way. */
+static FTRI_ALWAYS_INLINE struct ftri_slot *take_quickly(struct ftri_thread *self, size_t word_at)
+{
+    if (FTRI_UNLIKELY(ftri_load_word((const uint8_t *)self + word_at) != ftri_clock_word_now()))
+        return NULL;
+    struct ftri_slot *slot = self->free_slot;
+    if (FTRI_LIKELY(slot != NULL))
+        self->free_slot = slot->next_free;
+    return slot;
+}
+
+/* Calls nothing, so that nothing is saved. */
 static FTRI_ALWAYS_INLINE ftr_span start_plain(ftr_str name, ftr_span_kind kind,
                                                const ftr_context *parent, const ftr_context *from,
                                                size_t word_at)
 {
     struct ftri_thread *self = ftri_thread_self;
-    const uint64_t word = ftri_clock_word_now();
-    if (FTRI_UNLIKELY(load_word((const uint8_t *)self + word_at) != word))
-        return start_slow(name, kind, parent);
-    struct ftri_slot *slot = self->free_slot;
-    if (FTRI_UNLIKELY(!slot))
-        return start_slow(name, kind, parent);
     if (FTRI_UNLIKELY(!is_short(name)))
         return start_slow(name, kind, parent);
-    self->free_slot = slot->next_free;
-    return begin_short(self, slot, word, name, kind, &from->span);
+    struct ftri_slot *slot = take_quickly(self, word_at);
+    if (FTRI_UNLIKELY(!slot))
+        return start_slow(name, kind, parent);
+    return begin_short(self, slot, ftri_clock_word_now(), name, kind, &from->span);
 }
 
 static __attribute__((noinline)) ftr_span start_below(ftr_str name, ftr_span_kind kind,
@@ -318,6 +320,54 @@ ftr_span ftr_recording_start(ftr_str name, ftr_span_kind kind, const ftr_context
     return start_plain(name, kind, NULL, &frame->context, offsetof(struct ftri_thread, clock_word));
 }
 
+/* 0: the table has no number for its name. */
+static uint32_t enter_site(ftr_call_site *site)
+{
+    uint32_t number = __atomic_load_n(&site->number, __ATOMIC_ACQUIRE);
+    if (number == 0) {
+        number = ftri_intern(&site->name, 1);
+        __atomic_store_n(&site->number, number ? number : UINT32_MAX, __ATOMIC_RELEASE);
+    }
+    return number <= FTRI_INTERNED_LISTS_MAX ? number : 0;
+}
+
+static FTRI_ALWAYS_INLINE ftr_span start_plain_site(const ftr_call_site *site, uint32_t number,
+                                                    const ftr_context *parent,
+                                                    const ftr_context *from, size_t word_at)
+{
+    struct ftri_thread *self = ftri_thread_self;
+    struct ftri_slot *slot = take_quickly(self, word_at);
+    if (FTRI_UNLIKELY(!slot))
+        return start_slow(site->name, site->kind, parent);
+    return begin_of_site(self, slot, site, number, &from->span);
+}
+
+/* A first time, a root, or a parent of its own. */
+static __attribute__((noinline)) ftr_span start_other_site(ftr_call_site *site,
+                                                           const ftr_context *parent)
+{
+    const uint32_t number = enter_site(site);
+    const ftr_context *current = &ftri_frame_current->context;
+    if (number != 0 && parent && ftri_context_is_plain(parent))
+        return start_plain_site(site, number, parent, parent,
+                                offsetof(struct ftri_thread, below_word));
+    if (number == 0 || parent || current->block || ftri_context_has_ids(current))
+        return ftr_recording_start(site->name, site->kind, parent);
+    ftr_context trace;
+    new_trace(&trace);
+    return start_plain_site(site, number, NULL, &trace, offsetof(struct ftri_thread, root_word));
+}
+
+ftr_span ftr_recording_start_site(ftr_call_site *site, const ftr_context *parent)
+{
+    const uint32_t number = __atomic_load_n(&site->number, __ATOMIC_ACQUIRE);
+    const struct ftri_frame *frame = ftri_frame_current;
+    if (FTRI_UNLIKELY(parent || !frame->is_plain || number - 1 >= FTRI_INTERNED_LISTS_MAX))
+        return start_other_site(site, parent);
+    return start_plain_site(site, number, NULL, &frame->context,
+                            offsetof(struct ftri_thread, clock_word));
+}
+
 ftr_span ftri_root_start(ftr_str name, ftr_span_kind kind, const ftr_context *around)
 {
     struct ftri_thread *self =
@@ -351,210 +401,4 @@ ftr_span ftr_recording_start_with(const ftr_span_options *options)
         ftr_recording_link(span, options->links[i].context, options->links[i].attributes,
                            options->links[i].n_attributes);
     return span;
-}
-
-static __attribute__((noinline)) void copy_stream(uint8_t *to, const struct ftri_slot *slot)
-{
-    size_t left = slot->record.stream_len;
-    size_t n = ftri_size_min(left, FTRI_SLOT_ROOM);
-    memcpy(to, slot->room, n);
-    for (const struct ftri_page *page = slot->pages; left > n; page = page->next) {
-        to += n;
-        left -= n;
-        n = ftri_size_min(left, FTRI_PAGE_ROOM);
-        memcpy(to, page->data, n);
-    }
-}
-
-static inline void copy_word(uint8_t *to, const uint8_t *from, size_t at)
-{
-    store_word(to + at, load_word(from + at));
-}
-
-/* The slot's head, without size, bits, block and dropped counts. */
-static FTRI_ALWAYS_INLINE void copy_head(uint8_t *to, const struct ftri_slot *slot, uint64_t end)
-{
-    _Static_assert(sizeof(struct ftri_record) == 96, "all words of the head are copied");
-    const uint8_t *from = (const uint8_t *)&slot->record;
-    copy_word(to, from, 8);         /* kind to clock */
-    memcpy(to + 16, from + 16, 16); /* trace id, written in one piece */
-    copy_word(to, from, 32);        /* span id */
-    copy_word(to, from, 40);        /* parent */
-    copy_word(to, from, 48);        /* start */
-    store_word(to + 56, end);
-    copy_word(to, from, 72); /* counts */
-}
-
-static FTRI_ALWAYS_INLINE void copy_rest(uint8_t *to, const struct ftri_slot *slot, uint64_t end)
-{
-    copy_head(to, slot, end);
-    copy_word(to, (const uint8_t *)&slot->record, 64);        /* block */
-    memcpy(to + 80, (const uint8_t *)&slot->record + 80, 16); /* dropped */
-}
-
-/* As free slots have to be. */
-static inline void clear_head(struct ftri_slot *slot)
-{
-    slot->record.block = NULL;
-    memset((uint8_t *)&slot->record + 80, 0, 16);
-}
-
-static FTRI_ALWAYS_INLINE void copy_short(uint8_t *to, const struct ftri_slot *slot, uint64_t end)
-{
-    store_word(to, SHORT);
-    copy_head(to, slot, end);
-    store_word(to + 64, 0); /* no block */
-    memset(to + 80, 0, 16); /* nothing dropped */
-    copy_word(to + 96, slot->room, 0);
-    copy_word(to + 96, slot->room, 8);
-}
-
-static void lose(struct ftri_thread *self, struct ftri_slot *slot)
-{
-    ftri_count(&self->counters.lost_journal_full, 1);
-    ftri_context_block_unref(slot->record.block);
-    ftri_worker_wake();
-}
-
-static void write_record(struct ftri_thread *self, struct ftri_slot *slot, uint64_t end,
-                         uint8_t bits)
-{
-    const size_t stream_len = slot->record.stream_len;
-    const size_t stream_room = ftri_size_max((stream_len + 15) & ~(size_t)15, 16);
-    const size_t size = sizeof(struct ftri_record) + stream_room;
-    uint8_t *room = ftri_journal_reserve(self, size);
-    if (!room) {
-        lose(self, slot);
-        return;
-    }
-    store_word(room, size | (uint64_t)stream_len << 32);
-    copy_rest(room, slot, end);
-    ((struct ftri_record *)(void *)room)->bits |= bits;
-    copy_stream(room + sizeof(struct ftri_record), slot);
-    if (ftri_journal_commit(self, size))
-        ftri_worker_wake();
-}
-
-static void clear_slot(struct ftri_thread *self, struct ftri_slot *slot)
-{
-    ftri_pages_return(self, slot->pages);
-    slot->pages = slot->last_page = NULL;
-    slot->n_pages = 0;
-    slot->n_distinct = slot->at_end = 0;
-    clear_head(slot);
-}
-
-/* It may do with the span what it likes, also end it: the slot is then another's. */
-static void call_back(struct ftri_slot *slot, ftr_span span)
-{
-    const struct ftr_context_block *block = slot->record.block;
-    slot->at_end &= (uint16_t)~FTRI_END_CALLS_BACK;
-    block->finish(block->finish_state, span);
-}
-
-/* NULL: it is no longer open. */
-static struct ftri_slot *slot_to_end(ftr_span span, struct ftri_thread **ret_self,
-                                     struct ftri_thread **ret_owner)
-{
-    const uint32_t session = atomic_load(&ftri_session);
-    if (session == 0)
-        ftri_count_stale();
-    *ret_self = session != 0 ? ftri_thread_ready(session) : NULL;
-    return *ret_self ? ftri_handle_find(*ret_self, span, ret_owner) : NULL;
-}
-
-/* Everything that the quick way below does not do. Bits 0: the end is now. */
-static __attribute__((noinline)) void end_slow(ftr_span span, uint64_t end, uint8_t bits)
-{
-    if (span.generation == 0) {
-        if ((int64_t)span.handle > 0 && !ftri_span_release_unsampled(span))
-            ftri_count_stale();
-        return;
-    }
-    struct ftri_thread *self;
-    struct ftri_thread *owner;
-    struct ftri_slot *slot = slot_to_end(span, &self, &owner);
-    if (!slot && self)
-        ftri_count(&self->counters.stale, 1);
-    if (!slot)
-        return;
-    if (bits == 0)
-        end = ftri_clock_stamp(slot->record.clock);
-    if (slot->at_end & FTRI_END_CALLS_BACK) {
-        call_back(slot, span);
-        slot = slot_to_end(span, &self, &owner);
-        if (!slot)
-            return;
-    }
-    if (bits == 0 && slot->at_end & FTRI_END_IS_SET) {
-        end = slot->record.end;
-        bits = FTRI_RECORD_END_IS_WALL;
-    }
-    if (!ftri_slot_claim(slot, span.generation))
-        return;
-    ftri_count(&self->n_ended, 1);
-    write_record(self, slot, end, bits);
-    clear_slot(self, slot);
-    ftri_slot_return(self, owner, slot);
-}
-
-static FTRI_ALWAYS_INLINE void free_own(struct ftri_thread *self, struct ftri_slot *slot,
-                                        uint64_t generation)
-{
-    atomic_store_explicit(&slot->generation, generation + 3, memory_order_release);
-    ftri_slot_fence(memory_order_release); /* before the next span's stores: for live.c */
-    ftri_count(&self->n_ended, 1);
-    slot->next_free = self->free_slot;
-    self->free_slot = slot;
-}
-
-/* A span of this thread that fits in its slot, with room in the journal. */
-static __attribute__((noinline)) void end_in_slot(ftr_span span)
-{
-    struct ftri_thread *self = ftri_thread_self;
-    struct ftri_slot *slot = ftri_own_slot(self, span);
-    const uint64_t head = atomic_load_explicit(&self->journal_head, memory_order_relaxed);
-    if (!slot || load_word(&slot->n_pages) != 0 || slot->record.clock >= FTRI_CLOCK_SYSTEM ||
-        head + SHORT_SIZE + slot->record.stream_len > self->journal_limit) {
-        end_slow(span, 0, 0);
-        return;
-    }
-    const uint64_t end = ftri_clock_stamp(0);
-    const uint64_t stream_len = slot->record.stream_len;
-    const uint64_t size = sizeof(struct ftri_record) + ftri_pad16(stream_len);
-    uint8_t *to = ftri_journal_at(self, head);
-    store_word(to, size | stream_len << 32);
-    copy_rest(to, slot, end);
-    for (size_t i = 0; i < stream_len; i += 16) {
-        ftri_journal_prefetch(to + i);
-        memcpy(to + sizeof(struct ftri_record) + i, slot->room + i, 16);
-    }
-    atomic_store_explicit(&self->journal_head, head + size, memory_order_release);
-    clear_head(slot);
-    free_own(self, slot, span.generation);
-}
-
-/* A short span of this thread, with room in the journal. Calls nothing, so that nothing is saved.
- */
-void ftr_recording_end(ftr_span span)
-{
-    struct ftri_thread *self = ftri_thread_self;
-    struct ftri_slot *slot = ftri_own_slot(self, span);
-    const uint64_t head = atomic_load_explicit(&self->journal_head, memory_order_relaxed);
-    if (FTRI_UNLIKELY(!slot) || FTRI_UNLIKELY(load_word(&slot->record) != SHORT) ||
-        FTRI_UNLIKELY(head + SHORT_SIZE > self->journal_limit)) {
-        end_in_slot(span);
-        return;
-    }
-    const uint64_t end = ftri_clock_stamp(0);
-    uint8_t *to = ftri_journal_at(self, head);
-    ftri_journal_prefetch(to);
-    copy_short(to, slot, end);
-    atomic_store_explicit(&self->journal_head, head + SHORT_SIZE, memory_order_release);
-    free_own(self, slot, span.generation);
-}
-
-void ftr_recording_end_at(ftr_span span, uint64_t end_time_ns)
-{
-    end_slow(span, end_time_ns, FTRI_RECORD_END_IS_WALL);
 }

@@ -62,6 +62,14 @@ void ftri_writer_put(struct ftri_writer *self, const void *data, size_t len);
 struct ftri_writer ftri_stream_at(struct ftri_slot *slot, size_t position);
 void ftri_writer_get(struct ftri_writer *self, void *data, size_t len);
 
+/* The stream is that long from now on, and the span no longer one that ends in the quickest way. */
+static inline void ftri_stream_publish(struct ftri_slot *slot, size_t stream_len)
+{
+    _Static_assert(offsetof(struct ftri_record, stream_len) == 4, "size and length are one word");
+    __atomic_store_n((uint64_t __attribute__((may_alias)) *)(void *)&slot->record,
+                     (uint64_t)stream_len << 32, __ATOMIC_RELEASE);
+}
+
 /* Values in their encoded form. SIZE_MAX: nested too deep, or too large. */
 size_t ftri_value_size(const ftr_value *value);
 void ftri_value_put(struct ftri_writer *writer, const ftr_value *value);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/thread.h"
+#include "context/block.h"
 #include "trace/journal.h"
 
 #include <pthread.h>
@@ -108,10 +109,10 @@ static void release_open_spans(struct ftri_thread *self)
 static void drop_unread(struct ftri_thread *self)
 {
     const uint64_t head = atomic_load(&self->journal_head);
-    for (const struct ftri_record *record; (record = ftri_journal_peek(self, head));) {
+    uint64_t position = atomic_load(&self->journal_tail);
+    for (const struct ftri_record *record; (record = ftri_journal_read(self, head, &position));)
         ftri_context_block_unref(record->block);
-        ftri_journal_consume(self, record);
-    }
+    ftri_journal_consume(self, position);
 }
 
 /* Between sessions, by the thread's owner or under the table's lock when it has none. */

@@ -8,18 +8,20 @@
  * Fields are the owning thread's unless marked: (any) any thread, (worker) the worker. */
 #pragma once
 
+#include "base/count.h"
 #include "trace/record.h"
 
 #include <flowtrace/tracing.h>
 #include <stdatomic.h>
 
-#define FTRI_ALWAYS_INLINE inline __attribute__((always_inline))
-
 enum {
     FTRI_THREADS_MAX = 16384,
     FTRI_SLOTS_MAX = 1 << 22,
     FTRI_SLOT_BYTES = 1024,
-    FTRI_SLOT_ROOM = FTRI_SLOT_BYTES - 64 - (int)sizeof(struct ftri_record),
+    FTRI_SLOT_CHUNK = 64, /* the room is copied in such pieces */
+    FTRI_SLOT_ROOM = (FTRI_SLOT_BYTES - 64 - (int)sizeof(struct ftri_record)) / FTRI_SLOT_CHUNK *
+                     FTRI_SLOT_CHUNK,
+    FTRI_QUICK_LEN = 64, /* texts of up to so many bytes are copied without a call */
     FTRI_PAGE_BYTES = 4096,
     FTRI_PAGE_ROOM = FTRI_PAGE_BYTES - 16,
     FTRI_WAKE_SHIFT = 16 /* the worker is woken at most once per 2^16 journal bytes */
@@ -53,7 +55,10 @@ struct ftri_slot {
     uint64_t reserved_words[2];
     struct ftri_record record;
     uint8_t room[FTRI_SLOT_ROOM];
+    uint8_t reserved_room[FTRI_SLOT_BYTES - 64 - (int)sizeof(struct ftri_record) - FTRI_SLOT_ROOM];
 };
+
+_Static_assert(sizeof(struct ftri_slot) == FTRI_SLOT_BYTES, "slots are whole cache lines");
 
 _Static_assert(offsetof(struct ftri_slot, n_pages) % 8 == 0 &&
                    offsetof(struct ftri_slot, at_end) == offsetof(struct ftri_slot, n_pages) + 6,
@@ -109,7 +114,8 @@ struct ftri_thread {
 /* What every thread is set up with; written before a session's number is published, and with the
  * table locked, since threads may still be setting themselves up for the session before. */
 struct ftri_thread_settings {
-    ftr_limits limits;
+    ftr_limits limits;    /* the counts at most UINT16_MAX */
+    uint32_t quick_bytes; /* of a text value: the smaller of the limit and FTRI_QUICK_LEN */
     size_t journal_bytes; /* a power of two */
     uint32_t open_spans;
     bool records_call_sites;
@@ -179,12 +185,6 @@ static inline bool ftri_slot_claim(struct ftri_slot *slot, uint64_t generation)
         &slot->generation, &(uint64_t){generation}, (generation | 3) + 1);
     ftri_slot_fence(memory_order_release); /* before the next span's stores: for live.c */
     return is_claimed;
-}
-
-static inline void ftri_count(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
-                          memory_order_relaxed);
 }
 
 static inline struct ftri_slot *ftri_slot_take(struct ftri_thread *self)

@@ -4,9 +4,11 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "context/block.h"
 #include "trace/clock.h"
 #include "trace/journal.h"
 #include "trace/live.h"
+#include "trace/metrics.h"
 #include "trace/os_thread.h"
 #include "trace/tap.h"
 
@@ -18,7 +20,7 @@
 #define FIRST_CHECK_NS (10 * FTRI_NS_PER_MS)
 #define CHECK_NS FTRI_NS_PER_S
 
-enum { IDLE_PASSES = 20 };
+enum { IDLE_PASSES = 20, PART_BYTES = 16 << 10 };
 
 /* What the worker does right now; the futex it sleeps on. */
 enum { AWAKE = 0, POLLING = 1, PARKED = 2 };
@@ -38,7 +40,6 @@ static struct {
     /* The worker's own. */
     struct ftri_sender *senders[FTR_EXPORTERS_MAX];
     size_t n_senders;
-    struct ftri_bytes scratch;
     uint64_t next_check_ns;
     uint64_t check_interval_ns;
     uint64_t pending_ns;
@@ -70,46 +71,74 @@ static void wake_anyhow(void)
     wake_from(POLLING);
 }
 
-/* To the exporters; span NULL: memory was too short to read it. */
-static void keep(const struct ftri_record *record, const ftr_span_data *span)
+/* To the exporters. */
+static void keep(const struct ftri_record *record)
 {
-    for (size_t i = 0; i < worker.n_senders; i++) {
-        if (span)
-            ftri_sender_accept(worker.senders[i], record, span);
-        else
-            ftri_sender_lose(worker.senders[i]);
-    }
+    ftri_metrics_offer(record);
+    for (size_t i = 0; i < worker.n_senders; i++)
+        ftri_sender_accept(worker.senders[i], record);
 }
 
 static void handle(const struct ftri_record *record)
 {
-    atomic_store_explicit(&worker.n_recorded,
-                          atomic_load_explicit(&worker.n_recorded, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
     if (atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) > 0)
         ftri_taps_offer(record);
-    if (worker.n_senders == 0)
-        return;
-    ftri_bytes_reset(&worker.scratch);
-    const bool has_room =
-        ftri_bytes_reserve(&worker.scratch, ftri_record_scratch(record->stream_len)) == 0;
-    ftr_span_data span;
-    if (has_room)
-        ftri_record_read(record, worker.scratch.data, &span);
-    keep(record, has_room ? &span : NULL);
+    ftri_metrics_observe(record);
+    keep(record);
+}
+
+/* Somebody takes records, or there is nobody to lose them. */
+static bool has_taker(void)
+{
+    bool has = worker.n_senders == 0 || ftri_metrics_are_counted() ||
+               atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) > 0;
+    for (size_t i = 0; i < worker.n_senders && !has; i++)
+        has = ftri_sender_has_room(worker.senders[i]);
+    return has;
+}
+
+/* The records of a journal from *position up to the one that reaches `end`; returns how many. */
+static size_t read_part(const struct ftri_thread *thread, uint64_t head, uint64_t end,
+                        uint64_t *position)
+{
+    size_t n = 0;
+    for (const struct ftri_record *record;
+         *position < end && (record = ftri_journal_read(thread, head, position)); n++) {
+        handle(record);
+        ftri_context_block_unref(record->block);
+    }
+    return n;
+}
+
+/* The same when no exporter has room: nobody looks into them. */
+static size_t lose_part(const struct ftri_thread *thread, uint64_t head, uint64_t end,
+                        uint64_t *position)
+{
+    size_t n = 0;
+    for (const struct ftri_record *record;
+         *position < end && (record = ftri_journal_read(thread, head, position)); n++)
+        if (record->block)
+            ftri_context_block_unref(record->block);
+    for (size_t i = 0; i < worker.n_senders; i++)
+        ftri_sender_lose(worker.senders[i], n);
+    return n;
 }
 
 /* Everything that one thread had published when this began. */
 static size_t read_journal(struct ftri_thread *thread)
 {
     const uint64_t head = atomic_load_explicit(&thread->journal_head, memory_order_acquire);
-    size_t n = 0;
-    for (const struct ftri_record *record; (record = ftri_journal_peek(thread, head)); n++) {
-        handle(record);
-        ftri_context_block_unref(record->block);
-        ftri_journal_consume(thread, record);
+    uint64_t position = atomic_load_explicit(&thread->journal_tail, memory_order_relaxed);
+    size_t n_all = 0;
+    while (position < head) {
+        const uint64_t end = position + PART_BYTES < head ? position + PART_BYTES : head;
+        const size_t n = has_taker() ? read_part(thread, head, end, &position)
+                                     : lose_part(thread, head, end, &position);
+        ftri_count(&worker.n_recorded, n);
+        ftri_journal_consume(thread, position);
+        n_all += n;
     }
-    return n;
+    return n_all;
 }
 
 static size_t read_journals(void)
@@ -117,11 +146,13 @@ static size_t read_journals(void)
     const uint32_t session = atomic_load(&ftri_session);
     const uint32_t n_threads = atomic_load(&ftri_n_threads);
     size_t n = 0;
+    ftri_metrics_begin_pass();
     for (uint32_t i = 0; i < n_threads; i++) {
         struct ftri_thread *thread = atomic_load(&ftri_threads[i]);
         if (atomic_load_explicit(&thread->session, memory_order_acquire) == session)
             n += read_journal(thread);
     }
+    ftri_metrics_end_pass();
     return n;
 }
 
@@ -152,7 +183,7 @@ static bool hand_over_open(void *argument, const struct ftri_record *record,
     if (span->start_time_ns > *latest_start_ns)
         return true;
     atomic_fetch_add_explicit(&worker.n_pending, 1, memory_order_relaxed);
-    keep(record, span);
+    keep(record);
     return true;
 }
 
@@ -249,7 +280,6 @@ static void *run(void *argument)
         export_pending(now_ns);
         pause_until(tick_all(now_ns), now_ns, n_idle >= IDLE_PASSES);
     }
-    ftri_bytes_deinit(&worker.scratch);
     pthread_mutex_lock(&worker.lock);
     worker.is_running = false;
     pthread_cond_broadcast(&worker.changed);
@@ -263,7 +293,6 @@ int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders, uint
     for (size_t i = 0; i < n_senders; i++)
         worker.senders[i] = senders[i];
     worker.n_senders = n_senders;
-    ftri_bytes_init(&worker.scratch, SIZE_MAX / 2);
     atomic_store(&worker.state, AWAKE);
     atomic_store(&worker.n_recorded, 0);
     atomic_store(&worker.n_pending, 0);
@@ -334,7 +363,6 @@ void ftri_worker_unlock(void)
     pthread_mutex_unlock(&worker.lock);
 }
 
-/* The scratch may be in the middle of a change: it is left alone. */
 void ftri_worker_after_fork(void)
 {
     pthread_mutex_init(&worker.lock, NULL);

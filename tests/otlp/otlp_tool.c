@@ -2,18 +2,21 @@
  *
  * The OTLP codec as a program, for comparison with Google's protobuf by differential.py.
  *   otlp-tool sample: one fixed request made by our encoder; the script holds the same as literals.
+ *   otlp-tool metrics-sample: the same of metrics.
  *   otlp-tool MODE: frames on stdin, frames on stdout, until the end of stdin. Modes:
  *     to-json, from-json               requests of traces
  *     logs, metrics                    protobuf; the result is the number of items, as text
- *     logs-from-json, metrics-from-json
+ *     logs-from-json, metrics-from-json, metrics-to-json
  *     log-events                       protobuf of logs to protobuf of traces; received at 9 ns
  *     in:  length (4 bytes, little-endian), payload
  *     out: 0 or 1 (refused), length, the result or "path: reason" */
 #include "base/bytes.h"
 #include "codec/wire.h"
+#include "metrics/metric.h"
 #include "otlp/encode.h"
 #include "otlp/json.h"
 #include "otlp/log_events.h"
+#include "otlp/metrics.h"
 #include "otlp/signals.h"
 #include "otlp/view.h"
 
@@ -124,6 +127,75 @@ static int write_sample(void)
     return r;
 }
 
+static const double bounds[] = {0.5, 1, 1e300};
+static const uint64_t sample_counts[] = {3, 0, UINT64_MAX, 128};
+static const struct ftri_exemplar exemplars[] = {
+    {.value = 0.25, .time_ns = 5, .trace_id = {{1, 2}}, .span_id = {{3}}},
+    {.value = 0, .time_ns = UINT64_MAX, .trace_id = {{0xff}}, .span_id = {{0xee}}},
+};
+static const struct ftri_metric families[] = {
+    {.scope = {"scope", 5},
+     .scope_version = {"1.2", 3},
+     .name = {"calls", 5},
+     .help = {"gr\xc3\xbc\xc3\x9f", 6},
+     .unit = {"{call}", 6},
+     .kind = FTRI_METRIC_SUM},
+    {.scope = {"scope", 5},
+     .name = {"duration", 8},
+     .kind = FTRI_METRIC_HISTOGRAM,
+     .bounds = bounds,
+     .n_bounds = 3},
+    {.name = {"fine", 4}, .unit = {"s", 1}, .kind = FTRI_METRIC_EXPONENTIAL},
+};
+static const struct ftri_metric_point points[] = {
+    {.attributes = attributes, .n_attributes = 5, .start_ns = 1, .time_ns = 2, .count = 7},
+    {.attributes = attributes,
+     .n_attributes = 1,
+     .start_ns = 1700000000000000000,
+     .time_ns = UINT64_MAX,
+     .count = 130,
+     .sum = -0.5,
+     .counts = sample_counts,
+     .n_counts = 4,
+     .exemplars = exemplars,
+     .n_exemplars = 2},
+    {.time_ns = 3,
+     .count = 9,
+     .sum = 1e300,
+     .counts = sample_counts,
+     .n_counts = 4,
+     .scale = -4,
+     .offset = -300,
+     .zero_count = 6,
+     .exemplars = exemplars,
+     .n_exemplars = 1},
+};
+
+/* Each family with its point twice. */
+static int write_metrics_sample(void)
+{
+    struct ftri_bytes resource, request;
+    struct ftri_otlp_metrics metrics;
+    ftri_bytes_init(&resource, 1 << 20);
+    ftri_bytes_init(&request, 1 << 20);
+    int r = ftri_otlp_encode_resource(attributes, 2, &resource);
+    if (r == 0)
+        r = ftri_otlp_metrics_begin(&metrics, ftri_bytes_view(&resource), &request);
+    const struct ftri_metric_sink sink = ftri_otlp_metrics_sink(&metrics);
+    for (size_t i = 0; i < 3 && r == 0; i++) {
+        r = sink.family(sink.argument, &families[i]);
+        for (int k = 0; k < 2 && r == 0; k++)
+            r = sink.point(sink.argument, &points[i]);
+    }
+    if (r == 0)
+        r = ftri_otlp_metrics_end(&metrics);
+    if (r == 0 && metrics.n_points == 6)
+        fwrite(request.data, 1, request.len, stdout);
+    ftri_bytes_deinit(&resource);
+    ftri_bytes_deinit(&request);
+    return r;
+}
+
 enum { FRAME_MAX = 16 << 20 };
 
 /* False at the end of stdin. */
@@ -199,6 +271,14 @@ static int metrics_from_json(struct ftri_view frame, struct ftri_bytes *out,
                  : ftri_otlp_metrics_check(ftri_bytes_view(out), &ftri_otlp_unlimited, &n, error);
 }
 
+static int metrics_to_json(struct ftri_view frame, struct ftri_bytes *out,
+                           struct ftri_otlp_error *error)
+{
+    size_t n_points = 0;
+    const int r = ftri_otlp_metrics_check(frame, &ftri_otlp_unlimited, &n_points, error);
+    return r < 0 ? r : ftri_otlp_metrics_to_json(frame, out);
+}
+
 static int log_events(struct ftri_view frame, struct ftri_bytes *out, struct ftri_otlp_error *error)
 {
     struct ftri_otlp_log_counts counts;
@@ -223,6 +303,7 @@ static const struct {
     {"metrics", count_points},
     {"logs-from-json", logs_from_json},
     {"metrics-from-json", metrics_from_json},
+    {"metrics-to-json", metrics_to_json},
     {"log-events", log_events},
 };
 
@@ -249,6 +330,8 @@ int main(int argc, char **argv)
 {
     const char *const mode = argc == 2 ? argv[1] : "";
     int r = strcmp(mode, "sample") == 0 ? write_sample() : -1;
+    if (strcmp(mode, "metrics-sample") == 0)
+        r = write_metrics_sample();
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
         if (strcmp(mode, modes[i].name) == 0)
             r = convert_frames(modes[i].convert);

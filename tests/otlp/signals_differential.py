@@ -7,13 +7,14 @@ usage: signals_differential.py TOOL PROTO_DIR [SEED]
 """
 import json
 import random
+import subprocess
 import sys
 import unittest
 
 from google.protobuf import json_format
 
-from peer import (DOUBLES, INTEGERS, N_RANDOM, SEED, TEXTS, Tool, base64_to_hex, canonical,
-                  convert_ids, random_attribute, random_attributes, random_time, random_value)
+from peer import (DOUBLES, INTEGERS, N_RANDOM, SEED, TEXTS, TOOL, Tool, as_tree, base64_to_hex, canonical,
+                  convert_ids, hex_to_base64, random_attribute, random_attributes, random_time, random_value)
 import logs_pb2 as logs  # compiled by peer
 import metrics_pb2 as metrics
 import trace_pb2 as traces
@@ -219,7 +220,61 @@ def json_of(rng, request):
     return json.dumps(tree, ensure_ascii=rng.random() < 0.5).encode()
 
 
+def expected_sample():
+    """What otlp_tool.c encodes as metrics-sample."""
+    request = metrics.ExportMetricsServiceRequest()
+    resource_metrics = request.resource_metrics.add()
+    for owner in (resource_metrics.resource,):
+        owner.attributes.add(key="text").value.string_value = "grüß"
+        owner.attributes.add(key="empty text").value.string_value = ""
+    scope = resource_metrics.scope_metrics.add()
+    scope.scope.name, scope.scope.version = "scope", "1.2"
+    calls = scope.metrics.add(name="calls", description="grüß", unit="{call}")
+    calls.sum.aggregation_temporality, calls.sum.is_monotonic = 2, True
+    duration = scope.metrics.add(name="duration")
+    duration.histogram.aggregation_temporality = 2
+    fine = resource_metrics.scope_metrics.add().metrics.add(name="fine", unit="s")
+    fine.exponential_histogram.aggregation_temporality = 2
+    counts = [3, 0, 2**64 - 1, 128]
+    for _ in range(2):
+        point = calls.sum.data_points.add(start_time_unix_nano=1, time_unix_nano=2, as_int=7)
+        point.attributes.add(key="text").value.string_value = "grüß"
+        point.attributes.add(key="empty text").value.string_value = ""
+        point.attributes.add(key="broken").value.string_value = "a\ufffd\ufffd\ufffdz"
+        point.attributes.add(key="yes").value.bool_value = True
+        point.attributes.add(key="no").value.bool_value = False
+        point = duration.histogram.data_points.add(
+            start_time_unix_nano=1700000000000000000, time_unix_nano=2**64 - 1, count=130, sum=-0.5,
+            bucket_counts=counts, explicit_bounds=[0.5, 1, 1e300])
+        point.attributes.add(key="text").value.string_value = "grüß"
+        first = metrics.Exemplar(time_unix_nano=5, as_double=0.25, span_id=b"\3".ljust(8, b"\0"),
+                                 trace_id=b"\1\2".ljust(16, b"\0"))
+        point.exemplars.extend([first, metrics.Exemplar(
+            time_unix_nano=2**64 - 1, as_double=0, span_id=b"\xee".ljust(8, b"\0"),
+            trace_id=b"\xff".ljust(16, b"\0"))])
+        point = fine.exponential_histogram.data_points.add(time_unix_nano=3, count=9, sum=1e300, scale=-4,
+                                                           zero_count=6, exemplars=[first])
+        point.positive.offset = -300
+        point.positive.bucket_counts.extend(counts)
+    return request
+
+
 class Signals(unittest.TestCase):
+    def test_our_metrics_are_what_protobuf_reads(self):
+        sample = subprocess.run([TOOL, "metrics-sample"], stdout=subprocess.PIPE, check=True).stdout
+        found = metrics.ExportMetricsServiceRequest.FromString(sample)
+        self.assertEqual(canonical(found), canonical(expected_sample()), found)
+
+    def test_metrics_as_json_are_what_protobuf_reads(self):
+        rng, tool = random.Random(SEED), self.tool("metrics-to-json")
+        requests = [random_metrics(rng)[0] for _ in range(N_RANDOM)]
+        requests.append(expected_sample())
+        for i, request in enumerate(requests):
+            text = self.accepted(tool(request.SerializeToString()))
+            tree = convert_ids(json.loads(text), hex_to_base64)
+            found = json_format.Parse(json.dumps(tree), metrics.ExportMetricsServiceRequest())
+            self.assertEqual(as_tree(found), as_tree(request), f"request {i}")
+
     def tool(self, mode):
         tool = Tool(mode)
         self.addCleanup(tool.close)

@@ -55,6 +55,34 @@ class Env(unittest.TestCase):
         self.assertEqual(found["exporters"], [])
         self.assertIn("OTEL_TRACES_EXPORTER: zipkin", found["warnings"][0])
 
+    def test_metrics(self):
+        found, _ = effective()
+        self.assertEqual(found["metrics"], {"exporters": [], "exemplarFilter": "trace_based", "series": 2000,
+                                            "intervalMs": 60000, "exportTimeoutMs": 30000})
+        self.assertNotIn("otlpMetrics", found)
+        found, _ = effective(**{OTLP + "ENDPOINT": "http://c:1/base", OTLP + "METRICS_PROTOCOL": "http/json",
+                                "OTEL_METRICS_EXEMPLAR_FILTER": "ALWAYS_OFF",
+                                "OTEL_METRIC_EXPORT_INTERVAL": "500", "OTEL_METRIC_EXPORT_TIMEOUT": "soon"})
+        self.assertEqual(found["metrics"], {"exporters": ["otlp"], "exemplarFilter": "always_off", "series": 2000,
+                                            "intervalMs": 500, "exportTimeoutMs": 30000})
+        self.assertEqual(found["otlpMetrics"]["endpoint"], "http://c:1/base/v1/metrics")
+        self.assertEqual((found["otlp"]["protocol"], found["otlpMetrics"]["protocol"]),
+                         ("http/protobuf", "http/json"))
+        self.assertEqual(len(found["warnings"]), 1)
+        self.assertIn("OTEL_METRIC_EXPORT_TIMEOUT: ignored", found["warnings"][0])
+
+    def test_the_metrics_exporter_decides_when_it_is_set(self):
+        for value, expected, warning in (
+                ("none", [], None), ("Console, otlp", ["console", "otlp"], None), ("", ["otlp"], None),
+                ("prometheus", [], "ftr_metrics_text"), ("statsd", [], "OTEL_METRICS_EXPORTER: statsd is ignored")):
+            found, _ = effective(OTEL_METRICS_EXPORTER=value, **{OTLP + "ENDPOINT": "http://c:1"})
+            self.assertEqual(found["metrics"]["exporters"], expected)
+            self.assertEqual(len(found["warnings"]), warning is not None, found["warnings"])
+            self.assertIn(warning or "", (found["warnings"] or [""])[0])
+        found, _ = effective(**{OTLP + "METRICS_ENDPOINT": "http://m:1/x"})
+        self.assertEqual((found["exporters"], found["metrics"]["exporters"]), ([], ["otlp"]))
+        self.assertEqual(found["otlpMetrics"]["endpoint"], "http://m:1/x")
+
     def test_defaults_of_grpc(self):
         found, _ = effective(OTEL_TRACES_EXPORTER="otlp", **{OTLP + "PROTOCOL": "GRPC"})
         self.assertEqual(found["otlp"]["protocol"], "grpc")
@@ -160,6 +188,16 @@ ROWS = [
     ("OTEL_TRACES_SAMPLER_ARG", "-0.1", "samplerArgument", 1, "'-0.1' is not a ratio",
      {"OTEL_TRACES_SAMPLER": "traceidratio"}),
     ("OTEL_TRACES_SAMPLER_ARG", "0.5", "sampler", "parentbased_always_on", "OTEL_TRACES_SAMPLER is not set", {}),
+    ("OTEL_METRICS_EXPORTER", "CONSOLE,otlp", "metrics exporters", ["console", "otlp"], None, {}),
+    ("OTEL_METRICS_EXPORTER", "none", "metrics exporters", [], None,
+     {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}),
+    ("OTEL_METRICS_EXPORTER", "carrier-pigeon", "metrics exporters", [], "carrier-pigeon is ignored", {}),
+    ("OTEL_METRICS_EXEMPLAR_FILTER", "ALWAYS_ON", "metrics exemplarFilter", "always_on", None, {}),
+    ("OTEL_METRICS_EXEMPLAR_FILTER", "some", "metrics exemplarFilter", "trace_based", "some", {}),
+    ("OTEL_METRIC_EXPORT_INTERVAL", "500", "metrics intervalMs", 500, None, {}),
+    ("OTEL_METRIC_EXPORT_INTERVAL", "soon", "metrics intervalMs", 60000, "ignored", {}),
+    ("OTEL_METRIC_EXPORT_TIMEOUT", "1000", "metrics exportTimeoutMs", 1000, None, {}),
+    ("OTEL_METRIC_EXPORT_TIMEOUT", "-1", "metrics exportTimeoutMs", 30000, "ignored", {}),
     ("OTEL_BSP_SCHEDULE_DELAY", "0", "queue delayMs", 0, None, {}),
     ("OTEL_BSP_SCHEDULE_DELAY", "5000", "queue delayMs", 5000, None, {}),
     ("OTEL_BSP_SCHEDULE_DELAY", "-1", "queue delayMs", 200, "ignored", {}),

@@ -27,22 +27,24 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "scenario"))
 import harness  # noqa: E402
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+EXPORT_METRICS = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 PATIENCE_S = 120
 
 
 def compile_schema():
-    """ExportTraceServiceRequest and its answer, as protoc makes them."""
+    """The modules with ExportTraceServiceRequest and ExportMetricsServiceRequest, made by protoc."""
     root = os.path.join(harness.ROOT, "src", "otlp", "schema")
     folder = tempfile.TemporaryDirectory(prefix="flowtrace-")
     files = [os.path.join(path, name) for path, _, names in os.walk(root) for name in names]
     subprocess.run(["protoc", "-I", root, "--python_out=" + folder.name] + files, check=True, timeout=60)
     sys.path.insert(0, folder.name)
+    from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
     from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
     compile_schema.folder = folder
-    return trace_service_pb2
+    return trace_service_pb2, metrics_service_pb2
 
 
-service = compile_schema()
+service, metrics_service = compile_schema()
 
 
 class Sent:
@@ -107,10 +109,13 @@ def process_id(request):
 
 
 class Requests:
-    """What a receiver got, and what it shall answer: the script's entries in turn, then success."""
+    """What a receiver got, and what it shall answer: the script's entries in turn, then success.
+    Metrics are kept apart, with a script of their own."""
 
     def __init__(self, script=()):
         self.script = list(script)
+        self.metrics = []  # (ExportMetricsServiceRequest, headers)
+        self.metrics_script = []
         self.lock = threading.Lock()
         self.requests = []  # ExportTraceServiceRequest
         self.headers = []
@@ -123,6 +128,11 @@ class Requests:
             self.headers.append(headers)
             self.times.append(time.monotonic())
             return self.script.pop(0) if self.script else None
+
+    def take_metrics(self, request, headers):
+        with self.lock:
+            self.metrics.append((request, headers))
+            return self.metrics_script.pop(0) if self.metrics_script else None
 
     def names(self):
         return sorted(name for request in self.requests for name in span_names(request))
@@ -144,9 +154,14 @@ class GrpcReceiver(Requests):
         self.server.start()
 
     def service(self, details):
-        if details.method != EXPORT:
-            return None
-        return grpc.unary_unary_rpc_method_handler(self.export)
+        handlers = {EXPORT: self.export, EXPORT_METRICS: self.export_metrics}
+        handler = handlers.get(details.method)
+        return grpc.unary_unary_rpc_method_handler(handler) if handler else None
+
+    def export_metrics(self, data, context):
+        request = metrics_service.ExportMetricsServiceRequest.FromString(data)
+        entry = self.take_metrics(request, dict(context.invocation_metadata()))
+        return entry(context) if entry else b""
 
     def export(self, data, context):
         headers = dict(context.invocation_metadata())
@@ -169,14 +184,17 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
             body = gzip.decompress(body)
         elif headers.get("content-encoding") == "zstd":
             body = unpack_zstd(body)
-        request = service.ExportTraceServiceRequest()
+        is_metrics = "metrics" in self.path
+        request = (metrics_service.ExportMetricsServiceRequest() if is_metrics
+                   else service.ExportTraceServiceRequest())
         if headers["content-type"] == "application/json":
-            json_format.Parse(with_base64_ids(body), request)
+            json_format.Parse(json.dumps(with_base64_ids(json.loads(body))), request)
         else:
             request.ParseFromString(body)
         headers["path"] = self.path
         headers["peer"] = self.client_address
-        entry = self.server.receiver.take(request, headers)
+        receiver = self.server.receiver
+        entry = (receiver.take_metrics if is_metrics else receiver.take)(request, headers)
         status, more, answer = entry or (200, {}, b"")
         self.send_response(status)
         self.send_header("Content-Type", headers["content-type"])
@@ -205,16 +223,15 @@ def unpack_zstd(packed):
     return out.raw
 
 
-def with_base64_ids(body):
+def with_base64_ids(node):
     """OTLP's JSON writes ids in hexadecimal, protobuf's in base64: the one difference."""
-    document = json.loads(body)
-    for resource_spans in document["resourceSpans"]:
-        for scope in resource_spans["scopeSpans"]:
-            for span in scope["spans"]:
-                for key in ("traceId", "spanId", "parentSpanId"):
-                    if span.get(key):
-                        span[key] = base64.b64encode(bytes.fromhex(span[key])).decode()
-    return json.dumps(document)
+    if isinstance(node, list):
+        return [with_base64_ids(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {key: base64.b64encode(bytes.fromhex(value)).decode()
+            if key in ("traceId", "spanId", "parentSpanId") else with_base64_ids(value)
+            for key, value in node.items()}
 
 
 class UnixHttpServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

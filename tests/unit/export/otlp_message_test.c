@@ -43,17 +43,19 @@ static void unpack(struct ftri_view body, ftr_otlp_compression compression, stru
     }
 }
 
-static void assert_body(struct ftri_view body, ftr_otlp_protocol protocol,
+static void assert_body(struct ftri_otlp_body body, ftr_otlp_protocol protocol,
                         ftr_otlp_compression compression)
 {
     struct ftri_bytes plain;
     ftri_bytes_init(&plain, 1000);
     if (protocol == FTR_OTLP_GRPC) {
-        const uint8_t prefix[] = {compression != FTR_OTLP_PLAIN, 0, 0, 0, (uint8_t)(body.len - 5)};
-        assert_memory_equal(body.data, prefix, sizeof prefix);
-        body = ftri_view_of(body.data + sizeof prefix, body.len - sizeof prefix);
+        const uint8_t prefix[] = {compression != FTR_OTLP_PLAIN, 0, 0, 0, (uint8_t)body.rest.len};
+        assert_int_equal(body.head.len, sizeof prefix);
+        assert_memory_equal(body.head.data, prefix, sizeof prefix);
+    } else {
+        assert_int_equal(body.head.len, 0);
     }
-    unpack(body, compression, &plain);
+    unpack(body.rest, compression, &plain);
     if (protocol == FTR_OTLP_HTTP_JSON) {
         assert_true(plain.len > strlen(JSON));
         assert_memory_equal(plain.data, JSON, strlen(JSON));
@@ -74,7 +76,7 @@ static void test_every_form_also_when_memory_is_short(void **state)
             settings_of((ftr_otlp_protocol)(i / 3), (ftr_otlp_compression)(i % 3));
         struct ftri_otlp_message message;
         ftri_otlp_message_init(&message);
-        struct ftri_view body;
+        struct ftri_otlp_body body;
         int r = -ENOMEM;
         for (uint64_t n = 1; r < 0; n++) {
             assert_true(n < 50);
@@ -97,7 +99,7 @@ static void test_more_than_64_mib_is_refused(void **state)
         const struct ftri_otlp_settings settings = settings_of(protocols[i], FTR_OTLP_PLAIN);
         struct ftri_otlp_message message;
         ftri_otlp_message_init(&message);
-        struct ftri_view body;
+        struct ftri_otlp_body body;
         /* Not read. */
         const struct ftri_view huge = {(const uint8_t *)OTLP, ((size_t)64 << 20) + 1};
         assert_int_equal(ftri_otlp_message_write(&message, &settings, huge, &body), -EMSGSIZE);

@@ -76,6 +76,8 @@ static void set_values()
     FTR_SPAN_SET(typed, "string", evaluated());
     FTR_SPAN_SET(typed, "view", std::string_view("viewed", 4));
     FTR_SPAN_SET(typed, "value", ftr_value_i64(9));
+    FTR_SPAN_SET_ALL(typed, "at once", true, "all.text", std::string("abc"), "all.size",
+                     std::string("abc").size(), "all.largest", UINT64_MAX, "all.written", written);
     FTR_SPAN_EVENT(typed, "plain");
     FTR_SPAN_EVENT_WITH(typed, "event", {FTR_STR("i"), ftr_value_i64(8)},
                         {FTR_STR("b"), ftr_value_bool(true)});
@@ -116,6 +118,11 @@ static void check_types(ftr_memory_spans *spans)
     CHECK(text_of(span, "string") == "text");
     CHECK(text_of(span, "view") == "view");
     CHECK(value_of(span, "value").as.i64 == 9);
+    CHECK(value_of(span, "at once").as.boolean);
+    CHECK(text_of(span, "all.text") == "abc");
+    CHECK(value_of(span, "all.size").as.i64 == 3);
+    CHECK(text_of(span, "all.largest") == "18446744073709551615");
+    CHECK(text_of(span, "all.written") == "written");
     CHECK(span.n_events == 2 && span.events[1].n_attributes == 2);
     CHECK(n_evaluated == 1);
 }

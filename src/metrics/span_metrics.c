@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A hash table with open addressing, at most a quarter full: most series are where they are looked
+ * for first. The series of the overflow stands beside it and exists from the start: counting cannot
+ * fail. */
+#include "metrics/span_metrics.h"
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "metrics/bounds.h"
+#include "metrics/exponential.h"
+#include "metrics/metric.h"
+#include "metrics/span_name.h"
+#include "metrics/span_table.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Longer names of spans, and values of attributes, have no series of their own. */
+enum { FIRST_SLOTS = 128, NAME_BYTES_MAX = 4096 };
+
+static const double standard_ms[] = {2,   4,   6,   8,    10,   50,   100, 200,
+                                     400, 800, 1e3, 1400, 2000, 5000, 1e4, 15e3};
+static const double standard_s[] = {.002, .004, .006, .008, .01, .05, .1, .2,
+                                    .4,   .8,   1,    1.4,  2,   5,   10, 15};
+
+static size_t arena_limit(const struct ftri_span_metrics *self)
+{
+    const size_t series = sizeof(struct ftri_span_series) + NAME_BYTES_MAX +
+                          self->shape.n_buckets * sizeof(uint64_t) +
+                          (self->shape.n_buckets ? 0 : sizeof(struct ftri_exponential)) +
+                          self->shape.n_exemplars * sizeof(struct ftri_exemplar);
+    return ((size_t)self->series_max + 1) * series + ((size_t)64 << 10);
+}
+
+static void take_bounds(struct ftri_span_metrics *self,
+                        const struct ftri_span_metrics_settings *settings)
+{
+    const bool is_standard = settings->n_bounds == 0;
+    const double *standard = settings->is_in_ms ? standard_ms : standard_s;
+    ftri_bounds_init(&self->bounds, is_standard ? standard : settings->bounds,
+                     is_standard ? FTRI_COUNT(standard_ms) : settings->n_bounds, self->ns_per_unit);
+}
+
+static void take_shape(struct ftri_span_metrics *self,
+                       const struct ftri_span_metrics_settings *settings)
+{
+    self->shape.n_dimensions = self->n_dimensions;
+    self->shape.n_buckets = settings->is_exponential ? 0 : self->bounds.n + 1;
+    if (settings->has_exemplars)
+        self->shape.n_exemplars =
+            self->shape.n_buckets ? self->shape.n_buckets : FTRI_SPAN_EXPONENTIAL_EXEMPLARS;
+}
+
+static bool take_dimensions(struct ftri_span_metrics *self,
+                            const struct ftri_span_metrics_settings *settings)
+{
+    self->n_dimensions = ftri_size_min(settings->n_dimensions, FTRI_SPAN_DIMENSIONS_MAX);
+    for (size_t i = 0; i < self->n_dimensions; i++) {
+        self->dimensions[i] = ftri_arena_copy(&self->arena, settings->dimensions[i]);
+        if (!self->dimensions[i].data)
+            return false;
+    }
+    return true;
+}
+
+static bool set_up(struct ftri_span_metrics *self,
+                   const struct ftri_span_metrics_settings *settings)
+{
+    static const ftr_value none[FTRI_SPAN_DIMENSIONS_MAX];
+    const struct ftri_span_view nobody = {.dimensions = none};
+    ftri_arena_init(&self->arena, SIZE_MAX / 2);
+    ftri_arena_init(&self->exemplars, SIZE_MAX / 2);
+    if (!take_dimensions(self, settings))
+        return false;
+    take_bounds(self, settings);
+    take_shape(self, settings);
+    self->arena.limit = self->arena.n_bytes + arena_limit(self);
+    self->exemplars.limit = arena_limit(self);
+    ftri_map_init(&self->services, self->series_max);
+    self->nobody.hash = ftri_random_u64();
+    self->service = &self->nobody;
+    self->overflow =
+        ftri_span_series_new(&self->arena, &self->exemplars, &self->shape, &self->nobody, &nobody);
+    self->slots = ftri_alloc_array(FIRST_SLOTS, sizeof *self->slots);
+    self->series = ftri_alloc_array(FIRST_SLOTS / 4, sizeof *self->series);
+    if (!self->overflow || !self->slots || !self->series)
+        return false;
+    self->overflow->is_overflow = true;
+    self->n_slots = FIRST_SLOTS;
+    return true;
+}
+
+struct ftri_span_metrics *ftri_span_metrics_new(const struct ftri_span_metrics_settings *settings)
+{
+    struct ftri_span_metrics *self = ftri_zalloc(sizeof *self);
+    if (!self)
+        return NULL;
+    self->is_in_ms = settings->is_in_ms;
+    self->ns_per_unit = settings->is_in_ms ? 1e6 : 1e9;
+    self->series_max = settings->series_max ? settings->series_max : FTRI_SPAN_SERIES_STANDARD;
+    self->start_ns = settings->start_ns;
+    if (!set_up(self, settings)) {
+        ftri_span_metrics_free(self);
+        return NULL;
+    }
+    return self;
+}
+
+void ftri_span_metrics_free(struct ftri_span_metrics *self)
+{
+    if (!self)
+        return;
+    ftri_arena_deinit(&self->arena);
+    ftri_arena_deinit(&self->exemplars);
+    ftri_map_deinit(&self->services);
+    ftri_free(self->slots);
+    ftri_free(self->series);
+    ftri_free(self);
+}
+
+static const struct ftri_span_service *add_service(struct ftri_span_metrics *self, ftr_str name)
+{
+    struct ftri_span_service *service = ftri_arena_alloc(&self->arena, sizeof *service);
+    if (!service)
+        return NULL;
+    service->hash = ftri_random_u64();
+    service->name = ftri_arena_copy(&self->arena, name);
+    return service->name.data && ftri_map_set(&self->services, name, service) == 0 ? service : NULL;
+}
+
+/* Most spans are of the same service as the one before. NULL: there is no room for another. */
+static const struct ftri_span_service *find_service(struct ftri_span_metrics *self, ftr_str name)
+{
+    if (FTRI_LIKELY(ftri_short_same(self->service->name, name)))
+        return self->service;
+    if (name.len == 0)
+        return &self->nobody;
+    const struct ftri_span_service *service = ftri_map_get(&self->services, name);
+    if (!service && name.len <= NAME_BYTES_MAX)
+        service = add_service(self, name);
+    if (service)
+        self->service = service;
+    return service;
+}
+
+/* The series' slot, or the empty one where it would be. */
+static inline struct ftri_span_slot *find(const struct ftri_span_metrics *self, uint64_t hash,
+                                          const struct ftri_span_service *service,
+                                          const struct ftri_span_view *span)
+{
+    const size_t mask = self->n_slots - 1;
+    for (size_t i = hash & mask;; i = (i + 1) & mask) {
+        struct ftri_span_slot *slot = &self->slots[i];
+        if (!slot->series || (slot->hash == hash &&
+                              ftri_span_is_of(slot->series, service, span, self->n_dimensions)))
+            return slot;
+    }
+}
+
+static void put(struct ftri_span_slot *slots, size_t n_slots, struct ftri_span_slot entry)
+{
+    size_t i = entry.hash & (n_slots - 1);
+    while (slots[i].series)
+        i = (i + 1) & (n_slots - 1);
+    slots[i] = entry;
+}
+
+static bool grow(struct ftri_span_metrics *self)
+{
+    const size_t n_slots = self->n_slots * 2;
+    struct ftri_span_slot *slots = ftri_alloc_array(n_slots, sizeof *slots);
+    struct ftri_span_series **series =
+        slots ? ftri_realloc(self->series, n_slots / 4 * sizeof *series) : NULL;
+    if (!series) {
+        ftri_free(slots);
+        return false;
+    }
+    for (size_t i = 0; i < self->n_slots; i++)
+        if (self->slots[i].series)
+            put(slots, n_slots, self->slots[i]);
+    ftri_free(self->slots);
+    self->slots = slots;
+    self->n_slots = n_slots;
+    self->series = series;
+    return true;
+}
+
+static bool fits(const struct ftri_span_metrics *self, const struct ftri_span_view *span)
+{
+    size_t len = span->name.len;
+    for (size_t i = 0; i < self->n_dimensions; i++)
+        if (span->dimensions[i].type == FTR_VALUE_STR)
+            len += span->dimensions[i].as.str.len;
+    return len <= NAME_BYTES_MAX - FTRI_SPAN_DIMENSIONS_MAX * (sizeof(ftr_value) + 16);
+}
+
+/* Where the cap is reached, memory is short or the name too long: the overflow's. */
+static struct ftri_span_series *add(struct ftri_span_metrics *self, uint64_t hash,
+                                    const struct ftri_span_service *service,
+                                    const struct ftri_span_view *span)
+{
+    if (self->n_series + 1 >= self->series_max || !fits(self, span) ||
+        (self->n_series >= self->n_slots / 4 && !grow(self)))
+        return self->overflow;
+    struct ftri_span_series *series =
+        ftri_span_series_new(&self->arena, &self->exemplars, &self->shape, service, span);
+    if (!series)
+        return self->overflow;
+    put(self->slots, self->n_slots, (struct ftri_span_slot){hash, series});
+    self->series[self->n_series++] = series;
+    return series;
+}
+
+/* adds: makes it if it is not there; else the overflow's. */
+static inline struct ftri_span_series *series_of(struct ftri_span_metrics *self,
+                                                 const struct ftri_span_view *span, bool adds)
+{
+    const struct ftri_span_service *service = find_service(self, span->service);
+    if (FTRI_UNLIKELY(!service))
+        return self->overflow;
+    const uint64_t hash = ftri_span_hash(service, span, self->n_dimensions);
+    struct ftri_span_series *series = find(self, hash, service, span)->series;
+    if (FTRI_LIKELY(series))
+        return series;
+    return adds ? add(self, hash, service, span) : self->overflow;
+}
+
+static uint64_t duration_of(const struct ftri_span_view *span)
+{
+    return span->end_ns > span->start_ns ? span->end_ns - span->start_ns : 0;
+}
+
+/* How many spans it stands for, with what is left of those before. */
+static uint64_t weigh(struct ftri_span_series *series, const struct ftri_span_view *span)
+{
+    series->rest += span->frac;
+    const uint64_t n = span->whole + (series->rest >> 32);
+    series->rest &= UINT32_MAX;
+    return n;
+}
+
+void ftri_span_metrics_observe(struct ftri_span_metrics *self, const struct ftri_span_view *span)
+{
+    struct ftri_span_series *series = series_of(self, span, true);
+    const uint64_t n = weigh(series, span);
+    const uint64_t duration_ns = duration_of(span);
+    series->sum_ns += (ftri_ns_sum)duration_ns * n;
+    if (FTRI_LIKELY(!series->exponential))
+        series->counts[ftri_bounds_find_ns(&self->bounds, duration_ns)] += n;
+    else
+        ftri_exponential_add(series->exponential, (double)duration_ns / self->ns_per_unit, n);
+    if (FTRI_UNLIKELY(series->is_overflow))
+        self->n_overflowing += n;
+}
+
+void ftri_span_metrics_offer(struct ftri_span_metrics *self, const struct ftri_span_view *span)
+{
+    if (self->shape.n_exemplars == 0)
+        return;
+    struct ftri_span_series *series = series_of(self, span, false);
+    const uint64_t duration_ns = duration_of(span);
+    const double value = (double)duration_ns / self->ns_per_unit;
+    size_t slot = 0;
+    if (!series->exponential)
+        slot = ftri_bounds_find_ns(&self->bounds, duration_ns);
+    else if (duration_ns > 0)
+        slot = (uint32_t)ftri_exponential_index(value, series->exponential->scale) %
+               FTRI_SPAN_EXPONENTIAL_EXEMPLARS;
+    series->exemplars[slot] = (struct ftri_exemplar){
+        .value = value,
+        .time_ns = span->end_ns,
+        .trace_id = span->trace_id,
+        .span_id = span->span_id,
+    };
+}
+
+struct ftri_span_metrics_counts ftri_span_metrics_count(const struct ftri_span_metrics *self)
+{
+    return (struct ftri_span_metrics_counts){
+        .n_series = self->n_series + (self->n_overflowing > 0),
+        .n_overflowing = self->n_overflowing,
+    };
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A sender's queue in bytes: what does not fit is lost and counted, and the room comes back. */
+#include "probe.h"
+
+enum { BATCH_BYTES = 1024, QUEUE_BYTES = 8 * BATCH_BYTES, RECORDED = 1000 };
+
+static struct probe *start_small(size_t queue_bytes)
+{
+    struct probe *probe = new_probe();
+    ftr_config config = FTR_CONFIG_INIT;
+    config.queue_bytes = queue_bytes;
+    config.batch_bytes = BATCH_BYTES;
+    start_with(&config, probe);
+    return probe;
+}
+
+static void stop(struct probe *probe)
+{
+    assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
+    free(probe);
+}
+
+static void record_large(void)
+{
+    char text[QUEUE_BYTES + 1];
+    memset(text, 'x', sizeof text);
+    const ftr_span span = ftr_span_start(FTR_STR("large"), FTR_KIND_INTERNAL, NULL);
+    ftr_span_set_str(span, FTR_STR("text"), (ftr_str){text, sizeof text});
+    ftr_span_end(span);
+}
+
+static void fill_and_empty(size_t queue_bytes)
+{
+    struct probe *probe = start_small(queue_bytes);
+    for (uint64_t round = 1; round <= 3; round++) {
+        const uint64_t n_lost = counts().exporters[0].lost_queue_full;
+        pthread_mutex_lock(&probe->gate);
+        record(RECORDED);
+        assert_int_equal(ftr_flush(20 * MS), FTR_ERR_TIMEOUT);
+        const ftr_exporter_statistics full = counts().exporters[0];
+        assert_true(full.queued > 0 && full.lost_queue_full > n_lost);
+        assert_int_equal(full.queued + full.lost_queue_full - n_lost, RECORDED);
+        pthread_mutex_unlock(&probe->gate);
+        assert_int_equal(ftr_flush(5 * SECOND), FTR_OK);
+        record(5);
+        assert_int_equal(ftr_flush(5 * SECOND), FTR_OK);
+        const ftr_exporter_statistics empty = counts().exporters[0];
+        assert_int_equal(empty.queued, 0);
+        assert_int_equal(empty.lost_queue_full, full.lost_queue_full);
+        assert_int_equal(empty.delivered + empty.lost_queue_full, round * (RECORDED + 5));
+        assert_int_equal(probe->n_spans, empty.delivered);
+    }
+    stop(probe);
+}
+
+/* The smaller one is full of one sealed batch, and nothing is open when a span does not fit. */
+static void test_a_queue_that_was_full_takes_spans_again(void **state)
+{
+    (void)state;
+    fill_and_empty(QUEUE_BYTES);
+    fill_and_empty(BATCH_BYTES + BATCH_BYTES / 16);
+}
+
+/* Into an empty queue, then into one with an open batch. */
+static void test_a_span_larger_than_the_queue_is_lost_alone(void **state)
+{
+    (void)state;
+    struct probe *probe = start_small(QUEUE_BYTES);
+    for (uint64_t round = 1; round <= 2; round++) {
+        record_large();
+        record(2);
+        record_large();
+        assert_int_equal(ftr_flush(5 * SECOND), FTR_OK);
+        record(3);
+        assert_int_equal(ftr_flush(5 * SECOND), FTR_OK);
+        assert_int_equal(counts().exporters[0].lost_queue_full, 2 * round);
+        assert_int_equal(counts().exporters[0].delivered, 5 * round);
+    }
+    stop(probe);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_queue_that_was_full_takes_spans_again),
+        cmocka_unit_test(test_a_span_larger_than_the_queue_is_lost_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
