@@ -4,14 +4,17 @@
 #include "export/http_client.h"
 
 #include "base/mem.h"
+#include "export/http_exit.h"
 #include "export/http_transfer.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
 struct ftri_http_session {
+    struct ftri_http_session *next_left; /* see leave_behind */
     CURL *easy;
     pid_t pid;                          /* whose connections the handle holds */
     bool has_plain_http2;               /* one of them is of cleartext HTTP/2 */
@@ -42,13 +45,27 @@ struct ftri_http_session *ftri_http_session_new(void)
     return NULL;
 }
 
+/* The process ends and takes it along; till then it is not lost. */
+static void leave_behind(struct ftri_http_session *self)
+{
+    static struct ftri_http_session *_Atomic left;
+    self->next_left = atomic_load(&left);
+    while (!atomic_compare_exchange_weak(&left, &self->next_left, self))
+        ;
+}
+
 void ftri_http_session_free(struct ftri_http_session *self)
 {
     if (!self)
         return;
+    if (!ftri_http_enter()) {
+        leave_behind(self);
+        return;
+    }
     forget(self);
     if (self->pid == getpid())
         curl_easy_cleanup(self->easy);
+    ftri_http_leave();
     ftri_free(self);
 }
 
@@ -69,6 +86,21 @@ static int renew(struct ftri_http_session *self)
     return 0;
 }
 
+/* Not 0: stop. */
+static int on_progress(void *argument, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                       curl_off_t up)
+{
+    (void)argument, (void)down_total, (void)down, (void)up_total, (void)up;
+    return ftri_http_is_ending();
+}
+
+static int watch_progress(CURL *easy)
+{
+    const bool is_set = curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
+                        curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
+    return is_set ? 0 : -ENOMEM;
+}
+
 /* All but headers, body and timeout. Strings at the same address are the same: see the header. */
 static bool is_alike(const struct ftri_http_request *a, const struct ftri_http_request *b)
 {
@@ -86,6 +118,8 @@ static int prepare(struct ftri_http_session *self, const struct ftri_http_reques
         return ftri_http_transfer_init_next(&self->transfer, request, ret_body);
     forget(self);
     int r = ftri_http_transfer_init(&self->transfer, self->easy, request, ret_body);
+    if (r == 0)
+        r = watch_progress(self->easy);
     if (r == 0 && reuses)
         r = ftri_http_transfer_reuse(&self->transfer);
     if (r == 0 && request->is_http2)
@@ -109,8 +143,8 @@ static int perform(struct ftri_http_session *self, const struct ftri_http_reques
     return ftri_http_transfer_finish(&self->transfer, *ret_code, ret_answer);
 }
 
-int ftri_http_session_call(struct ftri_http_session *self, const struct ftri_http_request *request,
-                           struct ftri_bytes *ret_body, struct ftri_http_answer *ret_answer)
+static int call(struct ftri_http_session *self, const struct ftri_http_request *request,
+                struct ftri_bytes *ret_body, struct ftri_http_answer *ret_answer)
 {
     *ret_answer = (struct ftri_http_answer){.error = "out of memory"};
     if (self->pid != getpid() && renew(self) < 0)
@@ -120,9 +154,20 @@ int ftri_http_session_call(struct ftri_http_session *self, const struct ftri_htt
     const bool reuses = is_plain_http2 && self->has_plain_http2 && ftri_http_reuse_is_broken();
     CURLcode code = CURLE_OK;
     int r = perform(self, request, reuses, ret_body, ret_answer, &code);
-    if (reuses && code == CURLE_ABORTED_BY_CALLBACK)
+    if (reuses && code == CURLE_ABORTED_BY_CALLBACK && !ftri_http_is_ending())
         r = renew(self) == 0 ? perform(self, request, false, ret_body, ret_answer, &code) : -ENOMEM;
     self->has_plain_http2 = is_plain_http2;
     /* libcurl would go on using an HTTP/2 connection on which nothing comes any more. */
-    return r < 0 && renew(self) < 0 ? -ENOMEM : r;
+    return r < 0 && !ftri_http_is_ending() && renew(self) < 0 ? -ENOMEM : r;
+}
+
+int ftri_http_session_call(struct ftri_http_session *self, const struct ftri_http_request *request,
+                           struct ftri_bytes *ret_body, struct ftri_http_answer *ret_answer)
+{
+    *ret_answer = (struct ftri_http_answer){.error = "the process is ending"};
+    if (!ftri_http_enter())
+        return -ECANCELED;
+    const int r = call(self, request, ret_body, ret_answer);
+    ftri_http_leave();
+    return r;
 }

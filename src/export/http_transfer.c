@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -19,19 +18,6 @@ enum { RETRY_AFTER_MAX_S = 24 * 3600 };
 
 /* What libcurl hands to the system at once, each time with a poll before it. */
 enum { UPLOAD_BYTES = 64 << 10, UPLOAD_BYTES_MAX = 1 << 20 };
-
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-static bool curl_is_ready;
-
-static void start_curl(void)
-{
-    curl_is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-}
-
-bool ftri_http_start_curl(void)
-{
-    return pthread_once(&curl_once, start_curl) == 0 && curl_is_ready;
-}
 
 /* Keeps a piece of the answer; less than len tells libcurl to stop. */
 static size_t on_write(char *data, size_t size, size_t len, void *argument)

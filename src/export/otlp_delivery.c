@@ -138,7 +138,7 @@ static void sleep_until(uint64_t monotonic_ns)
 static bool is_final(int result)
 {
     return result == -EMSGSIZE || result == -EINVAL || result == -ENOMEM || result == -EACCES ||
-           result == -EPROTO;
+           result == -EPROTO || result == -ECANCELED;
 }
 
 /* The file to blame, which libcurl's text may name without the setting it came from. */

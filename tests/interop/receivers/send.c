@@ -2,10 +2,10 @@
  *
  * otlp-send SPANS FLUSH_MS SHUTDOWN_MS: records spans named "sent 0", "sent 1", ... and exports
  * them as the environment says. Prints one JSON object a line: diagnostics as they come, then the
- * accounts of each exporter, and how long the shutdown took. "fork" as a fourth word: a child made
- * after the first flush sends as many again; "wait": the end of standard input, then as many
- * again; "closed": on standard error, while nobody reads
- * standard output. */
+ * accounts of each exporter, and how long the shutdown took. A fourth word: "fork": a child made
+ * after the first flush sends as many again; "wait": the end of standard input, then as many again;
+ * "exit": no shutdown, but the end of the program that long after; "closed": prints on standard
+ * error, while nobody reads standard output. */
 #include <flowtrace/exporter.h>
 #include <flowtrace/otlp.h>
 #include <flowtrace/span.h>
@@ -178,6 +178,11 @@ int main(int argc, char **argv)
     if (ftr_init(&config, &error) != FTR_OK) {
         print_text("error", error.text);
         return 1;
+    }
+    if (strcmp(word, "exit") == 0) {
+        record((int)strtol(argv[1], NULL, 10));
+        usleep((useconds_t)strtoul(argv[3], NULL, 10) * 1000);
+        return 0;
     }
     return run((int)strtol(argv[1], NULL, 10), strtoull(argv[2], NULL, 10),
                strtoull(argv[3], NULL, 10), strcmp(word, "fork") == 0, strcmp(word, "wait") == 0);
