@@ -73,7 +73,8 @@ FTR_API void ftr_set_propagators(const ftr_propagator *propagators, size_t n);
 /* Writes at most `room` of them; returns how many there are. */
 FTR_API size_t ftr_get_propagators(ftr_propagator *ret_propagators, size_t room);
 
-/* Writes the context with each propagator. A context without valid identifiers writes no trace. */
+/* Writes the context with each propagator. A context without valid identifiers writes no trace, one
+ * that is NULL nothing. */
 FTR_API void ftr_inject(const ftr_context *context, const ftr_carrier *carrier, void *fields);
 /* Reads with each propagator; a later one that finds a trace wins. FTR_CONTEXT_NONE when none
  * does. Release the result. */

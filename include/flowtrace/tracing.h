@@ -187,10 +187,10 @@ typedef struct ftr_statistics {
     uint64_t metrics_missed;     /* spans that were not counted: memory was short */
     uint64_t metrics_exported;   /* exports that exporters delivered */
     uint64_t metrics_failed;     /* exports that they did not, or not wholly */
-    uint64_t roots_recorded;  /* local roots that are recorded and not exported */
-    uint64_t sampled_out;     /* spans that were not meant to be exported: those of roots_recorded,
-                                 those of flows that FTR_MODE_TAIL did not keep */
-    uint64_t waiting;         /* spans whose flows are not decided yet */
+    uint64_t roots_recorded;     /* local roots that are recorded and not exported */
+    uint64_t sampled_out; /* spans that were not meant to be exported: those of roots_recorded,
+                             those of flows that FTR_MODE_TAIL did not keep */
+    uint64_t waiting;     /* spans whose flows are not decided yet */
     /* Flows decided in FTR_MODE_TAIL. */
     uint64_t tail_kept[8]; /* by ftr_tail_reason, the first one that held */
     uint64_t tail_dropped;

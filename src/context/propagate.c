@@ -76,7 +76,7 @@ size_t ftr_get_propagators(ftr_propagator *ret_propagators, size_t room)
 void ftr_inject_as(ftr_propagator propagator, const ftr_context *context,
                    const ftr_carrier *carrier, void *fields)
 {
-    if (!propagator_of(propagator))
+    if (!propagator_of(propagator) || !context || !carrier)
         return;
     if (propagator != FTR_PROPAGATOR_BAGGAGE)
         ftri_context_leaves(&context->span);
@@ -86,7 +86,7 @@ void ftr_inject_as(ftr_propagator propagator, const ftr_context *context,
 void ftr_extract_as(ftr_propagator propagator, const ftr_carrier *carrier, void *fields,
                     ftr_context *context)
 {
-    if (propagator_of(propagator))
+    if (propagator_of(propagator) && carrier && context)
         propagators[propagator]->extract(carrier, fields, context);
 }
 

@@ -269,11 +269,23 @@ static void test_extract_without_memory_keeps_the_ids(void **state)
     ftr_context_release(&context);
 }
 
+static void test_nothing_is_written_from_nothing_or_to_nothing(void **state)
+{
+    (void)state;
+    const ftr_context context = ftr_extract(NULL, NULL);
+    assert_false(ftr_trace_id_is_valid(&context.span.trace_id));
+    ftr_inject(NULL, &ftr_http_carrier, NULL);
+    ftr_inject_as(FTR_PROPAGATOR_BAGGAGE, NULL, &ftr_http_carrier, NULL);
+    ftr_inject(&context, NULL, NULL);
+    ftr_extract_as(FTR_PROPAGATOR_TRACECONTEXT, NULL, NULL, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_traceparent_parses),
         cmocka_unit_test(test_traceparent_is_read_within_its_length),
+        cmocka_unit_test(test_nothing_is_written_from_nothing_or_to_nothing),
         cmocka_unit_test(test_traceparent_formats),
         cmocka_unit_test(test_extract_and_inject_pass_on),
         cmocka_unit_test(test_tracestate_grammar),
