@@ -20,7 +20,7 @@
  * reads may come from any thread. */
 #pragma once
 
-#include "base/check.h"
+#include "store/contributors.h"
 
 #include <flowtrace/types.h>
 
@@ -123,5 +123,7 @@ struct store_statistics {
     uint64_t n_expired_blocks; /* removed by retention since open */
     uint64_t n_corrupt_blocks; /* readings of blocks that did not decode, since open */
     uint64_t n_errors;         /* failed writes since open */
+    uint64_t n_ghosts;         /* blocks of whose spans is known that they were removed */
+    uint64_t refused_manifests[STORE_N_REFUSALS]; /* appended since open, by why */
 };
 void store_get_statistics(struct store *self, struct store_statistics *ret_statistics);
