@@ -183,7 +183,7 @@ int store_wanted_is_named(const struct store_wanted *self, const struct ftri_otl
 }
 
 struct finding {
-    struct store_wanted wanted;
+    const struct store_wanted *wanted;
     struct ftri_bytes *out;
 };
 
@@ -191,16 +191,16 @@ static int look_at_gathered(void *argument, const struct gathered_span *span)
 {
     struct finding *finding = argument;
     bool is_named;
-    const int r = store_wanted_is_named(&finding->wanted, &span->span, &is_named);
+    const int r = store_wanted_is_named(finding->wanted, &span->span, &is_named);
     return r == 0 && is_named ? ftri_bytes_append(finding->out, span->span.trace_id, 16) : r;
 }
 
 /* Once for each trace of the wanted ones. */
 static int find_in_gather(struct store *self, struct finding *finding)
 {
-    const struct store_span_id *spans = finding->wanted.spans;
+    const struct store_span_id *spans = finding->wanted->spans;
     int r = 0;
-    for (size_t i = 0; i < finding->wanted.n && r == 0; i++)
+    for (size_t i = 0; i < finding->wanted->n && r == 0; i++)
         if (i == 0 || memcmp(&spans[i].trace_id, &spans[i - 1].trace_id, 16) != 0)
             r = gather_find_mentions(&self->gather, spans[i].trace_id.bytes, look_at_gathered,
                                      finding);
@@ -226,14 +226,14 @@ static void sort_traces(struct ftri_bytes *traces)
     traces->len = n_left * sizeof *ids;
 }
 
-int store_find_results(struct store *self, const struct store_span_id *spans, size_t n,
+int store_find_results(struct store *self, const struct store_wanted *wanted,
                        struct ftri_bytes *out)
 {
-    struct finding finding = {{spans, n}, out};
+    struct finding finding = {wanted, out};
     int r = find_in_gather(self, &finding);
     if (r == 0 && self->store_class->find_results)
-        r = self->store_class->find_results(self, &finding.wanted, out);
-    if (r == 0)
+        r = self->store_class->find_results(self, wanted, out);
+    if (r == 0 || r == -ETIMEDOUT)
         sort_traces(out);
     return r;
 }

@@ -47,19 +47,26 @@ struct store_lineage {
     struct ftri_map by_id;
     struct store_lineage_span *first, *last;
     size_t n_spans;
+    uint64_t deadline_ns; /* ftri_time_monotonic_ns: reading blocks ends; 0: it takes its time */
 };
 
 void store_lineage_init(struct store_lineage *self, size_t limit_bytes);
 void store_lineage_deinit(struct store_lineage *self);
 
 /* All spans of n traces (sorted, each once). Without contributors it is cheaper: only who is there
- * is wanted. -EMSGSIZE: more than the limit; what was found until then stays. */
+ * is wanted. -EMSGSIZE: more than the limit; -ETIMEDOUT; what was found until then stays. */
 int store_read_lineage(struct store *self, const ftr_trace_id *traces, size_t n,
                        bool has_contributors, struct store_lineage *lineage) FTRI_MUST_CHECK;
 
+/* Spans that are looked for. */
+struct store_wanted {
+    const struct store_span_id *spans; /* sorted, each once */
+    size_t n;
+    uint64_t deadline_ns; /* as above */
+};
 /* Appends the ids (ftr_trace_id, sorted, each once) of other traces in which a span names one of
- * these n spans (sorted, each once) as its contributor. */
-int store_find_results(struct store *self, const struct store_span_id *spans, size_t n,
+ * the wanted ones as its contributor. -ETIMEDOUT: what was found until then is there. */
+int store_find_results(struct store *self, const struct store_wanted *wanted,
                        struct ftri_bytes *out) FTRI_MUST_CHECK;
 
 /* Why a span is not there. */
@@ -80,10 +87,6 @@ int store_explain_absence(struct store *self, const struct store_span_id *spans,
 int store_lineage_add(struct store_lineage *self, const struct found_span *found,
                       ftr_str service) FTRI_MUST_CHECK;
 
-/* Whether the span names one of the wanted ones (sorted) as a contributor. */
-struct store_wanted {
-    const struct store_span_id *spans;
-    size_t n;
-};
+/* Whether the span names one of the wanted ones as a contributor. */
 int store_wanted_is_named(const struct store_wanted *self, const struct ftri_otlp_span *span,
                           bool *ret_is_named) FTRI_MUST_CHECK;

@@ -5,6 +5,7 @@
 #include "store/sqlite.h"
 
 #include "base/mem.h"
+#include "base/time.h"
 #include "store/block_hashes.h"
 #include "store/ghosts.h"
 #include "store/mentions.h"
@@ -39,6 +40,11 @@ static int add_places(struct directory *directory, enum directory_index index,
     }
     ftri_free(ids);
     return r;
+}
+
+static bool is_late(uint64_t deadline_ns)
+{
+    return deadline_ns && ftri_time_monotonic_ns() > deadline_ns;
 }
 
 /* Of one block: which of what is asked for may be in it. */
@@ -113,6 +119,8 @@ static int read_traces(void *argument, int64_t id, const struct place *places, s
     const enum block_piece last = reading->has_contributors ? BLOCK_BODIES : BLOCK_COLUMNS;
     const uint8_t *only = n == 1 ? reading->traces[places[0].n].bytes : NULL;
     struct sqlite_block block;
+    if (is_late(reading->lineage->deadline_ns))
+        return -ETIMEDOUT;
     int r = sqlite_open_block(reading->sqlite, id, last, only, &block);
     for (size_t i = 0; i < n && r == 0; i++) {
         const uint8_t *trace_id = reading->traces[places[i].n].bytes;
@@ -204,8 +212,10 @@ static int find_rows(const struct finding *finding, const struct ftri_bytes *all
 static int find_in_block(void *argument, int64_t id, const struct place *places, size_t n)
 {
     struct finding *finding = argument;
-    struct ftri_bytes piece, mentions, rows FTRI_CLEANUP(ftri_bytes_deinit);
     const size_t n_before = finding->out->len;
+    if (is_late(finding->wanted->deadline_ns))
+        return -ETIMEDOUT;
+    struct ftri_bytes piece, mentions, rows;
     ftri_bytes_init(&mentions, SIZE_MAX / 2);
     ftri_bytes_init(&rows, SIZE_MAX / 2);
     int r = sqlite_read_piece(finding->sqlite, id, BLOCK_MENTIONS, &piece);
@@ -217,6 +227,7 @@ static int find_in_block(void *argument, int64_t id, const struct place *places,
     ftri_bytes_deinit(&mentions);
     if (r == 0)
         r = look_at_rows(finding, id, &rows);
+    ftri_bytes_deinit(&rows);
     if (r < 0)
         finding->out->len = n_before;
     return sqlite_pass_over(finding->sqlite, r);

@@ -187,9 +187,10 @@ static void check_contributors(struct fixture *f, size_t n)
 static size_t count_results(struct fixture *f, const struct store_span_id *spans, size_t n,
                             const ftr_trace_id *expected)
 {
+    const struct store_wanted wanted = {spans, n, 0};
     struct ftri_bytes traces;
     ftri_bytes_init(&traces, 1 << 20);
-    assert_int_equal(store_find_results(f->store, spans, n, &traces), 0);
+    assert_int_equal(store_find_results(f->store, &wanted, &traces), 0);
     const size_t n_found = traces.len / sizeof(ftr_trace_id);
     if (expected && n_found)
         assert_memory_equal(traces.data, expected, sizeof *expected);
