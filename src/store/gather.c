@@ -4,6 +4,7 @@
  * settling cannot fail. */
 #include "store/gather.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/payload.h"
 #include "base/random.h"
@@ -165,6 +166,20 @@ static int reserve_settled(struct gather *self)
     return 0;
 }
 
+/* Each reason is logged once. */
+static void count_refusals(struct gather *self, const struct gathered *entry)
+{
+    for (enum store_refusal i = 0; i < STORE_N_REFUSALS; i++) {
+        const uint32_t n = entry->mentions.refused[i];
+        if (n && self->refused_manifests[i] == 0)
+            log_write(LOG_LEVEL_WARNING,
+                      "store: a manifest of flows is refused: %s; later ones are "
+                      "only counted",
+                      store_refusal_name(i));
+        self->refused_manifests[i] += n;
+    }
+}
+
 static int insert(struct gather *self, struct gathered *entry)
 {
     const int r = reserve_settled(self);
@@ -181,8 +196,7 @@ static int insert(struct gather *self, struct gathered *entry)
     self->n_appended_spans += entry->n_spans;
     self->n_appended_fragments += entry->n_fragments;
     self->n_mentions += entry->mentions.n_items;
-    for (size_t i = 0; i < STORE_N_REFUSALS; i++)
-        self->refused_manifests[i] += entry->mentions.refused[i];
+    count_refusals(self, entry);
     self->n_bytes += entry->n_bytes;
     return 0;
 }

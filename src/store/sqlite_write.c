@@ -17,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { BLOCKS_AT_ONCE = 4, GHOST_SHARE = 32 /* of what all blocks may take */ };
+enum { BLOCKS_AT_ONCE = 4, GHOST_SHARE = 4 /* of what all may take */ };
 
 static const uint64_t PAUSE_FIRST_NS = 100 * FTRI_NS_PER_MS;
 static const uint64_t PAUSE_MAX_NS = 5 * FTRI_NS_PER_S;
@@ -280,6 +280,13 @@ static int trim_ghosts(struct store *self, uint64_t n_block_bytes)
     return r;
 }
 
+static uint64_t count_ghost_bytes(struct sqlite_store *sqlite)
+{
+    struct store_statistics ghosts = {0};
+    directory_count(&sqlite->ghosts, &ghosts);
+    return ghosts.n_bytes;
+}
+
 static void apply_retention(struct store *self)
 {
     struct sqlite_store *sqlite = self->backend;
@@ -288,7 +295,7 @@ static void apply_retention(struct store *self)
     uint64_t n_bytes = 0;
     int r = 0;
     while (r == 0 && directory_oldest(&sqlite->directory, &oldest, &n_bytes) &&
-           is_over(&self->options, now, &oldest, n_bytes)) {
+           is_over(&self->options, now, &oldest, n_bytes + count_ghost_bytes(sqlite))) {
         r = remove_block(sqlite, oldest.id);
         if (r < 0)
             break;
