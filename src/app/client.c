@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/client.h"
 
+#include "app/arguments.h"
 #include "base/error.h"
 #include "base/time.h"
 #include "codec/json_reader.h"
@@ -116,6 +117,13 @@ int client_get(const char *server, const char *path, struct ftri_bytes *ret_body
     ftri_bytes_init(ret_body, ANSWER_LIMIT_BYTES);
     const int r = build_url(server, path, &url, error);
     return r < 0 ? r : call(server, (const char *)url.data, ret_body, error);
+}
+
+int client_fetch(const char *server, const char *path, struct ftri_bytes *ret_body)
+{
+    struct ftri_error error = {.text = "memory is short"};
+    const int r = client_get(client_server(server), path, ret_body, &error);
+    return r < 0 ? fail(1, "%s", error.text) : 0;
 }
 
 int client_get_traces(const char *server, const char *path, struct ftri_bytes *ret_otlp,

@@ -4,7 +4,6 @@
 #include "app/client.h"
 #include "app/commands.h"
 #include "app/lineage_tree.h"
-#include "base/error.h"
 #include "base/file.h"
 
 #include <errno.h>
@@ -63,11 +62,6 @@ static int build_path(const struct lineage_options *options, const char *operand
     return r == 0 ? ftri_bytes_append_char(path, '\0') : r;
 }
 
-static int print_lines(struct ftri_view lines)
-{
-    return ftri_file_write_all(STDOUT_FILENO, lines.data, lines.len);
-}
-
 /* The last line says what was left out. */
 static void warn_if_incomplete(struct ftri_view lines)
 {
@@ -84,24 +78,28 @@ static void warn_if_incomplete(struct ftri_view lines)
                    (int)words.len, (const char *)words.data);
 }
 
+static int print(const struct lineage_options *options, struct ftri_view lines)
+{
+    struct ftri_bytes drawn;
+    ftri_bytes_init(&drawn, SIZE_MAX / 2);
+    int r = options->is_tree ? lineage_tree_draw(lines, &drawn) : 0;
+    const struct ftri_view shown = options->is_tree ? ftri_bytes_view(&drawn) : lines;
+    if (r == 0)
+        r = ftri_file_write_all(STDOUT_FILENO, shown.data, shown.len);
+    ftri_bytes_deinit(&drawn);
+    if (r == -EBADMSG)
+        return fail(1, "the server did not answer as a Flowtrace server does; is --server right?");
+    return r < 0 ? fail(1, "printing: %s", strerror(-r)) : 0;
+}
+
 static int ask(const struct lineage_options *options, const char *path)
 {
-    struct ftri_error error = {.text = "memory is short"};
     struct ftri_bytes body;
-    int status = 1;
-    int r = client_get(client_server(options->server), path, &body, &error);
-    if (r < 0) {
-        status = fail(1, "%s", error.text);
-    } else {
-        const struct ftri_view lines = ftri_bytes_view(&body);
-        r = options->is_tree ? lineage_tree_print(lines) : print_lines(lines);
-        status = r == -EBADMSG ? fail(1, "the server did not answer as a Flowtrace server does; "
-                                         "is --server right?")
-                 : r < 0       ? fail(1, "printing: %s", strerror(-r))
-                               : 0;
-        if (status == 0)
-            warn_if_incomplete(lines);
-    }
+    int status = client_fetch(options->server, path, &body);
+    if (status == 0)
+        status = print(options, ftri_bytes_view(&body));
+    if (status == 0)
+        warn_if_incomplete(ftri_bytes_view(&body));
     ftri_bytes_deinit(&body);
     return status;
 }

@@ -6,14 +6,12 @@
 
 #include "app/client.h"
 #include "base/arena.h"
-#include "base/file.h"
 #include "base/map.h"
 #include "query/text.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { ARENA_LIMIT_BYTES = 1 << 30, NAME_COLUMNS = 60, INDENT_MAX = 32 };
 
@@ -192,27 +190,24 @@ static void draw_start(struct text *text, struct node *node)
     }
 }
 
-static int draw(struct drawing *self, struct ftri_view lines)
+static int draw(struct drawing *self, struct ftri_view lines, struct ftri_bytes *out)
 {
-    struct ftri_bytes out FTRI_CLEANUP(ftri_bytes_deinit);
-    ftri_bytes_init(&out, SIZE_MAX / 2);
-    self->text = (struct text){.out = &out, .columns = 80};
+    self->text = (struct text){.out = out, .columns = 80};
     self->starts_end = &self->starts;
     const int r = read_lines(self, lines);
     if (r < 0)
         return r;
     for (struct node *node = self->starts; node; node = node->next_start)
         draw_start(&self->text, node);
-    return self->text.error ? self->text.error
-                            : ftri_file_write_all(STDOUT_FILENO, out.data, out.len);
+    return self->text.error;
 }
 
-int lineage_tree_print(struct ftri_view lines)
+int lineage_tree_draw(struct ftri_view lines, struct ftri_bytes *out)
 {
     struct drawing drawing = {0};
     ftri_arena_init(&drawing.arena, ARENA_LIMIT_BYTES);
     ftri_map_init(&drawing.nodes, SIZE_MAX);
-    const int r = draw(&drawing, lines);
+    const int r = draw(&drawing, lines, out);
     ftri_map_deinit(&drawing.nodes);
     ftri_arena_deinit(&drawing.arena);
     return r;

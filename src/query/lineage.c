@@ -94,8 +94,7 @@ static int read_traces(struct walk *self, struct ftri_bytes *traces, bool has_co
     int r = 0;
     for (size_t i = 0; i < n && r == 0 && !is_over(self); i += TRACES_AT_ONCE)
         r = lineage_graph_read(&self->graph, self->store, ids + i,
-                               ftri_size_min(n - i, TRACES_AT_ONCE), has_contributors,
-                               report_refusal, self);
+                               ftri_size_min(n - i, TRACES_AT_ONCE), has_contributors);
     return r;
 }
 
@@ -164,7 +163,7 @@ static int report_span(struct walk *self, struct graph_node *node, enum lineage_
     return self->visitor->span(self->visitor->argument, &span);
 }
 
-static enum lineage_state state_of(enum store_absence absence)
+static enum lineage_state state_of(uint8_t absence)
 {
     return absence == STORE_ABSENCE_REMOVED ? LINEAGE_REMOVED
            : absence == STORE_ABSENCE_NEVER ? LINEAGE_NOT_RECEIVED
@@ -178,7 +177,7 @@ static int report_absent(struct walk *self, const struct ftri_bytes *absent)
     const size_t n = absent->len / sizeof *ids;
     if (n == 0)
         return 0;
-    FTRI_CLEANUP(ftri_freep) enum store_absence *absences = ftri_alloc_array(n, sizeof *absences);
+    FTRI_CLEANUP(ftri_freep) uint8_t *absences = ftri_alloc_array(n, sizeof *absences);
     int r = absences ? store_explain_absence(self->store, ids, n, absences) : -ENOMEM;
     for (size_t i = 0; i < n && r == 0; i++) {
         struct graph_node *node = lineage_graph_node(&self->graph, &ids[i]);
@@ -284,7 +283,7 @@ static int begin_with_trace(struct walk *self)
 static int list_trace(struct walk *self, struct ftri_bytes *ids)
 {
     const ftr_trace_id *trace = &self->question->id.trace_id;
-    int r = lineage_graph_read(&self->graph, self->store, trace, 1, true, report_refusal, self);
+    int r = lineage_graph_read(&self->graph, self->store, trace, 1, true);
     if (r == 0)
         r = begin_with_trace(self);
     return r == 0 ? list_level(&self->level, ids) : r;
@@ -330,6 +329,8 @@ int lineage_run(struct store *store, const struct lineage_question *question,
     *ret_summary = (struct lineage_summary){0};
     lineage_graph_init(&walk.graph);
     walk.graph.deadline_ns = question->deadline_ns;
+    walk.graph.on_refused = report_refusal;
+    walk.graph.argument = &walk;
     const int r = run(&walk);
     ret_summary->n_refused = walk.graph.n_refused;
     ret_summary->n_repeats = walk.graph.n_repeats;

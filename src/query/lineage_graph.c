@@ -2,7 +2,6 @@
 #include "query/lineage_graph.h"
 
 #include "base/bytes.h"
-#include "base/mem.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,7 +37,6 @@ void lineage_graph_deinit(struct lineage_graph *self)
         struct lineage_batch *batch = self->batches;
         self->batches = batch->next;
         store_lineage_deinit(&batch->lineage);
-        ftri_free(batch);
     }
     ftri_map_deinit(&self->traces);
     ftri_map_deinit(&self->nodes);
@@ -176,8 +174,7 @@ static int add_spans(struct lineage_graph *self, const struct store_lineage *lin
     return 0;
 }
 
-static int connect(struct lineage_graph *self, const struct store_lineage *lineage,
-                   graph_refusal *refused, void *argument)
+static int connect(struct lineage_graph *self, const struct store_lineage *lineage)
 {
     struct ftri_bytes all FTRI_CLEANUP(ftri_bytes_deinit);
     ftri_bytes_init(&all, NODES_LIMIT_BYTES);
@@ -187,7 +184,7 @@ static int connect(struct lineage_graph *self, const struct store_lineage *linea
         self->n_unnamed += span->n_unnamed;
         if (span->refusal) {
             self->n_refused++;
-            r = refused(argument, span);
+            r = self->on_refused(self->argument, span);
         }
         if (r == 0)
             r = name_all(self, span, &all);
@@ -207,7 +204,7 @@ static int remember(struct lineage_graph *self, const ftr_trace_id *traces, size
 
 static struct lineage_batch *add_batch(struct lineage_graph *self)
 {
-    struct lineage_batch *batch = ftri_zalloc(sizeof *batch);
+    struct lineage_batch *batch = ftri_arena_alloc(&self->arena, sizeof *batch);
     if (!batch)
         return NULL;
     store_lineage_init(&batch->lineage, BATCHES_LIMIT_BYTES - self->n_bytes);
@@ -218,7 +215,7 @@ static struct lineage_batch *add_batch(struct lineage_graph *self)
 }
 
 int lineage_graph_read(struct lineage_graph *self, struct store *store, const ftr_trace_id *traces,
-                       size_t n, bool has_contributors, graph_refusal *refused, void *argument)
+                       size_t n, bool has_contributors)
 {
     struct lineage_batch *batch = add_batch(self);
     int r = batch ? remember(self, traces, n, has_contributors) : -ENOMEM;
@@ -231,7 +228,7 @@ int lineage_graph_read(struct lineage_graph *self, struct store *store, const ft
     if (r == 0 || r == -EMSGSIZE || r == -ETIMEDOUT)
         r = add_spans(self, &batch->lineage);
     if (r == 0 && has_contributors)
-        r = connect(self, &batch->lineage, refused, argument);
+        r = connect(self, &batch->lineage);
     return r == -EMSGSIZE && self->is_full ? 0 : r;
 }
 

@@ -36,6 +36,9 @@ struct lineage_graph {
     uint64_t n_unnamed;
     uint64_t deadline_ns;  /* of reading; 0: none */
     bool is_full, is_late; /* not all was read */
+    /* Of each manifest that is refused. */
+    int (*on_refused)(void *argument, const struct store_lineage_span *manifest);
+    void *argument;
 };
 
 void lineage_graph_init(struct lineage_graph *self);
@@ -47,11 +50,9 @@ size_t lineage_graph_drop_known(const struct lineage_graph *self, ftr_trace_id *
                                 bool has_contributors);
 /* Its spans, if there are any, are nodes. */
 bool lineage_graph_has_read(const struct lineage_graph *self, const ftr_trace_id *trace);
-/* Reads them. Calls back for each refused manifest. Too much for memory: is_full; too
+/* Reads them. Too much for memory: is_full; too
  * late: is_late; what was read stays. */
-typedef int graph_refusal(void *argument, const struct store_lineage_span *manifest);
 int lineage_graph_read(struct lineage_graph *self, struct store *store, const ftr_trace_id *traces,
-                       size_t n, bool has_contributors, graph_refusal *refused,
-                       void *argument) FTRI_MUST_CHECK;
+                       size_t n, bool has_contributors) FTRI_MUST_CHECK;
 /* The first of the spans that the last read added; they are chained. */
 const struct store_lineage_span *lineage_graph_newest(const struct lineage_graph *self);

@@ -6,10 +6,13 @@
 #pragma once
 
 #include "store/gather.h"
-#include "store/lineage.h"
 #include "store/match.h"
 #include "store/result.h"
 #include "store/store.h"
+
+struct store_lineage;
+struct store_span_id;
+struct store_wanted;
 
 struct store_class {
     const char *type;
@@ -30,7 +33,7 @@ struct store_class {
     int (*find_results)(struct store *self, const struct store_wanted *wanted,
                         struct ftri_bytes *out);
     int (*explain_absence)(struct store *self, const struct store_span_id *spans, size_t n,
-                           enum store_absence *ret_absences);
+                           uint8_t *ret_absences);
     int (*find_names)(struct store *self, struct name_set *names);
     void (*statistics)(struct store *self, struct store_statistics *ret_statistics);
 };

@@ -1,38 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/contributors.h"
 
-#include "flow/manifest.h"
-#include "flow/names.h"
+#include "codec/manifest.h"
 #include "otlp/view.h"
+#include "store/store.h"
 
 #include <errno.h>
 
 enum { TRACE_BYTES_MIN = 8 };
 
-const char *store_relation_name(enum store_relation relation)
-{
-    static const char *const names[STORE_N_RELATIONS] = {
-        "parent", "fan_in", "split", "continues", "link", "manifest",
-    };
-    return names[relation];
-}
-
-const char *store_refusal_name(enum store_refusal refusal)
-{
-    if (refusal <= STORE_REFUSAL_TRAILING)
-        return ftri_manifest_problem_name((enum ftri_manifest_problem)refusal);
-    return refusal == STORE_REFUSAL_NO_PARENT  ? "no parent"
-           : refusal == STORE_REFUSAL_NO_BYTES ? "no packed bytes"
-                                               : "too dense";
-}
-
-_Static_assert((int)STORE_REFUSAL_TRAILING == (int)FTRI_MANIFEST_TRAILING,
-               "the first refusals are the problems of a packed string");
-
-static ftr_str name_of(enum ftri_name name)
-{
-    return ftri_names(FTRI_CONVENTION_FLOWTRACE)[name];
-}
+_Static_assert((int)STORE_N_REFUSALS <= (int)STORE_REFUSALS_MAX, "the statistics have room");
 
 static bool is_equal(ftr_str a, ftr_str b)
 {
@@ -41,7 +18,7 @@ static bool is_equal(ftr_str a, ftr_str b)
 
 bool contributors_is_manifest(ftr_str span_name)
 {
-    return span_name.len && is_equal(span_name, name_of(FTRI_NAME_SPAN_MANIFEST));
+    return span_name.len && is_equal(span_name, FTR_STR(FTRI_MANIFEST_SPAN_NAME));
 }
 
 bool contributors_may_be_named(const struct ftri_otlp_span *span)
@@ -60,7 +37,8 @@ static bool is_zero(const uint8_t *id, size_t len)
 static enum store_relation relation_of(struct ftri_view link)
 {
     struct ftri_view value;
-    if (!ftri_otlp_attribute_find(FTRI_OTLP_LINK, link, name_of(FTRI_NAME_RELATION), &value))
+    if (!ftri_otlp_attribute_find(FTRI_OTLP_LINK, link, FTR_STR(FTRI_MANIFEST_RELATION_KEY),
+                                  &value))
         return STORE_RELATION_LINK;
     const ftr_value read = ftri_otlp_value_read(value);
     for (enum store_relation i = STORE_RELATION_FAN_IN; i < STORE_RELATION_LINK; i++) {
@@ -81,7 +59,8 @@ static int each_link(const struct ftri_otlp_span *span, contributor_each *each, 
         if (is_zero(link.trace_id, 16) || is_zero(link.span_id, 8))
             continue;
         const struct contributor contributor = {link.trace_id, link.span_id,
-                                                relation_of(link.bytes)};
+                                                relation_of(link.bytes),
+                                                memcmp(link.trace_id, span->trace_id, 16) == 0};
         r = each(argument, &contributor);
     }
     return r;
@@ -92,7 +71,7 @@ static int each_link(const struct ftri_otlp_span *span, contributor_each *each, 
 static bool find_packed(const struct ftri_otlp_span *span, struct ftri_view *ret_packed)
 {
     struct ftri_view value;
-    if (!ftri_otlp_attribute_find(FTRI_OTLP_SPAN, span->bytes, name_of(FTRI_NAME_MANIFEST), &value))
+    if (!ftri_otlp_attribute_find(FTRI_OTLP_SPAN, span->bytes, FTR_STR(FTRI_MANIFEST_KEY), &value))
         return false;
     const ftr_value read = ftri_otlp_value_read(value);
     if (read.type != FTR_VALUE_BYTES)
@@ -117,14 +96,16 @@ static enum store_refusal check_packed(struct ftri_view packed)
     return n_traces * TRACE_BYTES_MIN > packed.len ? STORE_REFUSAL_TOO_DENSE : STORE_REFUSAL_NONE;
 }
 
-static int each_packed(struct ftri_view packed, contributor_each *each, void *argument)
+static int each_packed(struct ftri_view packed, const uint8_t *trace_id, contributor_each *each,
+                       void *argument)
 {
     struct ftri_manifest_reader reader;
     struct ftri_manifest_id id;
     int r = ftri_manifest_open(&reader, packed);
     while (r == 0 && (r = ftri_manifest_read(&reader, &id)) == 0) {
         const struct contributor contributor = {id.trace_id.bytes, id.span_id.bytes,
-                                                STORE_RELATION_MANIFEST};
+                                                STORE_RELATION_MANIFEST,
+                                                memcmp(&id.trace_id, trace_id, 16) == 0};
         r = each(argument, &contributor);
         if (r != 0)
             return r;
@@ -139,7 +120,7 @@ static int each_in_manifest(const struct ftri_otlp_span *span, contributor_each 
     *ret_refusal = !span->parent_span_id         ? STORE_REFUSAL_NO_PARENT
                    : !find_packed(span, &packed) ? STORE_REFUSAL_NO_BYTES
                                                  : check_packed(packed);
-    return *ret_refusal ? 0 : each_packed(packed, each, argument);
+    return *ret_refusal ? 0 : each_packed(packed, span->trace_id, each, argument);
 }
 
 int contributors_each(const struct ftri_otlp_span *span, contributor_each *each, void *argument,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Who contributed to a span, as one Span message names them: by its links, and, where the message
- * is a manifest span (flow/manifest.h), by the ids packed into it, which contributed to its parent.
- * What is packed came from strangers: it is read as a whole or refused as a whole. Sans-I/O, no
- * allocation. */
+ * is a manifest span (codec/manifest.h), by the ids packed into it, which contributed to its
+ * parent. What is packed came from strangers: it is read as a whole or refused as a whole.
+ * Sans-I/O, no allocation. */
 #pragma once
 
 #include "base/check.h"
@@ -27,7 +27,7 @@ const char *store_relation_name(enum store_relation relation);
 /* Why nothing of a manifest span counts. */
 enum store_refusal {
     STORE_REFUSAL_NONE,
-    STORE_REFUSAL_BAD_LENGTH, /* this and the next five: as in flow/manifest.h */
+    STORE_REFUSAL_BAD_LENGTH, /* this and the next five: as in codec/manifest.h */
     STORE_REFUSAL_BAD_VERSION,
     STORE_REFUSAL_BAD_COUNT,
     STORE_REFUSAL_TRUNCATED,
@@ -38,11 +38,13 @@ enum store_refusal {
     STORE_REFUSAL_TOO_DENSE, /* traces in less than eight bytes each: no ids are so alike */
     STORE_N_REFUSALS
 };
+
 const char *store_refusal_name(enum store_refusal refusal);
 
 struct contributor {
     const uint8_t *trace_id, *span_id; /* not all zero; borrowed for the call */
     enum store_relation relation;
+    bool is_of_same_trace; /* as the span */
 };
 /* A result other than 0 ends the walk. */
 typedef int contributor_each(void *argument, const struct contributor *contributor);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/payload.h"
 #include "base/random.h"
+#include "store/contributors.h"
 
 #include <errno.h>
 #include <string.h>

@@ -51,7 +51,7 @@ struct gather {
     uint64_t next_order;
     uint64_t seed;
     uint64_t n_appended_spans, n_appended_fragments;
-    uint64_t refused_manifests[STORE_N_REFUSALS];
+    uint64_t refused_manifests[STORE_REFUSALS_MAX];
     struct store_settled *settled; /* not yet collected */
     size_t n_settled, settled_capacity;
 };

@@ -2,6 +2,7 @@
 #include "store/gather_mentions.h"
 
 #include "base/mem.h"
+#include "store/contributors.h"
 #include "store/gather.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ static int collect(void *argument, const struct contributor *contributor)
     struct collecting *self = argument;
     struct gathered_mentions *mentions = self->mentions;
     const size_t n = mentions->n_items;
-    if (memcmp(contributor->trace_id, self->span->span.trace_id, 16) == 0 ||
+    if (contributor->is_of_same_trace ||
         (n > self->first &&
          memcmp(contributor->trace_id, mentions->items[n - 1].trace_id, 16) == 0))
         return 0;

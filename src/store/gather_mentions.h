@@ -4,7 +4,7 @@
  * span and trace. They are an entry's own and are indexed by trace, under the gather's mutex. */
 #pragma once
 
-#include "store/contributors.h"
+#include "store/store.h"
 
 struct gathered_span;
 
@@ -18,7 +18,7 @@ struct gathered_mention {
 struct gathered_mentions {
     struct gathered_mention *items;
     size_t n_items;
-    uint32_t refused[STORE_N_REFUSALS]; /* manifests that name nobody, by why */
+    uint32_t refused[STORE_REFUSALS_MAX]; /* manifests that name nobody, by why */
 };
 
 /* Reads them out of an entry's spans. -ENOMEM. */

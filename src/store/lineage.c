@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/lineage.h"
 
-#include "flow/names.h"
+#include "codec/manifest.h"
 #include "store/class.h"
 
 #include <errno.h>
@@ -85,7 +85,7 @@ static int add_contributors(struct store_lineage *self, const struct ftri_otlp_s
 
 static uint64_t count_unnamed(const struct ftri_otlp_span *span)
 {
-    const ftr_str key = ftri_names(FTRI_CONVENTION_FLOWTRACE)[FTRI_NAME_MANIFEST_DROPPED];
+    const ftr_str key = FTR_STR(FTRI_MANIFEST_DROPPED_KEY);
     struct ftri_view value;
     if (!ftri_otlp_attribute_find(FTRI_OTLP_SPAN, span->bytes, key, &value))
         return 0;
@@ -239,7 +239,7 @@ int store_find_results(struct store *self, const struct store_wanted *wanted,
 }
 
 int store_explain_absence(struct store *self, const struct store_span_id *spans, size_t n,
-                          enum store_absence *ret_absences)
+                          uint8_t *ret_absences)
 {
     return self->store_class->explain_absence(self, spans, n, ret_absences);
 }

@@ -76,9 +76,9 @@ enum store_absence {
     STORE_ABSENCE_UNKNOWN, /* retention removed more than is remembered */
     STORE_N_ABSENCES
 };
-/* Of spans that were looked for and not found. */
+/* Of spans that were looked for and not found; each an enum store_absence. */
 int store_explain_absence(struct store *self, const struct store_span_id *spans, size_t n,
-                          enum store_absence *ret_absences) FTRI_MUST_CHECK;
+                          uint8_t *ret_absences) FTRI_MUST_CHECK;
 
 /* --- for backends -------------------------------------------------------------------------- */
 

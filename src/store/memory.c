@@ -7,6 +7,8 @@
 #include "base/time.h"
 #include "store/class.h"
 #include "store/ghosts.h"
+#include "store/lineage.h"
+#include "store/removed_set.h"
 
 #include <errno.h>
 
@@ -54,7 +56,7 @@ static void remember(struct store *self, const struct gathered *oldest)
 }
 
 static int memory_explain_absence(struct store *self, const struct store_span_id *spans, size_t n,
-                                  enum store_absence *ret_absences)
+                                  uint8_t *ret_absences)
 {
     const struct memory_store *memory = self->backend;
     pthread_mutex_lock(&self->gather.mutex);

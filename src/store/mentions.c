@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/mentions.h"
 
-#include "otlp/view.h"
 #include "store/block_hashes.h"
 #include "store/contributors.h"
 #include "store/varint.h"
@@ -27,14 +26,13 @@ void mention_builder_deinit(struct mention_builder *self)
 
 struct adding {
     struct mention_builder *builder;
-    const struct ftri_otlp_span *span;
     struct mention last; /* contributors of one trace often stand in a row */
 };
 
 static int add(void *argument, const struct contributor *contributor)
 {
     struct adding *adding = argument;
-    if (memcmp(contributor->trace_id, adding->span->trace_id, 16) == 0)
+    if (contributor->is_of_same_trace)
         return 0;
     const uint64_t hash = mention_hash(contributor->trace_id);
     struct ftri_bytes *found = &adding->builder->found;
@@ -47,7 +45,7 @@ static int add(void *argument, const struct contributor *contributor)
 int mention_builder_add(struct mention_builder *self, const struct ftri_otlp_span *span,
                         uint32_t row)
 {
-    struct adding adding = {self, span, {.hash = UINT64_MAX, .row = row}};
+    struct adding adding = {self, {.hash = UINT64_MAX, .row = row}};
     enum store_refusal refusal;
     return contributors_may_be_named(span) ? contributors_each(span, add, &adding, &refusal) : 0;
 }

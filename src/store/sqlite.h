@@ -64,4 +64,4 @@ int sqlite_read_lineage(struct store *self, const ftr_trace_id *traces, size_t n
 int sqlite_find_results(struct store *self, const struct store_wanted *wanted,
                         struct ftri_bytes *out) FTRI_MUST_CHECK;
 int sqlite_explain_absence(struct store *self, const struct store_span_id *spans, size_t n,
-                           enum store_absence *ret_absences) FTRI_MUST_CHECK;
+                           uint8_t *ret_absences) FTRI_MUST_CHECK;

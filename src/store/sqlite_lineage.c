@@ -8,25 +8,13 @@
 #include "base/time.h"
 #include "store/block_hashes.h"
 #include "store/ghosts.h"
+#include "store/lineage.h"
 #include "store/mentions.h"
+#include "store/places.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The n-th of what is asked for may be in this block. */
-struct place {
-    int64_t id;
-    size_t n;
-};
-
-static int compare_places(const void *left, const void *right)
-{
-    const struct place *a = left, *b = right;
-    if (a->id != b->id)
-        return a->id < b->id ? -1 : 1;
-    return a->n < b->n ? -1 : a->n > b->n;
-}
 
 static int add_places(struct directory *directory, enum directory_index index,
                       const uint8_t trace_id[16], size_t nth, struct ftri_bytes *places)
@@ -34,10 +22,8 @@ static int add_places(struct directory *directory, enum directory_index index,
     int64_t *ids = NULL;
     size_t n = 0;
     int r = directory_find_trace(directory, index, trace_id, &ids, &n);
-    for (size_t i = 0; i < n && r == 0; i++) {
-        const struct place place = {ids[i], nth};
-        r = ftri_bytes_append(places, &place, sizeof place);
-    }
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = places_add(places, ids[i], nth);
     ftri_free(ids);
     return r;
 }
@@ -45,24 +31,6 @@ static int add_places(struct directory *directory, enum directory_index index,
 static bool is_late(uint64_t deadline_ns)
 {
     return deadline_ns && ftri_time_monotonic_ns() > deadline_ns;
-}
-
-/* Of one block: which of what is asked for may be in it. */
-typedef int each_block(void *argument, int64_t id, const struct place *places, size_t n);
-
-static int each_group(struct ftri_bytes *all, each_block *each, void *argument)
-{
-    struct place *places = (struct place *)(void *)all->data;
-    const size_t n = all->len / sizeof *places;
-    int r = 0;
-    if (n)
-        qsort(places, n, sizeof *places, compare_places);
-    for (size_t first = 0, end; first < n && r == 0; first = end) {
-        for (end = first + 1; end < n && places[end].id == places[first].id;)
-            end++;
-        r = each(argument, places[first].id, places + first, end - first);
-    }
-    return r;
 }
 
 /* --- spans of traces ----------------------------------------------------------------------- */
@@ -142,7 +110,7 @@ int sqlite_read_lineage(struct store *self, const ftr_trace_id *traces, size_t n
     int r = 0;
     for (size_t i = 0; i < n && r == 0; i++)
         r = add_places(&reading.sqlite->directory, DIRECTORY_TRACES, traces[i].bytes, i, &places);
-    return r == 0 ? each_group(&places, read_traces, &reading) : r;
+    return r == 0 ? places_each(&places, read_traces, &reading) : r;
 }
 
 /* --- who names a span ---------------------------------------------------------------------- */
@@ -245,7 +213,7 @@ int sqlite_find_results(struct store *self, const struct store_wanted *wanted,
         if (i == 0 || memcmp(trace_id, &wanted->spans[i - 1].trace_id, 16) != 0)
             r = add_places(&finding.sqlite->directory, DIRECTORY_MENTIONS, trace_id, i, &places);
     }
-    return r == 0 ? each_group(&places, find_in_block, &finding) : r;
+    return r == 0 ? places_each(&places, find_in_block, &finding) : r;
 }
 
 /* --- what was there ------------------------------------------------------------------------ */
@@ -253,7 +221,7 @@ int sqlite_find_results(struct store *self, const struct store_wanted *wanted,
 struct explaining {
     struct sqlite_store *sqlite;
     const struct store_span_id *spans;
-    enum store_absence *absences;
+    uint8_t *absences;
 };
 
 static int read_ghost(struct sqlite_store *sqlite, int64_t id, struct ftri_bytes *ret_hashes)
@@ -298,7 +266,7 @@ static bool has_forgotten(struct sqlite_store *sqlite)
 }
 
 int sqlite_explain_absence(struct store *self, const struct store_span_id *spans, size_t n,
-                           enum store_absence *ret_absences)
+                           uint8_t *ret_absences)
 {
     struct explaining explaining = {self->backend, spans, ret_absences};
     struct ftri_bytes places FTRI_CLEANUP(ftri_bytes_deinit);
@@ -311,5 +279,5 @@ int sqlite_explain_absence(struct store *self, const struct store_span_id *spans
         r = add_places(&explaining.sqlite->ghosts, DIRECTORY_TRACES, spans[i].trace_id.bytes, i,
                        &places);
     }
-    return r == 0 ? each_group(&places, look_at_ghost, &explaining) : r;
+    return r == 0 ? places_each(&places, look_at_ghost, &explaining) : r;
 }

@@ -5,7 +5,7 @@
 #include "fixture.h"
 
 #include "codec/wire.h"
-#include "flow/manifest.h"
+#include "codec/manifest.h"
 #include "store/lineage.h"
 
 #include "base/time.h"
@@ -229,7 +229,7 @@ static size_t count_stored(struct fixture *f, uint64_t first, size_t n)
 
 static enum store_absence explain(struct fixture *f, struct store_span_id id)
 {
-    enum store_absence absence;
+    uint8_t absence;
     assert_int_equal(store_explain_absence(f->store, &id, 1, &absence), 0);
     return absence;
 }

@@ -28,6 +28,12 @@
 
 #include <flowtrace/types.h>
 
+/* What it travels under; flow/names.h has these too, and others for other conventions. */
+#define FTRI_MANIFEST_SPAN_NAME "flow.manifest"
+#define FTRI_MANIFEST_KEY "flow.manifest"                 /* of a manifest span: one string */
+#define FTRI_MANIFEST_DROPPED_KEY "flow.manifest.dropped" /* of the fan-in span */
+#define FTRI_MANIFEST_RELATION_KEY "flow.relation"        /* of its links */
+
 enum {
     FTRI_MANIFEST_VERSION = 1,
     FTRI_MANIFEST_STRING_BYTES = 64 * 1024,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Packing and unpacking the contributors of a fan-in. The format is drawn in manifest.h. */
-#include "flow/manifest.h"
+#include "codec/manifest.h"
 
 #include "base/mem.h"
 
