@@ -6,7 +6,6 @@
 #include "store/gather.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct collecting {
@@ -39,28 +38,6 @@ static int collect(void *argument, const struct contributor *contributor)
     return 0;
 }
 
-static int compare(const void *left, const void *right)
-{
-    const struct gathered_mention *a = left, *b = right;
-    return memcmp(a->trace_id, b->trace_id, 16);
-}
-
-/* Leaves each trace of this span once. */
-static void drop_repeats(struct collecting *self)
-{
-    struct gathered_mentions *mentions = self->mentions;
-    struct gathered_mention *own = mentions->items + self->first;
-    const size_t n = mentions->n_items - self->first;
-    size_t n_left = 0;
-    if (n < 2)
-        return;
-    qsort(own, n, sizeof *own, compare);
-    for (size_t i = 0; i < n; i++)
-        if (n_left == 0 || compare(&own[n_left - 1], &own[i]) != 0)
-            own[n_left++] = own[i];
-    mentions->n_items = self->first + n_left;
-}
-
 int gathered_mentions_init(struct gathered_mentions *self, const struct gathered_span *spans,
                            size_t n_spans)
 {
@@ -74,7 +51,6 @@ int gathered_mentions_init(struct gathered_mentions *self, const struct gathered
         collecting.span = &spans[i];
         collecting.first = self->n_items;
         r = contributors_each(&spans[i].span, collect, &collecting, &refusal);
-        drop_repeats(&collecting);
         if (r == 0 && refusal)
             self->refused[refusal]++;
     }

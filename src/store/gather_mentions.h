@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The mentions of what is gathered: which other traces does a span name as contributors? One a
- * span and trace. They are an entry's own and are indexed by trace, under the gather's mutex. */
+ * The mentions of what is gathered: which other traces does a span name as contributors?
+ * Repeats in a row are joined. They are an entry's own and are indexed by trace, under the gather's
+ * mutex. */
 #pragma once
 
 #include "store/store.h"

@@ -8,6 +8,7 @@
 #include "codec/manifest.h"
 #include "store/lineage.h"
 
+#include "base/mem.h"
 #include "base/time.h"
 
 #include <errno.h>
@@ -40,6 +41,11 @@ static struct store_span_id contributor(uint64_t i)
 static int compare_ids(const void *left, const void *right)
 {
     return memcmp(left, right, sizeof(struct store_span_id));
+}
+
+static int compare_traces(const void *left, const void *right)
+{
+    return memcmp(left, right, sizeof(ftr_trace_id));
 }
 
 /* --- spans by hand: SpanMessage { 1 trace id, 2 span id, 4 parent, 5 name, 7 start, 8 end,
@@ -219,7 +225,7 @@ static size_t count_stored(struct fixture *f, uint64_t first, size_t n)
     struct store_lineage lineage;
     for (uint64_t i = 0; i < n; i++)
         traces[i] = contributor(first + i).trace_id;
-    qsort(traces, n, sizeof *traces, compare_ids);
+    qsort(traces, n, sizeof *traces, compare_traces);
     store_lineage_init(&lineage, 256 << 20);
     assert_int_equal(store_read_lineage(f->store, traces, n, false, &lineage), 0);
     const size_t n_spans = lineage.n_spans;
@@ -542,6 +548,44 @@ static void test_blocks_of_version_1_get_their_mentions(void **state)
     assert_int_equal(fixture_statistics(f).n_corrupt_blocks, 0);
 }
 
+/* Each reading fails for want of memory or is complete. True: one failed. */
+static bool read_short_of_memory(struct fixture *f)
+{
+    const struct store_span_id batch = id_of(BATCH_TRACE, 1), first = contributor(0);
+    const struct store_wanted wanted = {&first, 1, 0};
+    struct store_lineage lineage;
+    struct ftri_bytes traces;
+    uint8_t absence;
+    store_lineage_init(&lineage, 1 << 20);
+    const int r = store_read_lineage(f->store, &batch.trace_id, 1, true, &lineage);
+    assert_true(r == 0 || r == -ENOMEM || r == -EMSGSIZE);
+    assert_true(r < 0 || lineage.n_spans == 2);
+    store_lineage_deinit(&lineage);
+    ftri_bytes_init(&traces, 1 << 20);
+    const int r_results = store_find_results(f->store, &wanted, &traces);
+    assert_true(r_results == -ENOMEM || (r_results == 0 && traces.len == 16));
+    ftri_bytes_deinit(&traces);
+    const int r_absence = store_explain_absence(f->store, &first, 1, &absence);
+    assert_true(r_absence == -ENOMEM || (r_absence == 0 && absence == STORE_ABSENCE_NEVER));
+    return r < 0 || r_results < 0 || r_absence < 0;
+}
+
+static void test_any_request_for_memory_may_fail(void **state)
+{
+    struct fixture *f = *state;
+    append_batch(f, 20, 1);
+    for (int pass = 0; pass < 2; pass++) {
+        bool has_failed = true;
+        for (uint64_t n = 1; has_failed; n++) {
+            ftri_mem_fail_at(n);
+            has_failed = read_short_of_memory(f);
+            ftri_mem_fail_at(0);
+        }
+        fixture_settle(f);
+    }
+    assert_false(read_short_of_memory(f));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -555,6 +599,7 @@ int main(void)
         FIXTURE_TEST_ALL(test_what_retention_removed_is_told_from_what_never_came),
         FIXTURE_TEST_ALL(test_edges_go_with_the_block_of_the_fan_in),
         FIXTURE_TEST_ALL(test_what_was_forgotten_is_unknown),
+        FIXTURE_TEST_ALL(test_any_request_for_memory_may_fail),
         FIXTURE_TEST(test_blocks_of_version_1_get_their_mentions, "sqlite"),
     };
     return cmocka_run_group_tests_name("lineage", tests, NULL, NULL);
