@@ -8,7 +8,7 @@
 const char *store_relation_name(enum store_relation relation)
 {
     static const char *const names[STORE_N_RELATIONS] = {
-        "parent", "fan_in", "split", "continues", "link", "manifest",
+        "parent", "fan_in", "split", "continues", "fork", "link", "manifest",
     };
     return names[relation];
 }

@@ -15,9 +15,10 @@ struct ftri_otlp_span;
 /* How two spans are joined. The first of several counts. */
 enum store_relation {
     STORE_RELATION_PARENT,
-    STORE_RELATION_FAN_IN,    /* a link that says so, as the next two */
+    STORE_RELATION_FAN_IN,    /* a link that says so, as the next three */
     STORE_RELATION_SPLIT,     /* one of several children of what it names */
     STORE_RELATION_CONTINUES, /* a trace that goes on in a new one */
+    STORE_RELATION_FORK,      /* a trace that was forked off */
     STORE_RELATION_LINK,      /* any other */
     STORE_RELATION_MANIFEST,
     STORE_N_RELATIONS
