@@ -113,6 +113,8 @@ int store_search(struct store *self, const struct store_query *query,
 int store_names(struct store *self, ftr_str service, void (*each)(void *argument, ftr_str name),
                 void *argument) FTRI_MUST_CHECK;
 
+enum { STORE_REFUSALS_MAX = 16 };
+
 struct store_statistics {
     uint64_t n_appended_spans; /* since open, duplicates and fragments included */
     uint64_t n_appended_fragments;
@@ -123,5 +125,7 @@ struct store_statistics {
     uint64_t n_expired_blocks; /* removed by retention since open */
     uint64_t n_corrupt_blocks; /* readings of blocks that did not decode, since open */
     uint64_t n_errors;         /* failed writes since open */
+    uint64_t n_ghosts;         /* blocks of whose spans is known that they were removed */
+    uint64_t refused_manifests[STORE_REFUSALS_MAX]; /* appended since open, by enum store_refusal */
 };
 void store_get_statistics(struct store *self, struct store_statistics *ret_statistics);

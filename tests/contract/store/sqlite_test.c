@@ -210,7 +210,7 @@ static void test_a_later_schema_is_refused(void **state)
     fixture_close(f);
     run_sql(f, "PRAGMA user_version = 99");
     check_refused(f, "version 99");
-    run_sql(f, "PRAGMA user_version = 1");
+    run_sql(f, "PRAGMA user_version = 2");
     fixture_open(f);
     check_block(f, 1, true);
 }

@@ -4,7 +4,7 @@
  */
 #include "recorded.h"
 
-#include "flow/manifest.h"
+#include "codec/manifest.h"
 
 /* Unpacks the manifest spans below the fan-in and compares with contributors 1 .. n_ids. Returns
  * how many manifest spans there are. */
