@@ -7,8 +7,7 @@
 
 #include "engine/runtime.h"
 
-/* Takes over the batch, whose frame and hop are set. Refused (lost, nacked) while the graph is
- * being cleared at the end of a drain. */
+/* Takes over the batch, whose frame and hop are set. */
 void channel_send(struct edge *edge, struct pdata *pdata);
 /* A batch that could not be made: sent and lost at once. */
 void channel_lose(struct edge *edge, uint64_t n_items);
