@@ -113,6 +113,7 @@ class LineageTest(Scenario):
         self.assertEqual(answer.states(self.ledger.absent), {"not_received"})
         self.assertEqual(answer.spans[self.ledger.batch]["state"], "stored")
         self.assertEqual(answer.summary["incomplete"], [])
+        self.assertEqual(answer.summary["missing_manifests"], 0)
         self.assertEqual(answer.summary["removed"], n_removed)
         self.assertEqual(answer.summary["not_received"], ABSENT)
 
@@ -256,7 +257,8 @@ class SmallLineageTest(Scenario):
         self.start()
         batch = new_span("processor/batch")
         lie = new_span("flow.manifest", traceId=batch["traceId"], parentSpanId=batch["spanId"])
-        lie["attributes"] = [{"key": "flow.manifest", "value": {"bytesValue": "AQAAAAI="}}]
+        lie["attributes"] = [{"key": "flow.manifest", "value": {"bytesValue": "AQAAAAI="}},
+                             {"key": "flow.manifest.count", "value": {"intValue": "3"}}]
         send_json(self.collector.otlp, span_document([batch, lie]))
         status, _, body = request(self.collector.api, "GET",
                                   "/api/flow/v1/lineage/" + "/".join(id_of(batch)))
@@ -265,6 +267,7 @@ class SmallLineageTest(Scenario):
         self.assertIn({"type": "refused_manifest", "traceId": lie["traceId"],
                        "spanId": lie["spanId"], "reason": "wrong count"}, lines)
         self.assertEqual(lines[-1]["refused_manifests"], 1)
+        self.assertEqual(lines[-1]["missing_manifests"], 2)
         self.collector.stop()
         self.assertTrue(any("manifest" in line and "wrong count" in line
                             for line in self.collector.lines), self.collector.lines)
