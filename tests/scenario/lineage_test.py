@@ -6,6 +6,7 @@ in a thousand blocks, after a restart, after another kill -9, and when retention
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import time
@@ -252,6 +253,22 @@ class SmallLineageTest(Scenario):
         self.assertEqual(sorted(both.pairs()), sorted((ids[i - 1], ids[i]) for i in range(5)))
         nothing = self.ask("/".join(ids[0]) + "?depth=0")
         self.assertEqual((nothing.edges, list(nothing.spans)), ([], [ids[0]]))
+
+    def test_the_tree_of_a_way_that_is_long(self):
+        """Each span is made from the one before and from the first: near, and far."""
+        self.start()
+        trace = new_id(16)
+        spans = [new_span("step", traceId=trace, spanId=f"{i + 1:016x}") for i in range(20_000)]
+        for i, span in enumerate(spans[1:]):
+            span["links"] = [self.link(trace, spans[j]["spanId"]) for j in {0, i}]
+        send_json(self.collector.otlp, span_document(spans))
+        done = subprocess.run([harness.program(), "lineage", f"{trace}/{1:016x}", "--direction",
+                               "down", "--tree", "--server", self.collector.url()],
+                              capture_output=True, text=True, timeout=WAIT_S, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("(goes on)", done.stdout)
+        self.assertEqual(set(re.findall(trace + "/([0-9a-f]{16})", done.stdout)),
+                         {span["spanId"] for span in spans})
 
     def test_a_manifest_that_lies_is_named(self):
         self.start()
