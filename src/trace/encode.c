@@ -374,6 +374,7 @@ static bool is_simple(const struct ftri_record *record)
 {
     enum { OTHER = FTRI_RECORD_START_IS_WALL | FTRI_RECORD_END_IS_WALL | FTRI_RECORD_IS_OPEN };
     return !record->block && !(record->bits & OTHER) && !(record->clock & FTRI_CLOCK_FAKE) &&
+           record->kind < 0x80 && /* one byte */
            record->n_events == 0 && record->n_links == 0 && record->n_dropped_attributes == 0 &&
            record->n_dropped_events == 0 && record->n_dropped_links == 0 &&
            record->stream_len < SPAN_BYTES_MAX &&
