@@ -516,7 +516,7 @@ static void say_unlocked(struct ftri_sender *self)
 /* Once more, behind the last batch, when it is stopped. With the lock held. */
 static bool has_metrics_due(const struct ftri_sender *self)
 {
-    if (!self->takes_metrics || self->is_broken || self->is_discarded)
+    if (!self->takes_metrics || self->is_discarded)
         return false;
     return self->n_metrics_wanted != self->n_metrics_done ||
            (self->is_stopping && !self->has_last_metrics) ||
@@ -784,11 +784,12 @@ void ftri_sender_after_fork(struct ftri_sender *self)
     self->untold = (struct untold){.next_ns = 0};
     self->is_broken = self->is_broken || self->is_closed;
     const ftr_exporter_class *exporter_class = self->exporter->exporter_class;
-    if (!atomic_exchange(&self->is_exporting, false))
-        return;
-    if (exporter_class->size > offsetof(ftr_exporter_class, after_fork) &&
-        exporter_class->after_fork)
-        exporter_class->after_fork(self->exporter->instance);
-    else
-        self->is_broken = true;
+    if (atomic_exchange(&self->is_exporting, false)) {
+        if (exporter_class->size > offsetof(ftr_exporter_class, after_fork) &&
+            exporter_class->after_fork)
+            exporter_class->after_fork(self->exporter->instance);
+        else
+            self->is_broken = true;
+    }
+    self->takes_metrics = self->takes_metrics && !self->is_broken;
 }
