@@ -64,6 +64,14 @@ static bool drops_untold(const struct ftri_sampler *sampler)
            sampler->is_limited;
 }
 
+static void take_defaults(void)
+{
+    const struct ftri_origin *origin = metrics.origin;
+    for (size_t i = 0; i < metrics.settings.n_dimensions; i++)
+        metrics.defaults[i] =
+            find_attribute(origin->resource, origin->n_resource, metrics.settings.dimensions[i]);
+}
+
 static void take_settings(const struct ftri_settings *settings, const struct ftri_origin *origin)
 {
     const struct ftri_metric_settings *wanted = &settings->metrics;
@@ -78,9 +86,7 @@ static void take_settings(const struct ftri_settings *settings, const struct ftr
         .series_max = wanted->series_max,
         .start_ns = ftri_time_wall_ns(),
     };
-    for (size_t i = 0; i < wanted->n_dimensions; i++)
-        metrics.defaults[i] =
-            find_attribute(origin->resource, origin->n_resource, wanted->dimensions[i]);
+    take_defaults();
     const ftr_value service =
         find_attribute(origin->resource, origin->n_resource, FTR_STR("service.name"));
     metrics.service = service.type == FTR_VALUE_STR ? service.as.str : (ftr_str){NULL, 0};
@@ -322,6 +328,7 @@ void ftri_metrics_after_fork(void)
     if (!metrics.counts)
         return;
     ftri_span_metrics_free(metrics.counts);
+    take_defaults();
     metrics.settings.start_ns = ftri_time_wall_ns();
     metrics.counts = ftri_span_metrics_new(&metrics.settings);
 }

@@ -346,6 +346,8 @@ static void say_new_pid(struct origin *origin)
 static void after_fork_in_child(void)
 {
     pthread_mutex_init(&session.lock, NULL);
+    if (session.state != IDLE)
+        say_new_pid(session.origin);
     ftri_metrics_after_fork();
     ftri_threads_after_fork();
     ftri_taps_after_fork();
@@ -357,7 +359,6 @@ static void after_fork_in_child(void)
         return;
     session.state = RUNNING;
     session.number++;
-    say_new_pid(session.origin);
     atomic_store(&session.needs_threads, true);
     if (!session.is_disabled)
         atomic_store(&ftri_session, session.number);
