@@ -13,8 +13,8 @@
 #include "sampling/ot_state.h"
 #include "sampling/threshold.h"
 #include "trace/histograms.h"
+#include "trace/origin.h"
 #include "trace/record.h"
-#include "trace/sender.h"
 #include "trace/settings.h"
 
 #include <errno.h>
