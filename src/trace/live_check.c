@@ -87,7 +87,7 @@ static bool is_values(struct ftri_view value)
     if (value.len < sizeof head)
         return false;
     memcpy(&head, value.data, sizeof head);
-    if (!ftri_is_interned(head.keys) || ftri_interned(head.keys)->n_texts != head.n)
+    if (!ftri_interned_keys(head.keys, head.n))
         return false;
     const uint8_t *at = value.data + sizeof head;
     const uint8_t *const end = value.data + value.len;
