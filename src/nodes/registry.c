@@ -11,7 +11,9 @@
 
 const struct node_class *const nodes_registry[] = {
     &receiver_files,
+    &receiver_generator,
     &receiver_otlp,
+    &receiver_stdin,
     &processor_batch,
     &processor_filter,
     &processor_memory_limiter,
@@ -19,8 +21,11 @@ const struct node_class *const nodes_registry[] = {
     &processor_retry,
     &processor_route,
     &processor_wal,
+    &exporter_error,
     &exporter_file,
     &exporter_http,
+    &exporter_noop,
+    &exporter_stdout,
     &exporter_store,
     NULL,
 };

@@ -373,11 +373,11 @@ int ftri_otlp_encode_span(const ftr_span_data *span, struct ftri_bytes *out)
     return 0;
 }
 
-int ftri_otlp_encode_resource(const ftr_attribute *attributes, size_t n_attributes,
-                              struct ftri_bytes *out)
+int ftri_otlp_encode_attributes(uint32_t number, const ftr_attribute *attributes,
+                                size_t n_attributes, struct ftri_bytes *out)
 {
     struct plan plan = {0};
-    const size_t size = attributes_size(attributes, n_attributes, 1, &plan);
+    const size_t size = attributes_size(attributes, n_attributes, number, &plan);
     if (plan.is_too_deep)
         return -EINVAL;
     if (size == 0)
@@ -386,11 +386,17 @@ int ftri_otlp_encode_resource(const ftr_attribute *attributes, size_t n_attribut
     if (r < 0)
         return r;
     uint8_t *const end = out->data + out->len + size;
-    uint8_t *first = back_attributes(end, 1, attributes, n_attributes, &plan);
+    uint8_t *first = back_attributes(end, number, attributes, n_attributes, &plan);
     assert(first == out->data + out->len);
     (void)first;
     out->len += size;
     return 0;
+}
+
+int ftri_otlp_encode_resource(const ftr_attribute *attributes, size_t n_attributes,
+                              struct ftri_bytes *out)
+{
+    return ftri_otlp_encode_attributes(1, attributes, n_attributes, out);
 }
 
 int ftri_otlp_encode_traces(struct ftri_view resource, ftr_str scope_name, ftr_str scope_version,

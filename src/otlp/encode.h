@@ -14,6 +14,9 @@
 
 struct ftr_span_data;
 
+/* Appends each attribute as a KeyValue in a field of this number, which is below 16. */
+int ftri_otlp_encode_attributes(uint32_t number, const ftr_attribute *attributes,
+                                size_t n_attributes, struct ftri_bytes *out) FTRI_MUST_CHECK;
 /* Appends one KeyValue list as the attributes of a Resource message: the whole Resource body. */
 int ftri_otlp_encode_resource(const ftr_attribute *attributes, size_t n_attributes,
                               struct ftri_bytes *out) FTRI_MUST_CHECK;

@@ -38,6 +38,10 @@ int ftri_otlp_metrics_from_json(struct ftri_view json, struct ftri_bytes *ret_by
  * traceId, spanId, name, kind, the times, and the values of an array or map. On failure (-ENOMEM,
  * -EMSGSIZE) ret_json holds a part of the text. */
 int ftri_otlp_traces_to_json(struct ftri_view bytes, struct ftri_bytes *ret_json) FTRI_MUST_CHECK;
+/* Likewise, for bytes that the checks of signals.h accepted. What a data point has of value, sum,
+ * min and max is written also when it is 0. */
+int ftri_otlp_logs_to_json(struct ftri_view bytes, struct ftri_bytes *ret_json) FTRI_MUST_CHECK;
+int ftri_otlp_metrics_to_json(struct ftri_view bytes, struct ftri_bytes *ret_json) FTRI_MUST_CHECK;
 
 /* Spans out of several places in one document: begin, any number of spans, end. Neighbouring spans
  * with the same resource and scope bytes share one resourceSpans and scopeSpans entry. */

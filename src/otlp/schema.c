@@ -26,7 +26,8 @@ enum {
     NEEDED = FTRI_OTLP_REQUIRED | FTRI_OTLP_SHOWN,
     ITEMS = FTRI_OTLP_REPEATED | FTRI_OTLP_COUNTED,
     LOOSE = FTRI_OTLP_LOOSE,
-    ATTRIBUTES = FTRI_OTLP_REPEATED | FTRI_OTLP_ATTRIBUTE
+    ATTRIBUTES = FTRI_OTLP_REPEATED | FTRI_OTLP_ATTRIBUTE,
+    EXPLICIT = FTRI_OTLP_EXPLICIT
 };
 
 static const struct ftri_otlp_message key_value;
@@ -185,8 +186,8 @@ const struct ftri_otlp_message ftri_otlp_logs_request = {logs_request_fields,
 static const struct ftri_otlp_field exemplar_fields[] = {
     {"filteredAttributes", 7, MESSAGE, ATTRIBUTES, &key_value},
     {"timeUnixNano", 2, FIXED64, 0, NULL},
-    {"asDouble", 3, F64, 0, NULL},
-    {"asInt", 6, SFIXED64, 0, NULL},
+    {"asDouble", 3, F64, EXPLICIT, NULL},
+    {"asInt", 6, SFIXED64, EXPLICIT, NULL},
     {"spanId", 4, ID8, 0, NULL},
     {"traceId", 5, ID16, 0, NULL},
 };
@@ -197,8 +198,8 @@ static const struct ftri_otlp_field number_point_fields[] = {
     {"attributes", 7, MESSAGE, ATTRIBUTES, &key_value},
     {"startTimeUnixNano", 2, FIXED64, 0, NULL},
     {"timeUnixNano", 3, FIXED64, 0, NULL},
-    {"asDouble", 4, F64, 0, NULL},
-    {"asInt", 6, SFIXED64, 0, NULL},
+    {"asDouble", 4, F64, EXPLICIT, NULL},
+    {"asInt", 6, SFIXED64, EXPLICIT, NULL},
     {"exemplars", 5, MESSAGE, MANY, &exemplar},
     {"flags", 8, U32, 0, NULL},
 };
@@ -210,13 +211,13 @@ static const struct ftri_otlp_field histogram_point_fields[] = {
     {"startTimeUnixNano", 2, FIXED64, 0, NULL},
     {"timeUnixNano", 3, FIXED64, 0, NULL},
     {"count", 4, FIXED64, 0, NULL},
-    {"sum", 5, F64, 0, NULL},
+    {"sum", 5, F64, EXPLICIT, NULL},
     {"bucketCounts", 6, FIXED64, MANY, NULL},
     {"explicitBounds", 7, F64, MANY, NULL},
     {"exemplars", 8, MESSAGE, MANY, &exemplar},
     {"flags", 10, U32, 0, NULL},
-    {"min", 11, F64, 0, NULL},
-    {"max", 12, F64, 0, NULL},
+    {"min", 11, F64, EXPLICIT, NULL},
+    {"max", 12, F64, EXPLICIT, NULL},
 };
 static const struct ftri_otlp_message histogram_point = {histogram_point_fields,
                                                          FTRI_COUNT(histogram_point_fields), false};
@@ -232,15 +233,15 @@ static const struct ftri_otlp_field exponential_point_fields[] = {
     {"startTimeUnixNano", 2, FIXED64, 0, NULL},
     {"timeUnixNano", 3, FIXED64, 0, NULL},
     {"count", 4, FIXED64, 0, NULL},
-    {"sum", 5, F64, 0, NULL},
+    {"sum", 5, F64, EXPLICIT, NULL},
     {"scale", 6, SINT32, 0, NULL},
     {"zeroCount", 7, FIXED64, 0, NULL},
     {"positive", 8, MESSAGE, 0, &buckets},
     {"negative", 9, MESSAGE, 0, &buckets},
     {"flags", 10, U32, 0, NULL},
     {"exemplars", 11, MESSAGE, MANY, &exemplar},
-    {"min", 12, F64, 0, NULL},
-    {"max", 13, F64, 0, NULL},
+    {"min", 12, F64, EXPLICIT, NULL},
+    {"max", 13, F64, EXPLICIT, NULL},
     {"zeroThreshold", 14, F64, 0, NULL},
 };
 static const struct ftri_otlp_message exponential_point = {

@@ -30,11 +30,12 @@ enum ftri_otlp_kind {
 
 enum {
     FTRI_OTLP_REPEATED = 1,
-    FTRI_OTLP_REQUIRED = 2,  /* an id that must be there and not all zero */
-    FTRI_OTLP_SHOWN = 4,     /* written to JSON also when it has its default value */
-    FTRI_OTLP_LOOSE = 8,     /* an id of which a wrong length says only that there is none */
-    FTRI_OTLP_COUNTED = 16,  /* a message that is an item of its signal */
-    FTRI_OTLP_ATTRIBUTE = 32 /* their number in a message is limited */
+    FTRI_OTLP_REQUIRED = 2,   /* an id that must be there and not all zero */
+    FTRI_OTLP_SHOWN = 4,      /* written to JSON also when it has its default value */
+    FTRI_OTLP_LOOSE = 8,      /* an id of which a wrong length says only that there is none */
+    FTRI_OTLP_COUNTED = 16,   /* a message that is an item of its signal */
+    FTRI_OTLP_ATTRIBUTE = 32, /* their number in a message is limited */
+    FTRI_OTLP_EXPLICIT = 64   /* being there says something: written to JSON also when it is 0 */
 };
 
 struct ftri_otlp_message;

@@ -56,7 +56,8 @@ static void write_value(struct ftri_json_writer *out, const struct ftri_otlp_fie
     case FTRI_OTLP_KIND_F64:
         ftri_json_f64(out, f64_of(found->value), FTRI_JSON_NONFINITE_TEXT);
         break;
-    case FTRI_OTLP_KIND_SINT32: /* in metrics only, which are read and never written */
+    case FTRI_OTLP_KIND_SINT32: /* zigzag */
+        ftri_json_i64(out, (int32_t)((uint32_t)found->value >> 1 ^ -((uint32_t)found->value & 1)));
         break;
     case FTRI_OTLP_KIND_MESSAGE:
         write_message(out, field->message, found->bytes);
@@ -69,6 +70,38 @@ static ftr_str name_of(const struct ftri_otlp_field *field)
     return (ftr_str){field->name, strlen(field->name)};
 }
 
+static bool take_packed(const struct ftri_otlp_field *field, struct ftri_view *rest,
+                        struct ftri_wire_field *ret_element)
+{
+    const bool is_fixed =
+        field->kind == FTRI_OTLP_KIND_FIXED64 || field->kind == FTRI_OTLP_KIND_F64;
+    const uint8_t *next = rest->data;
+    const uint8_t *const end = rest->data + rest->len;
+    if (is_fixed ? rest->len < 8 : !ftri_wire_varint(&next, end, &ret_element->value))
+        return false;
+    if (is_fixed) {
+        ret_element->value = ftri_wire_load64(next);
+        next += 8;
+    }
+    *rest = ftri_view_of(next, (size_t)(end - next));
+    return true;
+}
+
+/* One element; or the many that are packed into one field, as numbers may be. */
+static void write_elements(struct ftri_json_writer *out, const struct ftri_otlp_field *field,
+                           const struct ftri_wire_field *found)
+{
+    const bool is_number = field->kind >= FTRI_OTLP_KIND_BOOL && field->kind <= FTRI_OTLP_KIND_F64;
+    if (!is_number || found->type != FTRI_WIRE_BYTES) {
+        write_value(out, field, found);
+        return;
+    }
+    struct ftri_view rest = found->bytes;
+    struct ftri_wire_field element = {.number = field->number};
+    while (rest.len && take_packed(field, &rest, &element))
+        write_value(out, field, &element);
+}
+
 /* All elements, from the first field of this number on. */
 static void write_repeated(struct ftri_json_writer *out, const struct ftri_otlp_field *field,
                            struct ftri_view bytes, size_t first)
@@ -79,7 +112,7 @@ static void write_repeated(struct ftri_json_writer *out, const struct ftri_otlp_
     ftri_json_begin_array(out);
     while (ftri_wire_next(bytes, &next, &found) == FTRI_WIRE_FIELD)
         if (found.number == field->number)
-            write_value(out, field, &found);
+            write_elements(out, field, &found);
     ftri_json_end_array(out);
 }
 
@@ -107,8 +140,11 @@ static void find_fields(struct ftri_view bytes, struct found_field found[FTRI_OT
 
 static bool is_default(const struct ftri_otlp_field *field, const struct ftri_wire_field *found)
 {
-    if (field->kind == FTRI_OTLP_KIND_MESSAGE)
+    if (field->kind == FTRI_OTLP_KIND_MESSAGE || (field->flags & FTRI_OTLP_EXPLICIT))
         return false;
+    const size_t id_len = field->kind == FTRI_OTLP_KIND_ID16 ? 16 : 8;
+    if ((field->flags & FTRI_OTLP_LOOSE) && found->bytes.len != id_len)
+        return true; /* a wrong length says only that there is none */
     return found->type == FTRI_WIRE_BYTES ? found->bytes.len == 0 : found->value == 0;
 }
 
@@ -167,16 +203,32 @@ static void write_message(struct ftri_json_writer *out, const struct ftri_otlp_m
     ftri_json_end_object(out);
 }
 
-int ftri_otlp_traces_to_json(struct ftri_view bytes, struct ftri_bytes *ret_json)
+static int request_to_json(const struct ftri_otlp_message *request, struct ftri_view bytes,
+                           struct ftri_bytes *ret_json)
 {
     struct found_field found[FTRI_OTLP_NUMBER_END] = {0};
     struct ftri_json_writer out;
     ftri_json_writer_init(&out, ret_json);
     find_fields(bytes, found);
     ftri_json_begin_object(&out);
-    write_repeated(&out, &ftri_otlp_request.fields[0], bytes, found[1].first);
+    write_repeated(&out, &request->fields[0], bytes, found[1].first);
     ftri_json_end_object(&out);
     return ftri_json_writer_status(&out);
+}
+
+int ftri_otlp_traces_to_json(struct ftri_view bytes, struct ftri_bytes *ret_json)
+{
+    return request_to_json(&ftri_otlp_request, bytes, ret_json);
+}
+
+int ftri_otlp_logs_to_json(struct ftri_view bytes, struct ftri_bytes *ret_json)
+{
+    return request_to_json(&ftri_otlp_logs_request, bytes, ret_json);
+}
+
+int ftri_otlp_metrics_to_json(struct ftri_view bytes, struct ftri_bytes *ret_json)
+{
+    return request_to_json(&ftri_otlp_metrics_request, bytes, ret_json);
 }
 
 int ftri_otlp_json_begin(struct ftri_otlp_json_writer *self, struct ftri_bytes *out)
