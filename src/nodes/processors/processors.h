@@ -3,7 +3,10 @@
 
 struct node_class;
 
+extern const struct node_class processor_attributes;
 extern const struct node_class processor_batch;
+extern const struct node_class processor_delay;
+extern const struct node_class processor_fanout;
 extern const struct node_class processor_filter;
 extern const struct node_class processor_memory_limiter;
 extern const struct node_class processor_parse;
