@@ -13,3 +13,4 @@ extern const struct node_class processor_parse;
 extern const struct node_class processor_retry;
 extern const struct node_class processor_route;
 extern const struct node_class processor_wal;
+extern const struct node_class processor_window;
