@@ -59,6 +59,19 @@ static int pack_call(struct ftri_otlp_message *self, ftr_otlp_compression compre
     return r;
 }
 
+static int write_json(enum ftri_otlp_settings_signal signal, struct ftri_view otlp,
+                      struct ftri_bytes *out)
+{
+    switch (signal) {
+    case FTRI_OTLP_SETTINGS_METRICS:
+        return ftri_otlp_metrics_to_json(otlp, out);
+    case FTRI_OTLP_SETTINGS_LOGS:
+        return ftri_otlp_logs_to_json(otlp, out);
+    default:
+        return ftri_otlp_traces_to_json(otlp, out);
+    }
+}
+
 int ftri_otlp_message_write(struct ftri_otlp_message *self,
                             const struct ftri_otlp_settings *settings, struct ftri_view otlp,
                             struct ftri_view *ret_body)
@@ -68,7 +81,7 @@ int ftri_otlp_message_write(struct ftri_otlp_message *self,
     int r = 0;
     if (settings->protocol == FTR_OTLP_HTTP_JSON) {
         ftri_bytes_reset(&self->json);
-        r = ftri_otlp_traces_to_json(otlp, &self->json);
+        r = write_json(settings->signal, otlp, &self->json);
         plain = ftri_bytes_view(&self->json);
     }
     if (r == 0 && plain.len > FTRI_OTLP_REQUEST_BYTES)

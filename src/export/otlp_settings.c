@@ -11,8 +11,18 @@
 #include <string.h>
 #include <strings.h>
 
-#define TRACES_PATH "/v1/traces"
-#define GRPC_PATH "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+static const char *const http_paths[FTRI_OTLP_SETTINGS_SIGNALS] = {
+    [FTRI_OTLP_SETTINGS_TRACES] = "/v1/traces",
+    [FTRI_OTLP_SETTINGS_METRICS] = "/v1/metrics",
+    [FTRI_OTLP_SETTINGS_LOGS] = "/v1/logs",
+};
+
+#define GRPC_PATH(service) "/opentelemetry.proto.collector." service "/Export"
+static const char *const grpc_paths[FTRI_OTLP_SETTINGS_SIGNALS] = {
+    [FTRI_OTLP_SETTINGS_TRACES] = GRPC_PATH("trace.v1.TraceService"),
+    [FTRI_OTLP_SETTINGS_METRICS] = GRPC_PATH("metrics.v1.MetricsService"),
+    [FTRI_OTLP_SETTINGS_LOGS] = GRPC_PATH("logs.v1.LogsService"),
+};
 
 void ftri_otlp_settings_init(struct ftri_otlp_settings *self)
 {
@@ -61,6 +71,20 @@ static bool is_unix(ftr_str url)
     return starts_with(url, "unix:");
 }
 
+/* prefix, text and suffix become the URL. */
+static int set_url(struct ftri_otlp_settings *self, const char *name, const char *prefix,
+                   ftr_str text, const char *suffix, struct ftri_error *error)
+{
+    const size_t room = strlen(prefix) + text.len + strlen(suffix) + 1;
+    char *joined = ftri_arena_alloc(&self->arena, room);
+    if (!joined)
+        return no_memory(name, error);
+    snprintf(joined, room, "%s%.*s%s", prefix, (int)text.len, text.data, suffix);
+    self->unix_socket = NULL;
+    self->url = joined;
+    return 0;
+}
+
 /* unix:///path, and unix:/path as gRPC writes it. */
 static int set_unix_endpoint(struct ftri_otlp_settings *self, const char *name, ftr_str url,
                              struct ftri_error *error)
@@ -69,9 +93,12 @@ static int set_unix_endpoint(struct ftri_otlp_settings *self, const char *name, 
     const ftr_str path = {url.data + len, url.len - len};
     if (path.len == 0 || path.data[0] != '/' || memchr(path.data, '\0', path.len))
         return ftri_error_set(error, -EINVAL, "%s: expected unix:///path/of/socket", name);
+    const char *suffix =
+        self->protocol == FTR_OTLP_GRPC ? grpc_paths[self->signal] : http_paths[self->signal];
+    const int r = set_url(self, name, "http://localhost", (ftr_str){"", 0}, suffix, error);
+    if (r < 0)
+        return r;
     self->unix_socket = ftri_arena_copy(&self->arena, path).data;
-    self->url = self->protocol == FTR_OTLP_GRPC ? "http://localhost" GRPC_PATH
-                                                : "http://localhost" TRACES_PATH;
     return self->unix_socket ? 0 : no_memory(name, error);
 }
 
@@ -87,20 +114,6 @@ static int check_url(const char *name, ftr_str url, struct ftri_error *error)
         return ftri_error_set(error, -EINVAL, "%s: the URL has no host", name);
     if (!is_visible(url))
         return ftri_error_set(error, -EINVAL, "%s: the URL has a space or control character", name);
-    return 0;
-}
-
-/* prefix, text and suffix become the URL. */
-static int set_url(struct ftri_otlp_settings *self, const char *name, const char *prefix,
-                   ftr_str text, const char *suffix, struct ftri_error *error)
-{
-    const size_t room = strlen(prefix) + text.len + strlen(suffix) + 1;
-    char *joined = ftri_arena_alloc(&self->arena, room);
-    if (!joined)
-        return no_memory(name, error);
-    snprintf(joined, room, "%s%.*s%s", prefix, (int)text.len, text.data, suffix);
-    self->unix_socket = NULL;
-    self->url = joined;
     return 0;
 }
 
@@ -129,7 +142,7 @@ static int set_grpc_endpoint(struct ftri_otlp_settings *self, const char *name, 
                                 name);
     const bool is_tls = has_scheme ? !is_plain : !self->is_insecure;
     return set_url(self, name, is_tls ? "https://" : "http://", (ftr_str){rest.data, len},
-                   GRPC_PATH, error);
+                   grpc_paths[self->signal], error);
 }
 
 int ftri_otlp_settings_endpoint(struct ftri_otlp_settings *self, const char *name, ftr_str url,
@@ -155,7 +168,7 @@ int ftri_otlp_settings_base(struct ftri_otlp_settings *self, const char *name, f
         return ftri_error_set(error, -EINVAL, "%s: a base URL has no query and no fragment", name);
     while (url.data[url.len - 1] == '/')
         url.len--;
-    return set_url(self, name, "", url, TRACES_PATH, error);
+    return set_url(self, name, "", url, http_paths[self->signal], error);
 }
 
 /* A bad escape or a control character: false. */

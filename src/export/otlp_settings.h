@@ -28,9 +28,17 @@ struct ftri_otlp_file {
     const char *name; /* of the setting that named it */
 };
 
-/* protocol and is_insecure are set before the endpoint. */
+enum ftri_otlp_settings_signal {
+    FTRI_OTLP_SETTINGS_TRACES,
+    FTRI_OTLP_SETTINGS_METRICS,
+    FTRI_OTLP_SETTINGS_LOGS,
+    FTRI_OTLP_SETTINGS_SIGNALS
+};
+
+/* signal, protocol and is_insecure are set before the endpoint. */
 struct ftri_otlp_settings {
     struct ftri_arena arena;
+    enum ftri_otlp_settings_signal signal;
     const char *url;
     const char *unix_socket;                        /* NULL: the URL's host */
     const char *headers[FTRI_OTLP_MAX_HEADERS + 1]; /* "Name: value", NULL-terminated */
@@ -50,11 +58,11 @@ void ftri_otlp_settings_deinit(struct ftri_otlp_settings *self);
 void ftri_otlp_settings_warn(struct ftri_otlp_settings *self, const char *format, ...)
     FTRI_PRINTF(2, 3);
 /* All: 0, -EINVAL, -ENOMEM with the error's text naming `name` (the option or variable). */
-/* http://, https:// or unix:// followed by an absolute path of a socket (then /v1/traces); for gRPC
- * also host:port, and the path is the service's. */
+/* http://, https:// or unix:// followed by an absolute path of a socket (then /v1/traces or that of
+ * the signal); for gRPC also host:port, and the path is the service's. */
 int ftri_otlp_settings_endpoint(struct ftri_otlp_settings *self, const char *name, ftr_str url,
                                 struct ftri_error *error) FTRI_MUST_CHECK;
-/* The same for a base URL: /v1/traces is added to its path. */
+/* The same for a base URL: the signal's path is added to its path. */
 int ftri_otlp_settings_base(struct ftri_otlp_settings *self, const char *name, ftr_str url,
                             struct ftri_error *error) FTRI_MUST_CHECK;
 /* "name=value,name=value", values percent-encoded (W3C Baggage without properties). Adds. */

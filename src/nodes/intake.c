@@ -23,6 +23,13 @@ bool intake_is_telemetry(struct node *node, struct pdata *pdata)
     return pdata->otlp || refuse(node, pdata, "records were sent to a node that takes telemetry");
 }
 
+bool intake_is_traces(struct node *node, struct pdata *pdata)
+{
+    return intake_is_telemetry(node, pdata) &&
+           (pdata->signal == FTR_SIGNAL_TRACES ||
+            refuse(node, pdata, "metrics or logs were sent to a node that takes traces"));
+}
+
 const struct ftri_otlp_message *intake_request(const struct pdata *pdata)
 {
     return pdata->signal == FTR_SIGNAL_LOGS      ? &ftri_otlp_logs_request

@@ -50,7 +50,7 @@ static bool is_bytes(const struct ftri_wire_field *field, uint32_t number)
 static int take_partial(struct ftri_otlp_answer *self, const struct ftri_wire_field *field)
 {
     if (field->number == 1 && field->type == FTRI_WIRE_VARINT)
-        self->n_rejected_spans = (int64_t)field->value < 0 ? 0 : field->value;
+        self->n_rejected = (int64_t)field->value < 0 ? 0 : field->value;
     else if (is_bytes(field, 2))
         ftri_otlp_answer_set_text(self, ftri_view_str(field->bytes));
     return 0;
@@ -119,8 +119,8 @@ static int take_member(struct ftri_otlp_answer *self, struct ftri_json_reader *j
     const bool is_scalar = token == FTRI_JSON_STRING || token == FTRI_JSON_NUMBER;
     if (is_text && token == FTRI_JSON_STRING)
         ftri_otlp_answer_set_text(self, json->text);
-    if (is_count && is_scalar && ftri_json_to_u64(json->text, &self->n_rejected_spans) < 0)
-        self->n_rejected_spans = 0;
+    if (is_count && is_scalar && ftri_json_to_u64(json->text, &self->n_rejected) < 0)
+        self->n_rejected = 0;
     return ftri_json_reader_skip(json, token);
 }
 
@@ -130,7 +130,9 @@ static int take_object(struct ftri_otlp_answer *self, struct ftri_json_reader *j
 {
     int token;
     while ((token = ftri_json_reader_next(json)) == FTRI_JSON_NAME) {
-        const bool is_count = ftri_text_is(json->text, "rejectedSpans");
+        const bool is_count = ftri_text_is(json->text, "rejectedSpans") ||
+                              ftri_text_is(json->text, "rejectedLogRecords") ||
+                              ftri_text_is(json->text, "rejectedDataPoints");
         const bool is_text =
             ftri_text_is(json->text, "errorMessage") || ftri_text_is(json->text, "message");
         if (inner && ftri_text_is(json->text, inner)) {

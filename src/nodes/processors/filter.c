@@ -9,7 +9,7 @@
 #include "base/payload.h"
 #include "engine/records.h"
 #include "nodes/intake.h"
-#include "nodes/processors/conditions.h"
+#include "nodes/processors/criteria.h"
 #include "otlp/item.h"
 #include "otlp/view.h"
 
@@ -18,7 +18,7 @@
 enum filter_drop { DROP_OTHERS, DROP_MATCHING };
 
 struct filter_options {
-    struct conditions_options conditions;
+    struct criteria_options criteria;
     int drop;
 };
 
@@ -27,7 +27,7 @@ static const char *const statuses[] = {"any", "unset", "ok", "error", NULL};
 static const char *const severities[] = {"any",  "trace", "debug", "info",
                                          "warn", "error", "fatal", NULL};
 
-#define CONDITION(member) offsetof(struct filter_options, conditions.member)
+#define CONDITION(member) offsetof(struct filter_options, criteria.member)
 
 static const struct option rows[] = {
     {"attribute", OPTION_STR, CONDITION(attribute), "",
@@ -53,17 +53,17 @@ static const struct option rows[] = {
 };
 
 struct filter_state {
-    struct conditions conditions;
+    struct criteria criteria;
     int drop;
 };
 
 static int filter_check(const void *values, struct ftri_error *error)
 {
     const struct filter_options *options = values;
-    struct conditions conditions;
-    const int r = conditions_init(&conditions, &options->conditions, error);
+    struct criteria criteria;
+    const int r = criteria_init(&criteria, &options->criteria, error);
     if (r == 0)
-        conditions_deinit(&conditions);
+        criteria_deinit(&criteria);
     return r;
 }
 
@@ -72,12 +72,12 @@ static int filter_start(struct node *node, struct ftri_error *error)
     struct filter_state *state = node_state(node);
     const struct filter_options *options = node_options(node);
     state->drop = options->drop;
-    return conditions_init(&state->conditions, &options->conditions, error);
+    return criteria_init(&state->criteria, &options->criteria, error);
 }
 
 static bool passes(const struct filter_state *state, const struct condition_subject *subject)
 {
-    const enum condition_result result = conditions_test(&state->conditions, subject);
+    const enum condition_result result = criteria_test(&state->criteria, subject);
     return result == CONDITION_UNKNOWN ||
            (result == CONDITION_TRUE) == (state->drop == DROP_OTHERS);
 }
@@ -85,7 +85,7 @@ static bool passes(const struct filter_state *state, const struct condition_subj
 static bool record_passes(const struct filter_state *state, const struct record *record)
 {
     const struct condition_subject subject = {
-        .attribute = record_attribute(record, ftr_str_from(state->conditions.options->attribute)),
+        .attribute = record_attribute(record, ftr_str_from(state->criteria.options->attribute)),
         .name = record->key,
     };
     return passes(state, &subject);
@@ -112,7 +112,7 @@ static bool item_passes(void *argument, const struct ftri_otlp_item *item)
 {
     const struct filter_state *state = argument;
     const enum ftri_otlp_item_kind kind = ftri_otlp_item_kind(item);
-    const ftr_str key = ftr_str_from(state->conditions.options->attribute);
+    const ftr_str key = ftr_str_from(state->criteria.options->attribute);
     struct ftri_view found;
     ftr_value value;
     struct condition_subject subject = {
@@ -172,7 +172,7 @@ static void filter_consume(struct node *node, struct pdata *pdata)
 static void filter_stop(struct node *node)
 {
     struct filter_state *state = node_state(node);
-    conditions_deinit(&state->conditions);
+    criteria_deinit(&state->criteria);
 }
 
 const struct node_class processor_filter = {

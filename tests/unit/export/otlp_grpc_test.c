@@ -40,7 +40,7 @@ static void assert_rejected(const char *body, size_t len, uint64_t n_rejected)
     struct ftri_otlp_verdict verdict;
     assert_int_equal(judge(success, 200, body, len, &verdict), 0);
     assert_int_equal(verdict.kind, FTRI_OTLP_ACCEPTED);
-    assert_int_equal(verdict.answer.n_rejected_spans, n_rejected);
+    assert_int_equal(verdict.answer.n_rejected, n_rejected);
 }
 
 static void test_a_message_is_framed(void **state)

@@ -44,7 +44,7 @@ static void test_responses(void **state)
         const int r = ftri_otlp_answer_read_response(&answer, rows[i].bytes);
         if (r != rows[i].result)
             fail_msg("row %zu: %d", i, r);
-        assert_int_equal(answer.n_rejected_spans, rows[i].n_rejected);
+        assert_int_equal(answer.n_rejected, rows[i].n_rejected);
         assert_string_equal(answer.text, rows[i].text);
     }
 }

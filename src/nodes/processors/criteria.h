@@ -11,7 +11,7 @@
 struct config_value;
 struct ftri_error;
 
-struct conditions_options {
+struct criteria_options {
     const char *attribute;
     uint64_t min, max; /* of an integer attribute */
     const struct config_value *values;
@@ -22,8 +22,8 @@ struct conditions_options {
     bool is_required; /* an item without the attribute does not match */
 };
 
-struct conditions {
-    const struct conditions_options *options;
+struct criteria {
+    const struct criteria_options *options;
     regex_t matches, name;
     bool has_matches, has_name, has_range;
 };
@@ -40,9 +40,9 @@ struct condition_subject {
 enum condition_result { CONDITION_FALSE, CONDITION_TRUE, CONDITION_UNKNOWN };
 
 /* -EINVAL with the option's name. Borrows the options. */
-int conditions_init(struct conditions *self, const struct conditions_options *options,
+int criteria_init(struct criteria *self, const struct criteria_options *options,
                     struct ftri_error *error) FTRI_MUST_CHECK;
-void conditions_deinit(struct conditions *self);
+void criteria_deinit(struct criteria *self);
 /* UNKNOWN: only the attribute, which is not there, could tell. */
-enum condition_result conditions_test(const struct conditions *self,
+enum condition_result criteria_test(const struct criteria *self,
                                       const struct condition_subject *subject);

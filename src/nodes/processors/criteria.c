@@ -2,7 +2,7 @@
  *
  * Patterns are POSIX extended regular expressions without back references: those make matching
  * take exponential time, and the text comes from outside. */
-#include "nodes/processors/conditions.h"
+#include "nodes/processors/criteria.h"
 
 #include "base/error.h"
 #include "base/text.h"
@@ -39,7 +39,7 @@ static int compile(const char *option, const char *pattern, regex_t *ret_regex,
     return ftri_error_set(error, r == REG_ESPACE ? -ENOMEM : -EINVAL, "%s: %s", option, why);
 }
 
-static int check(const struct conditions_options *options, struct ftri_error *error)
+static int check(const struct criteria_options *options, struct ftri_error *error)
 {
     const bool has_values = options->values != NULL;
     if (options->min > options->max)
@@ -60,11 +60,11 @@ static int check(const struct conditions_options *options, struct ftri_error *er
     return 0;
 }
 
-int conditions_init(struct conditions *self, const struct conditions_options *options,
+int criteria_init(struct criteria *self, const struct criteria_options *options,
                     struct ftri_error *error)
 {
     const bool is_range_set = options->min != 0 || options->max != INT64_MAX;
-    *self = (struct conditions){.options = options};
+    *self = (struct criteria){.options = options};
     self->has_range = is_range_set || (!options->values && !options->matches[0]);
     int r = check(options, error);
     if (r == 0 && options->matches[0]) {
@@ -76,11 +76,11 @@ int conditions_init(struct conditions *self, const struct conditions_options *op
         self->has_name = r == 0;
     }
     if (r < 0)
-        conditions_deinit(self);
+        criteria_deinit(self);
     return r;
 }
 
-void conditions_deinit(struct conditions *self)
+void criteria_deinit(struct criteria *self)
 {
     if (self->has_matches)
         regfree(&self->matches);
@@ -127,9 +127,9 @@ static bool is_among(const struct config_value *values, ftr_str text)
     return false;
 }
 
-static bool test_attribute(const struct conditions *self, const ftr_value *value)
+static bool test_attribute(const struct criteria *self, const ftr_value *value)
 {
-    const struct conditions_options *options = self->options;
+    const struct criteria_options *options = self->options;
     char room[NUMBER_BYTES];
     ftr_str text;
     if (value->type == FTR_VALUE_I64 && self->has_range &&
@@ -143,11 +143,11 @@ static bool test_attribute(const struct conditions *self, const ftr_value *value
            (!self->has_matches || matches(&self->matches, text));
 }
 
-enum condition_result conditions_test(const struct conditions *self,
+enum condition_result criteria_test(const struct criteria *self,
                                       const struct condition_subject *subject)
 {
     static const int32_t least[] = {0, 1, 5, 9, 13, 17, 21};
-    const struct conditions_options *options = self->options;
+    const struct criteria_options *options = self->options;
     if ((self->has_name && !matches(&self->name, subject->name)) ||
         (options->status && subject->is_span && subject->status != options->status - 1) ||
         (subject->is_log && subject->severity < least[options->min_severity]))
