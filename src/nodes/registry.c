@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 const struct node_class *const nodes_registry[] = {
+    &receiver_file,
     &receiver_files,
     &receiver_generator,
     &receiver_otlp,

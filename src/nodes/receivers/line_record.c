@@ -207,11 +207,11 @@ static int read_object(struct reading *self)
     return r < 0 ? r : take_members(self, &members);
 }
 
-static int add_object(const struct line_options *options, ftr_str line, struct records *records,
-                      struct ftri_error *error)
+static int add_object(const struct line_options *options, ftr_str key, ftr_str line,
+                      struct records *records, struct ftri_error *error)
 {
     struct reading self = {
-        .options = options, .record = {.key = {"", 0}, .value = {"", 0}}, .error = error};
+        .options = options, .record = {.key = key, .value = {"", 0}}, .error = error};
     ftri_json_reader_init(&self.json, ftri_view_of(line.data, line.len));
     ftri_arena_init(&self.arena, FACTOR_BYTES * (line.len + MEMBERS_MAX));
     int r = read_object(&self);
@@ -222,11 +222,11 @@ static int add_object(const struct line_options *options, ftr_str line, struct r
     return r;
 }
 
-int line_record_add(const struct line_options *options, ftr_str line, struct records *records,
-                    struct ftri_error *error)
+int line_record_add(const struct line_options *options, ftr_str key, ftr_str line,
+                    struct records *records, struct ftri_error *error)
 {
     if (options->form == LINE_FORM_NDJSON)
-        return add_object(options, line, records, error);
-    const struct record record = {.key = {"", 0}, .value = line};
+        return add_object(options, key, line, records, error);
+    const struct record record = {.key = key, .value = line};
     return records_add(records, &record);
 }

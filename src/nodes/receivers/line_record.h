@@ -46,6 +46,7 @@ extern const char *const line_time_units[];
             .choices = line_time_units, .sentence = "What that number counts since 1970."          \
     }
 
-/* Adds the record of a line. 0; -EBADMSG: the line is wrong, error says why; -ENOMEM. */
-int line_record_add(const struct line_options *options, ftr_str line, struct records *records,
-                    struct ftri_error *error) FTRI_MUST_CHECK;
+/* Adds the record of a line; key is for one that names none. 0; -EBADMSG: the line is wrong, error
+ * says why; -ENOMEM. */
+int line_record_add(const struct line_options *options, ftr_str key, ftr_str line,
+                    struct records *records, struct ftri_error *error) FTRI_MUST_CHECK;

@@ -3,6 +3,7 @@
 
 struct node_class;
 
+extern const struct node_class receiver_file;
 extern const struct node_class receiver_files;
 extern const struct node_class receiver_generator;
 extern const struct node_class receiver_otlp;

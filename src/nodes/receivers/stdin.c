@@ -105,8 +105,9 @@ static void take_line(struct stdin_state *state, ftr_str line)
     struct ftri_error error = {.text = "memory is short"};
     if (!state->gathered)
         state->gathered = records_new(SIZE_MAX / 2);
-    const int r =
-        state->gathered ? line_record_add(&options->lines, line, state->gathered, &error) : -ENOMEM;
+    const int r = state->gathered ? line_record_add(&options->lines, (ftr_str){"", 0}, line,
+                                                    state->gathered, &error)
+                                  : -ENOMEM;
     if (r < 0)
         count_wrong(state, error.text);
     state->n_gathered_bytes += line.len;

@@ -69,7 +69,7 @@ static struct records *read_back(const char *line)
     struct ftri_error error = {{0}};
     struct records *records = records_new(1 << 20);
     assert_non_null(records);
-    if (line_record_add(&ndjson, ftr_str_from(line), records, &error) < 0)
+    if (line_record_add(&ndjson, FTR_STR(""), ftr_str_from(line), records, &error) < 0)
         fail_msg("%s: %s", line, error.text);
     records_seal(records);
     return records;
@@ -119,7 +119,8 @@ static void check_refused(const char *line, const char *reason)
     struct ftri_error error = {{0}};
     struct records *records = records_new(1 << 20);
     assert_non_null(records);
-    assert_int_equal(line_record_add(&ndjson, ftr_str_from(line), records, &error), -EBADMSG);
+    assert_int_equal(line_record_add(&ndjson, FTR_STR(""), ftr_str_from(line), records, &error),
+                     -EBADMSG);
     if (!strstr(error.text, reason))
         fail_msg("%s: expected '%s' in: %s", line, reason, error.text);
     assert_int_equal(records->n_items, 0);
@@ -153,8 +154,9 @@ static void test_each_request_for_memory_fails(void **state)
         struct records *records = records_new(1 << 20);
         assert_non_null(records);
         ftri_mem_fail_at(i);
-        const int r = line_record_add(&ndjson, FTR_STR("{\"key\":\"k\\n\",\"l\":[1,{\"a\":2}]}"),
-                                      records, &error);
+        const int r =
+            line_record_add(&ndjson, FTR_STR(""), FTR_STR("{\"key\":\"k\\n\",\"l\":[1,{\"a\":2}]}"),
+                            records, &error);
         ftri_mem_fail_at(0);
         assert_true(r == 0 || r == -ENOMEM);
         assert_int_equal(records->n_items, r == 0);
