@@ -28,6 +28,8 @@ compiled = tempfile.TemporaryDirectory(prefix="flowtrace-")
 subprocess.run(["protoc", "-I", PROTO_DIR, "--python_out", compiled.name, "trace.proto",
                 "logs.proto", "metrics.proto"], check=True)
 sys.path.insert(0, compiled.name)
+sys.path.insert(0, os.path.join(harness.ROOT, "tools"))
+import nodes_page  # noqa: E402
 import logs_pb2  # noqa: E402
 import metrics_pb2  # noqa: E402
 import trace_pb2  # noqa: E402
@@ -102,6 +104,21 @@ class GrpcReceiver(grpc.GenericRpcHandler):
 
     def close(self):
         self.server.stop(None).wait()
+
+
+class Page(unittest.TestCase):
+    def test_the_page_says_what_the_program_says(self):
+        with open(os.path.join(harness.ROOT, "docs", "nodes.md"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), nodes_page.page(harness.program()),
+                             "print it anew with tools/nodes_page.py")
+
+    def test_every_type_is_listed(self):
+        listed = {line.split()[0] for line in nodes_page.call(harness.program(), "components").splitlines()}
+        wanted = {"receiver/" + n for n in ("otlp", "file", "stdin", "generator")}
+        wanted |= {"processor/" + n for n in ("batch", "filter", "attributes", "route", "fanout",
+                                              "retry", "window", "delay")}
+        wanted |= {"exporter/" + n for n in ("otlp", "store", "http", "file", "stdout", "error", "noop")}
+        self.assertLessEqual(wanted, listed)
 
 
 class Nodes(unittest.TestCase):
