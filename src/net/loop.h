@@ -10,7 +10,6 @@ struct ftri_error;
 struct loop;
 struct loop_timer;
 struct loop_wakeup;
-struct loop_watch;
 struct event_base;
 
 struct loop *loop_new(struct ftri_error *error) FTRI_MUST_CHECK;
@@ -35,15 +34,6 @@ struct loop_wakeup *loop_wakeup_new(struct loop *self, void (*callback)(void *ar
                                     void *argument) FTRI_MUST_CHECK;
 void loop_wakeup_free(struct loop_wakeup *self);
 void loop_wake(struct loop_wakeup *self);
-
-/* Calls back once when fd can be read (or written) without waiting, also at its end or failure;
- * start again to repeat. For what can make one wait: pipes, sockets, terminals. fd stays the
- * caller's. */
-struct loop_watch *loop_watch_new(struct loop *self, int fd, bool is_for_writing,
-                                  void (*callback)(void *argument), void *argument) FTRI_MUST_CHECK;
-void loop_watch_free(struct loop_watch *self);
-/* -EIO: this kind of file cannot be watched. */
-int loop_watch_start(struct loop_watch *self) FTRI_MUST_CHECK;
 
 /* Calls back on the loop's thread when the process gets the signal. */
 int loop_on_signal(struct loop *self, int signal_number, void (*callback)(void *argument),

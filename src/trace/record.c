@@ -4,10 +4,12 @@
  * from this process alone (stream.c writes them), so their lengths are trusted. */
 #include "trace/record.h"
 
+#include "context/block.h"
 #include "context/fields.h"
 #include "trace/clock.h"
 #include "trace/intern.h"
 
+#include <flowtrace/exporter.h>
 #include <string.h>
 
 /* Hands out working memory in order; its room was computed beforehand. */

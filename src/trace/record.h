@@ -17,10 +17,12 @@
  */
 #pragma once
 
-#include "context/block.h"
+#include "base/check.h"
 
-#include <flowtrace/exporter.h>
+#include <flowtrace/span.h>
 #include <string.h>
+
+struct ftr_span_data;
 
 enum ftri_record_bit {
     FTRI_RECORD_PARENT_IS_REMOTE = 1, /* the value of `is_remote`, see origin_of() in span.c */
@@ -145,7 +147,8 @@ static inline size_t ftri_record_scratch(size_t stream_len)
 /* The record in the exporters' form: borrowed from the record and from scratch, which is aligned
  * to 8 and has room for ftri_record_scratch bytes. Of attributes with the same key the last counts.
  * Returns the bytes of scratch that were used. */
-size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_data *ret_span);
+size_t ftri_record_read(const struct ftri_record *self, void *scratch,
+                        struct ftr_span_data *ret_span);
 /* A copy that outlives the context block: what that says is inside instead of by reference. */
 size_t ftri_record_copy_size(const struct ftri_record *self);
 void ftri_record_copy(const struct ftri_record *self, void *to);

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "context/block.h"
 #include "trace/journal.h"
 
 #include <pthread.h>

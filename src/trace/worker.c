@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "context/block.h"
 #include "trace/clock.h"
 #include "trace/journal.h"
 #include "trace/live.h"

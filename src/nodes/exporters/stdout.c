@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "engine/node.h"
-#include "net/loop.h"
+#include "net/watch.h"
 #include "nodes/exporters/exporters.h"
 #include "nodes/exporters/lines.h"
 

@@ -3,8 +3,8 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "codec/json_number.h"
 #include "config/document.h"
+#include "config/scalar.h"
 
 #include <errno.h>
 #include <string.h>
@@ -19,23 +19,6 @@ static size_t index_of(const char *text, const char *const *names, size_t n)
         if (strcmp(text, names[i]) == 0)
             return i;
     return SIZE_MAX;
-}
-
-/* What YAML's core schema makes of a scalar. */
-static ftr_value value_of(const struct config_value *value)
-{
-    const ftr_str text = ftr_str_from(config_text(value));
-    int64_t integer;
-    double number;
-    if (config_is_quoted(value))
-        return ftr_value_str(text);
-    if (ftri_text_is(text, "true") || ftri_text_is(text, "false"))
-        return ftr_value_bool(text.data[0] == 't');
-    if (!memchr(text.data, '.', text.len) && ftri_json_to_i64(text, &integer) == 0)
-        return ftr_value_i64(integer);
-    if (ftri_json_to_f64(text, &number) == 0)
-        return ftr_value_f64(number);
-    return ftr_value_str(text);
 }
 
 static int check_keys(const struct config_value *entry, struct ftri_error *error)
@@ -79,7 +62,7 @@ static int read_action(const struct config_value *entry, struct action *action,
                               .place = (enum action_place)i_place,
                               .key = ftr_str_from(config_text(key))};
     if (has_value)
-        action->value = value_of(value);
+        action->value = config_scalar_value(value);
     return 0;
 }
 

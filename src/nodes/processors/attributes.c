@@ -7,12 +7,11 @@
 
 #include "base/mem.h"
 #include "base/payload.h"
-#include "codec/wire.h"
 #include "engine/records.h"
 #include "nodes/intake.h"
 #include "nodes/processors/actions.h"
+#include "nodes/processors/attribute_fields.h"
 #include "otlp/edit.h"
-#include "otlp/encode.h"
 #include "otlp/item.h"
 
 #include <errno.h>
@@ -50,57 +49,6 @@ static int attributes_start(struct node *node, struct ftri_error *error)
     return actions_read(options->actions, &state->actions, error);
 }
 
-/* The attributes of a message as slots; their origin is where their field begins. */
-static int list_slots(struct attributes_state *state, uint32_t number, struct ftri_view message)
-{
-    struct ftri_wire_field field, key;
-    size_t next = 0;
-    int r = 0;
-    state->slots.n_items = 0;
-    for (size_t start = 0; r == 0 && ftri_wire_next(message, &next, &field) == FTRI_WIRE_FIELD;
-         start = next) {
-        if (field.number != number || field.type != FTRI_WIRE_BYTES)
-            continue;
-        struct slot slot = {.key = {"", 0}, .origin = start};
-        size_t inner = 0;
-        while (ftri_wire_next(field.bytes, &inner, &key) == FTRI_WIRE_FIELD)
-            if (key.number == 1)
-                slot.key = ftri_view_str(key.bytes);
-        r = slots_add(&state->slots, &slot);
-    }
-    return r;
-}
-
-static int put_slot(const struct slot *slot, uint32_t number, struct ftri_view whole,
-                    struct ftri_bytes *out)
-{
-    if (slot->is_deleted)
-        return 0;
-    if (!slot->value)
-        return ftri_bytes_append(out, whole.data, whole.len);
-    const ftr_attribute attribute = {slot->key, *slot->value};
-    return ftri_otlp_encode_attributes(number, &attribute, 1, out);
-}
-
-/* The message's fields in their order, what is new at the end. */
-static int put_message(const struct slots *slots, uint32_t number, struct ftri_view message,
-                       struct ftri_bytes *out)
-{
-    struct ftri_wire_field field;
-    size_t next = 0, i = 0;
-    int r = 0;
-    for (size_t start = 0; r == 0 && ftri_wire_next(message, &next, &field) == FTRI_WIRE_FIELD;
-         start = next) {
-        const struct ftri_view whole = ftri_view_of(message.data + start, next - start);
-        const bool is_slot = i < slots->n_items && slots->items[i].origin == start;
-        r = is_slot ? put_slot(&slots->items[i++], number, whole, out)
-                    : ftri_bytes_append(out, whole.data, whole.len);
-    }
-    for (; r == 0 && i < slots->n_items; i++)
-        r = put_slot(&slots->items[i], number, (struct ftri_view){0}, out);
-    return r;
-}
-
 static int rewrite(void *argument, enum ftri_otlp_part part,
                    const struct ftri_otlp_message *message, struct ftri_view bytes,
                    struct ftri_bytes *out)
@@ -113,10 +61,10 @@ static int rewrite(void *argument, enum ftri_otlp_part part,
     const uint32_t number = ftri_otlp_attributes_number(message);
     if (!state->actions.has_place[places[part]])
         return ftri_bytes_append(out, bytes.data, bytes.len);
-    int r = list_slots(state, number, bytes);
+    int r = attribute_fields_list(&state->slots, number, bytes);
     if (r == 0)
         r = actions_apply(&state->actions, places[part], &state->slots);
-    return r == 0 ? put_message(&state->slots, number, bytes, out) : r;
+    return r == 0 ? attribute_fields_write(&state->slots, number, bytes, out) : r;
 }
 
 static int edit_telemetry(struct attributes_state *state, struct pdata *pdata)

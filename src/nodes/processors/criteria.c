@@ -61,7 +61,7 @@ static int check(const struct criteria_options *options, struct ftri_error *erro
 }
 
 int criteria_init(struct criteria *self, const struct criteria_options *options,
-                    struct ftri_error *error)
+                  struct ftri_error *error)
 {
     const bool is_range_set = options->min != 0 || options->max != INT64_MAX;
     *self = (struct criteria){.options = options};
@@ -144,7 +144,7 @@ static bool test_attribute(const struct criteria *self, const ftr_value *value)
 }
 
 enum condition_result criteria_test(const struct criteria *self,
-                                      const struct condition_subject *subject)
+                                    const struct condition_subject *subject)
 {
     static const int32_t least[] = {0, 1, 5, 9, 13, 17, 21};
     const struct criteria_options *options = self->options;

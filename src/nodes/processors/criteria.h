@@ -41,8 +41,8 @@ enum condition_result { CONDITION_FALSE, CONDITION_TRUE, CONDITION_UNKNOWN };
 
 /* -EINVAL with the option's name. Borrows the options. */
 int criteria_init(struct criteria *self, const struct criteria_options *options,
-                    struct ftri_error *error) FTRI_MUST_CHECK;
+                  struct ftri_error *error) FTRI_MUST_CHECK;
 void criteria_deinit(struct criteria *self);
 /* UNKNOWN: only the attribute, which is not there, could tell. */
 enum condition_result criteria_test(const struct criteria *self,
-                                      const struct condition_subject *subject);
+                                    const struct condition_subject *subject);

@@ -11,7 +11,7 @@
 #include "base/time.h"
 #include "engine/node.h"
 #include "engine/records.h"
-#include "net/loop.h"
+#include "net/watch.h"
 #include "nodes/receivers/line_record.h"
 #include "nodes/receivers/line_split.h"
 #include "nodes/receivers/receivers.h"
