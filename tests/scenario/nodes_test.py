@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import grpc
@@ -173,6 +174,40 @@ class Nodes(unittest.TestCase):
         self.assertTrue(all(line["seen"] is True and "at" not in line for line in found))
         self.assertEqual(accounts["n0"]["dropped"], {"invalid": 1})
         self.assertEqual(accounts["n2"]["created"] + accounts["n2"]["forwarded"], 6)
+
+    def test_a_file_is_followed_across_kill_9(self):
+        """Every line arrives at least once though the program is killed and the file rotates."""
+        path, written = os.path.join(self.folder, "log"), os.path.join(self.folder, "out")
+        graph = self.write_graph(*self.chain(
+            ("receiver/file", {"paths": [path], "poll_interval": "5ms", "max_items": 7,
+                               "checkpoint": os.path.join(self.folder, "positions")}),
+            ("exporter/file", {"path": written})))
+        expected = set()
+
+        def arrived():
+            if not os.path.exists(written):
+                return set()
+            with open(written, encoding="utf-8") as file:
+                return {json.loads(line)["n"] for line in file if line.endswith("\n")}
+
+        for turn in range(4):
+            with open(path, "a", encoding="utf-8") as file:
+                for n in range(turn * 100, turn * 100 + 100):
+                    file.write(json.dumps({"n": n}) + "\n")
+                    expected.add(n)
+            process = subprocess.Popen([harness.program(), "run", graph], stderr=subprocess.DEVNULL)
+            try:
+                deadline = time.monotonic() + TIMEOUT_S
+                wanted = expected if turn == 3 else set(range(turn * 100 + 30))
+                while not wanted <= arrived():
+                    self.assertLess(time.monotonic(), deadline, sorted(wanted - arrived())[:5])
+                    time.sleep(0.02)
+                if turn == 1:
+                    os.rename(path, path + ".1")
+            finally:
+                process.kill()
+                process.wait()
+        self.assertEqual(arrived(), expected)
 
     def test_telemetry_as_lines(self):
         for signal, top in (("traces", "resourceSpans"), ("metrics", "resourceMetrics"),
