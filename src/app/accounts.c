@@ -80,6 +80,9 @@ static int write_node(const struct graph_node_view *node, struct ftri_bytes *out
     write_text(&json, "type", node->type);
     write_number(&json, "in", account->received);
     write_number(&json, "out", account->emitted);
+    write_number(&json, "forwarded", account->forwarded);
+    write_number(&json, "created", account->created);
+    write_number(&json, "absorbed", account->absorbed);
     write_number(&json, "held", account->held);
     write_number(&json, "bytes_in", account->received_bytes);
     write_number(&json, "bytes_out", account->emitted_bytes);

@@ -164,6 +164,22 @@ static void print_option(const struct option *row)
     printf("\n");
 }
 
+static void print_ports(const struct node_class *class)
+{
+    static const char *const only_out[] = {"out", NULL};
+    if (class->kind == FTR_NODE_EXPORTER)
+        return;
+    printf("output ports:");
+    if (class->configured_ports)
+        printf(" as configured");
+    const char *const *ports = class->configured_ports ? NULL
+                               : class->ports          ? class->ports
+                                                       : only_out;
+    for (; ports && *ports; ports++)
+        printf(" %s", *ports);
+    printf("\n\n");
+}
+
 static int print_component(const char *type)
 {
     const char *types[64];
@@ -172,7 +188,9 @@ static int print_component(const char *type)
         types[n++] = (*i)->type;
         if (strcmp((*i)->type, type) != 0)
             continue;
-        printf("%s\n  %s\n\noptions:\n", (*i)->type, (*i)->sentence);
+        printf("%s\n  %s\n\n", (*i)->type, (*i)->sentence);
+        print_ports(*i);
+        printf((*i)->options.n_rows ? "options:\n" : "no options\n");
         for (size_t row = 0; row < (*i)->options.n_rows; row++)
             print_option(&(*i)->options.rows[row]);
         return 0;

@@ -57,16 +57,21 @@ struct pdata *channel_first(const struct node *node)
                                            : FTRI_CONTAINER(node->data.next, struct pdata, link);
 }
 
+bool channel_port_has_room(const struct port *port)
+{
+    for (size_t i = 0; i < port->n_edges; i++) {
+        const struct node *to = port->edges[i]->to;
+        if (to->n_data >= to->graph->capacity || !ftri_list_is_empty(&to->waiting))
+            return false;
+    }
+    return true;
+}
+
 bool channel_has_room(const struct node *sender)
 {
-    for (size_t i = 0; i < sender->n_ports; i++) {
-        const struct port *port = &sender->ports[i];
-        for (size_t j = 0; j < port->n_edges; j++) {
-            const struct node *to = port->edges[j]->to;
-            if (to->n_data >= to->graph->capacity || !ftri_list_is_empty(&to->waiting))
-                return false;
-        }
-    }
+    for (size_t i = 0; i < sender->n_ports; i++)
+        if (!channel_port_has_room(&sender->ports[i]))
+            return false;
     return true;
 }
 

@@ -19,5 +19,6 @@ void channel_receive(struct node *node, struct pdata *pdata);
 void channel_refuse_first(struct node *node, const struct result *result);
 /* All that lies in the channel or waits for it. */
 void channel_refuse_all(struct node *node, const struct result *result);
-/* True when each output has room for one more. */
+/* True when each output has room for one more; the same for those of one port. */
+bool channel_port_has_room(const struct port *port);
 bool channel_has_room(const struct node *sender);

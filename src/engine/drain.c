@@ -55,7 +55,8 @@ static bool may_shut_down(const struct node *node)
     for (size_t i = 0; i < node->n_inputs; i++)
         if (!has_emptied(node->inputs[i]->from))
             return false;
-    return node->n_data == 0;
+    /* One that takes nothing more in until it hears of the shutdown would never empty. */
+    return node->n_data == 0 || !node->is_accepting;
 }
 
 /* True when every node has had its Shutdown. */

@@ -128,6 +128,8 @@ void node_count_retry(struct node *self, struct pdata *pdata, uint32_t attempt, 
 /* False while a port's channel has no room: a node that makes new data (node_ingest) takes in
  * nothing more until CONTROL_RESUME_DATA. Sending all the same is allowed and waits in the port. */
 bool node_can_send(const struct node *self);
+/* The same for one port, without the wish to be told. */
+bool node_port_has_room(const struct node *self, size_t port);
 /* false: no consume until it is true again; meanwhile the input channel fills and the senders feel
  * it. For nodes that hold as much as they may (requests in flight, retries waiting, a busy disk).
  */

@@ -76,6 +76,11 @@ bool node_can_send(const struct node *self)
     return has_room;
 }
 
+bool node_port_has_room(const struct node *self, size_t port)
+{
+    return port < self->n_ports && channel_port_has_room(&self->ports[port]);
+}
+
 void node_set_accepting(struct node *self, bool is_accepting)
 {
     self->is_accepting = is_accepting;

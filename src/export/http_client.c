@@ -11,7 +11,8 @@
 #include "export/http_transfer.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <string.h>
+#include <strings.h>
 
 enum { POLL_MS = 1000 };
 
@@ -65,7 +66,9 @@ static void move_all(struct ftri_list *from, struct ftri_list *to)
 
 static void finish(struct ftri_http_client *self, struct flight *flight, CURLcode code)
 {
-    if (ftri_http_transfer_finish(&flight->transfer, code, &flight->answer) < 0)
+    const int r = ftri_http_transfer_finish(&flight->transfer, code, &flight->answer);
+    flight->answer.result = r;
+    if (r < 0)
         flight->answer.status = 0;
     ftri_list_unlink(&flight->entry);
     pthread_mutex_lock(&self->mutex);
@@ -167,6 +170,18 @@ void ftri_http_client_free(struct ftri_http_client *self)
     ftri_free(self);
 }
 
+/* A connection of its own where libcurl cannot put a second request into one of HTTP/2. */
+static int set_reuse(CURL *easy, const struct ftri_http_request *request)
+{
+    const bool is_plain_http2 =
+        request->is_http2 && strncasecmp(request->url, "http://", strlen("http://")) == 0;
+    if (!is_plain_http2 || !ftri_http_reuse_is_broken())
+        return 0;
+    const bool is_set = curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
+                        curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK;
+    return is_set ? 0 : -ENOMEM;
+}
+
 static struct flight *flight_new(struct ftri_http_client *self,
                                  const struct ftri_http_request *request, int *ret_result)
 {
@@ -180,6 +195,8 @@ static struct flight *flight_new(struct ftri_http_client *self,
         *ret_result = ftri_http_transfer_init(&flight->transfer, easy, request, &flight->body);
         flight->transfer.easy = easy;
     }
+    if (*ret_result == 0)
+        *ret_result = set_reuse(easy, request);
     if (*ret_result == 0 && curl_easy_setopt(easy, CURLOPT_PRIVATE, flight) == CURLE_OK)
         return flight;
     flight_free(flight);

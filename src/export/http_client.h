@@ -34,6 +34,7 @@ struct ftri_http_request {
 
 struct ftri_http_answer {
     int status; /* 0: no answer; error says why */
+    int result; /* of a client's request: as ftri_http_session_call returns it */
     char error[256];
     uint64_t retry_after_ns; /* 0: the server did not ask for a delay */
     struct ftri_view body;   /* borrowed for the call or until the caller's buffer changes */

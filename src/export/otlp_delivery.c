@@ -7,8 +7,7 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "export/http_client.h"
-#include "export/otlp_grpc.h"
-#include "export/otlp_http.h"
+#include "export/otlp_call.h"
 #include "export/otlp_message.h"
 #include "export/otlp_verdict.h"
 
@@ -18,18 +17,13 @@
 #include <string.h>
 #include <time.h>
 
-enum {
-    ANSWER_BYTES = 4 << 20, /* more is refused */
-    MAX_FIXED_HEADERS = 6
-};
 #define BACK_OFF_FIRST_NS FTRI_NS_PER_S
 #define BACK_OFF_CAP_NS (5 * FTRI_NS_PER_S)
 
 /* Where the requests of one signal go, and how. */
 struct route {
     struct ftri_otlp_settings settings;
-    char timeout[32]; /* a gRPC header, of the next request */
-    const char *headers[FTRI_OTLP_MAX_HEADERS + MAX_FIXED_HEADERS + 1];
+    struct ftri_otlp_call call;
 };
 
 struct ftri_otlp_delivery {
@@ -40,48 +34,14 @@ struct ftri_otlp_delivery {
     struct ftri_otlp_message message;
     struct ftri_bytes answer;
     struct ftri_bytes unpacked;
-    struct ftri_grpc_head head; /* of the last answer */
 };
-
-static bool is_grpc(const struct route *self)
-{
-    return self->settings.protocol == FTR_OTLP_GRPC;
-}
-
-static void collect_headers(struct route *self)
-{
-    static const char *const types[] = {
-        [FTR_OTLP_HTTP_PROTOBUF] = "Content-Type: application/x-protobuf",
-        [FTR_OTLP_HTTP_JSON] = "Content-Type: application/json",
-        [FTR_OTLP_GRPC] = "Content-Type: application/grpc",
-    };
-    static const char *const encodings[][2] = {
-        [FTR_OTLP_PLAIN] = {NULL, NULL},
-        [FTR_OTLP_GZIP] = {"Content-Encoding: gzip", "grpc-encoding: gzip"},
-        [FTR_OTLP_ZSTD] = {"Content-Encoding: zstd", "grpc-encoding: zstd"},
-    };
-    size_t n = 0;
-    self->headers[n++] = types[self->settings.protocol];
-    self->headers[n++] = "User-Agent: OTel-OTLP-Exporter-Flowtrace/" FTR_VERSION;
-    const char *encoding = encodings[self->settings.compression][is_grpc(self)];
-    if (encoding)
-        self->headers[n++] = encoding;
-    if (is_grpc(self)) {
-        self->headers[n++] = "TE: trailers";
-        self->headers[n++] = "grpc-accept-encoding: identity,gzip";
-        self->headers[n++] = self->timeout;
-    }
-    for (size_t i = 0; i < self->settings.n_headers; i++)
-        self->headers[n++] = self->settings.headers[i];
-    self->headers[n] = NULL;
-}
 
 /* Takes the settings over. */
 static void init_route(struct route *self, struct ftri_otlp_settings *settings)
 {
     self->settings = *settings;
     ftri_arena_init(&settings->arena, FTRI_OTLP_SETTINGS_BYTES);
-    collect_headers(self);
+    ftri_otlp_call_init(&self->call, &self->settings);
 }
 
 struct ftri_otlp_delivery *ftri_otlp_delivery_new(struct ftri_otlp_settings *settings)
@@ -95,8 +55,8 @@ struct ftri_otlp_delivery *ftri_otlp_delivery_new(struct ftri_otlp_settings *set
     self->session = session;
     init_route(&self->traces, settings);
     ftri_otlp_message_init(&self->message);
-    ftri_bytes_init(&self->answer, ANSWER_BYTES);
-    ftri_bytes_init(&self->unpacked, ANSWER_BYTES);
+    ftri_bytes_init(&self->answer, FTRI_OTLP_ANSWER_BYTES);
+    ftri_bytes_init(&self->unpacked, FTRI_OTLP_ANSWER_BYTES);
     return self;
 }
 
@@ -134,75 +94,16 @@ static void sleep_until(uint64_t monotonic_ns)
         ;
 }
 
-/* Another try of what did not work must end the same way. */
-static bool is_final(int result)
-{
-    return result == -EMSGSIZE || result == -EINVAL || result == -ENOMEM || result == -EACCES ||
-           result == -EPROTO || result == -ECANCELED;
-}
-
-/* The file to blame, which libcurl's text may name without the setting it came from. */
-static const struct ftri_otlp_file *find_file(const struct route *self, int result,
-                                              const char *text)
-{
-    const struct ftri_otlp_file *files = self->settings.files;
-    if (result == -EACCES && files[FTRI_OTLP_CERTIFICATE].path)
-        return &files[FTRI_OTLP_CERTIFICATE];
-    for (size_t i = 0; i < FTRI_OTLP_N_FILES && result == -EINVAL; i++)
-        if (files[i].path && strstr(text, files[i].path))
-            return &files[i];
-    return NULL;
-}
-
-/* There was no answer, or none that may be read. */
-static void judge_failure(const struct route *self, int result, const char *text,
-                          struct ftri_otlp_verdict *ret_verdict)
-{
-    *ret_verdict = (struct ftri_otlp_verdict){.kind = is_final(result) ? FTRI_OTLP_REFUSED
-                                                                       : FTRI_OTLP_PASSING};
-    if (result == -EMSGSIZE)
-        text = "the answer is larger than 4 MiB";
-    const struct ftri_otlp_file *file = find_file(self, result, text);
-    char named[FTRI_OTLP_ANSWER_TEXT_BYTES];
-    if (file) {
-        snprintf(named, sizeof named, "%s: %s: %s", file->name, file->path, text);
-        text = named;
-    }
-    ftri_otlp_answer_set_text(&ret_verdict->answer, (ftr_str){text, strlen(text)});
-}
-
 static void try_once(struct ftri_otlp_delivery *self, struct route *route,
                      const struct ftri_otlp_body *body, uint64_t timeout_ns,
                      struct ftri_otlp_verdict *ret_verdict)
 {
-    const struct ftri_otlp_settings *settings = &route->settings;
-    const struct ftri_http_request request = {
-        .method = "POST",
-        .url = settings->url,
-        .headers = route->headers,
-        .body = body->rest,
-        .body_head = body->head,
-        .timeout_ns = timeout_ns,
-        .is_http2 = is_grpc(route),
-        .takes_gzip = !is_grpc(route),
-        .on_header = is_grpc(route) ? ftri_grpc_head_take : NULL,
-        .header_argument = &self->head,
-        .unix_socket = settings->unix_socket,
-        .ca_file = settings->files[FTRI_OTLP_CERTIFICATE].path,
-        .client_certificate = settings->files[FTRI_OTLP_CLIENT_CERTIFICATE].path,
-        .client_key = settings->files[FTRI_OTLP_CLIENT_KEY].path,
-    };
+    struct ftri_http_request request;
     struct ftri_http_answer answer = {0};
     ftri_bytes_reset(&self->answer);
-    ftri_grpc_head_init(&self->head);
-    ftri_grpc_format_timeout(timeout_ns, route->timeout, sizeof route->timeout);
-    int r = ftri_http_session_call(self->session, &request, &self->answer, &answer);
-    if (r == 0 && is_grpc(route))
-        r = ftri_grpc_judge(&self->head, &answer, &self->unpacked, ret_verdict);
-    else if (r == 0)
-        ftri_otlp_http_judge(&answer, ret_verdict);
-    if (r < 0)
-        judge_failure(route, r, answer.error, ret_verdict);
+    ftri_otlp_call_begin(&route->call, body, timeout_ns, &request);
+    const int r = ftri_http_session_call(self->session, &request, &self->answer, &answer);
+    ftri_otlp_call_judge(&route->call, r, &answer, &self->unpacked, ret_verdict);
 }
 
 /* Tries until there is an answer that stands, or no time for another try. */

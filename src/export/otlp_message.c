@@ -46,6 +46,18 @@ static void write_head(struct ftri_otlp_message *self, bool is_packed,
     ret_body->head = ftri_view_of(self->prefix, sizeof self->prefix);
 }
 
+static int write_json(enum ftri_otlp_signal signal, struct ftri_view otlp, struct ftri_bytes *out)
+{
+    switch (signal) {
+    case FTRI_OTLP_METRICS:
+        return ftri_otlp_metrics_to_json(otlp, out);
+    case FTRI_OTLP_LOGS:
+        return ftri_otlp_logs_to_json(otlp, out);
+    default:
+        return ftri_otlp_traces_to_json(otlp, out);
+    }
+}
+
 int ftri_otlp_message_write(struct ftri_otlp_message *self,
                             const struct ftri_otlp_settings *settings, struct ftri_view otlp,
                             struct ftri_otlp_body *ret_body)
@@ -54,8 +66,7 @@ int ftri_otlp_message_write(struct ftri_otlp_message *self,
     int r = 0;
     if (settings->protocol == FTR_OTLP_HTTP_JSON) {
         ftri_bytes_reset(&self->json);
-        r = settings->signal == FTRI_OTLP_METRICS ? ftri_otlp_metrics_to_json(otlp, &self->json)
-                                                  : ftri_otlp_traces_to_json(otlp, &self->json);
+        r = write_json(settings->signal, otlp, &self->json);
         body.rest = ftri_bytes_view(&self->json);
     }
     if (r == 0 && body.rest.len > FTRI_OTLP_REQUEST_BYTES)

@@ -17,6 +17,7 @@ static const char *const paths[][2] = {
                           "/opentelemetry.proto.collector.trace.v1.TraceService/Export"},
     [FTRI_OTLP_METRICS] = {"/v1/metrics",
                            "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"},
+    [FTRI_OTLP_LOGS] = {"/v1/logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export"},
 };
 
 static const char *path_of(const struct ftri_otlp_settings *self)
@@ -80,6 +81,7 @@ static int set_url(struct ftri_otlp_settings *self, const char *name, const char
     if (!joined)
         return no_memory(name, error);
     snprintf(joined, room, "%s%.*s%s", prefix, (int)text.len, text.data, suffix);
+    self->unix_socket = NULL;
     self->url = joined;
     return 0;
 }
@@ -92,10 +94,11 @@ static int set_unix_endpoint(struct ftri_otlp_settings *self, const char *name, 
     const ftr_str path = {url.data + len, url.len - len};
     if (path.len == 0 || path.data[0] != '/' || memchr(path.data, '\0', path.len))
         return ftri_error_set(error, -EINVAL, "%s: expected unix:///path/of/socket", name);
+    const int r = set_url(self, name, "http://localhost", (ftr_str){"", 0}, path_of(self), error);
+    if (r < 0)
+        return r;
     self->unix_socket = ftri_arena_copy(&self->arena, path).data;
-    if (!self->unix_socket)
-        return no_memory(name, error);
-    return set_url(self, name, "http://localhost", (ftr_str){"", 0}, path_of(self), error);
+    return self->unix_socket ? 0 : no_memory(name, error);
 }
 
 /* The text is not shown: a URL may hold a password. */
@@ -165,7 +168,6 @@ int ftri_otlp_settings_base(struct ftri_otlp_settings *self, const char *name, f
         return ftri_error_set(error, -EINVAL, "%s: a base URL has no query and no fragment", name);
     while (url.data[url.len - 1] == '/')
         url.len--;
-    self->unix_socket = NULL;
     return set_url(self, name, "", url, path_of(self), error);
 }
 

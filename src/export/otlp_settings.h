@@ -30,7 +30,7 @@ struct ftri_otlp_file {
     const char *name; /* of the setting that named it */
 };
 
-enum ftri_otlp_signal { FTRI_OTLP_TRACES, FTRI_OTLP_METRICS };
+enum ftri_otlp_signal { FTRI_OTLP_TRACES, FTRI_OTLP_METRICS, FTRI_OTLP_LOGS, FTRI_OTLP_N_SIGNALS };
 
 /* Of one signal; signal, protocol and is_insecure are set before the endpoint. */
 struct ftri_otlp_settings {

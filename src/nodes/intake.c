@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "nodes/intake.h"
 
+#include "otlp/schema.h"
+
 #include <stdio.h>
 
 static bool refuse(struct node *node, struct pdata *pdata, const char *reason)
@@ -19,4 +21,18 @@ bool intake_is_records(struct node *node, struct pdata *pdata)
 bool intake_is_telemetry(struct node *node, struct pdata *pdata)
 {
     return pdata->otlp || refuse(node, pdata, "records were sent to a node that takes telemetry");
+}
+
+bool intake_is_traces(struct node *node, struct pdata *pdata)
+{
+    return intake_is_telemetry(node, pdata) &&
+           (pdata->signal == FTR_SIGNAL_TRACES ||
+            refuse(node, pdata, "metrics or logs were sent to a node that takes traces"));
+}
+
+const struct ftri_otlp_message *intake_request(const struct pdata *pdata)
+{
+    return pdata->signal == FTR_SIGNAL_LOGS      ? &ftri_otlp_logs_request
+           : pdata->signal == FTR_SIGNAL_METRICS ? &ftri_otlp_metrics_request
+                                                 : &ftri_otlp_request;
 }

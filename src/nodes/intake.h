@@ -6,6 +6,12 @@
 
 #include "engine/node.h"
 
+struct ftri_otlp_message;
+
+/* What a batch of telemetry is made of: the request of its signal (otlp/schema.h). */
+const struct ftri_otlp_message *intake_request(const struct pdata *pdata);
+
 /* False: the batch carries something else; it was refused for good and is gone. */
 bool intake_is_records(struct node *node, struct pdata *pdata) FTRI_MUST_CHECK;
 bool intake_is_telemetry(struct node *node, struct pdata *pdata) FTRI_MUST_CHECK;
+bool intake_is_traces(struct node *node, struct pdata *pdata) FTRI_MUST_CHECK;

@@ -132,6 +132,7 @@ static int take_object(struct ftri_otlp_answer *self, struct ftri_json_reader *j
     int token;
     while ((token = ftri_json_reader_next(json)) == FTRI_JSON_NAME) {
         const bool is_count = ftri_text_is(json->text, "rejectedSpans") ||
+                              ftri_text_is(json->text, "rejectedLogRecords") ||
                               ftri_text_is(json->text, "rejectedDataPoints");
         const bool is_text =
             ftri_text_is(json->text, "errorMessage") || ftri_text_is(json->text, "message");

@@ -38,7 +38,9 @@ int ftri_otlp_metrics_from_json(struct ftri_view json, struct ftri_bytes *ret_by
  * traceId, spanId, name, kind, the times, and the values of an array or map. On failure (-ENOMEM,
  * -EMSGSIZE) ret_json holds a part of the text. */
 int ftri_otlp_traces_to_json(struct ftri_view bytes, struct ftri_bytes *ret_json) FTRI_MUST_CHECK;
-/* The same for metrics: {"resourceMetrics":[...]}, default values left out. */
+/* The same for logs and metrics: {"resourceLogs":[...]}, {"resourceMetrics":[...]}, default values
+ * left out. */
+int ftri_otlp_logs_to_json(struct ftri_view bytes, struct ftri_bytes *ret_json) FTRI_MUST_CHECK;
 int ftri_otlp_metrics_to_json(struct ftri_view bytes, struct ftri_bytes *ret_json) FTRI_MUST_CHECK;
 
 /* Spans out of several places in one document: begin, any number of spans, end. Neighbouring spans

@@ -150,8 +150,11 @@ static void find_fields(struct ftri_view bytes, struct found_field found[FTRI_OT
 
 static bool is_default(const struct ftri_otlp_field *field, const struct ftri_wire_field *found)
 {
-    if (field->kind == FTRI_OTLP_KIND_MESSAGE)
+    if (field->kind == FTRI_OTLP_KIND_MESSAGE || (field->flags & FTRI_OTLP_OPTIONAL))
         return false;
+    const size_t id_len = field->kind == FTRI_OTLP_KIND_ID16 ? 16 : 8;
+    if ((field->flags & FTRI_OTLP_LOOSE) && found->bytes.len != id_len)
+        return true; /* a wrong length says only that there is none */
     return found->type == FTRI_WIRE_BYTES ? found->bytes.len == 0 : found->value == 0;
 }
 
@@ -163,8 +166,7 @@ static void write_field(struct ftri_json_writer *out, const struct ftri_otlp_fie
             write_repeated(out, field, bytes, found->first);
         return;
     }
-    const bool is_left_out = !found->is_present || (!(field->flags & FTRI_OTLP_OPTIONAL) &&
-                                                    is_default(field, &found->last));
+    const bool is_left_out = !found->is_present || is_default(field, &found->last);
     if (is_left_out && !(field->flags & FTRI_OTLP_SHOWN))
         return;
     ftri_json_name(out, name_of(field));
@@ -227,6 +229,11 @@ static int request_to_json(const struct ftri_otlp_message *request, struct ftri_
 int ftri_otlp_traces_to_json(struct ftri_view bytes, struct ftri_bytes *ret_json)
 {
     return request_to_json(&ftri_otlp_request, bytes, ret_json);
+}
+
+int ftri_otlp_logs_to_json(struct ftri_view bytes, struct ftri_bytes *ret_json)
+{
+    return request_to_json(&ftri_otlp_logs_request, bytes, ret_json);
 }
 
 int ftri_otlp_metrics_to_json(struct ftri_view bytes, struct ftri_bytes *ret_json)

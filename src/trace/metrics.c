@@ -211,7 +211,7 @@ static void view_simple(const struct ftri_record *record)
     const struct ftri_calibration *calibration = ftri_clock_calibration(record->clock);
     struct ftri_span_view *view = &metrics.view;
     view->service = metrics.service;
-    view->name = ftri_interned_str(ftri_interned(record->name_len), 0);
+    view->name = ftri_interned_name(record->name_len);
     view->kind = record->kind;
     view->status = record->status;
     view->is_estimated = metrics.is_estimated;

@@ -260,8 +260,7 @@ static ftr_str name_of(const struct ftri_record *self)
 {
     if (!(self->bits & FTRI_RECORD_HAS_SITE))
         return (ftr_str){(const char *)ftri_record_stream(self), self->name_len};
-    const bool is_known = ftri_is_interned(self->name_len); /* else a number that nobody gave */
-    return is_known ? ftri_interned_str(ftri_interned(self->name_len), 0) : FTR_STR("");
+    return ftri_interned_name(self->name_len);
 }
 
 static void read_head(const struct ftri_record *self, ftr_span_data *ret_span)

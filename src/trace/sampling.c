@@ -8,6 +8,7 @@
 #include "base/count.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "context/block.h"
 #include "context/tracestate.h"
 #include "sampling/ot_state.h"
 #include "sampling/threshold.h"

@@ -4,6 +4,7 @@
  * a thread that is judging marks itself, and shutdown waits for the marks to go. */
 #pragma once
 
+#include "context/block.h"
 #include "trace/thread.h"
 
 #include "context/block.h"

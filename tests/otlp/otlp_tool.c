@@ -6,7 +6,7 @@
  *   otlp-tool MODE: frames on stdin, frames on stdout, until the end of stdin. Modes:
  *     to-json, from-json               requests of traces
  *     logs, metrics                    protobuf; the result is the number of items, as text
- *     logs-from-json, metrics-from-json, metrics-to-json
+ *     logs-from-json, metrics-from-json, logs-to-json, metrics-to-json
  *     log-events                       protobuf of logs to protobuf of traces; received at 9 ns
  *     in:  length (4 bytes, little-endian), payload
  *     out: 0 or 1 (refused), length, the result or "path: reason" */
@@ -271,6 +271,14 @@ static int metrics_from_json(struct ftri_view frame, struct ftri_bytes *out,
                  : ftri_otlp_metrics_check(ftri_bytes_view(out), &ftri_otlp_unlimited, &n, error);
 }
 
+static int logs_to_json(struct ftri_view frame, struct ftri_bytes *out,
+                        struct ftri_otlp_error *error)
+{
+    size_t n;
+    const int r = ftri_otlp_logs_check(frame, &ftri_otlp_unlimited, &n, error);
+    return r < 0 ? r : ftri_otlp_logs_to_json(frame, out);
+}
+
 static int metrics_to_json(struct ftri_view frame, struct ftri_bytes *out,
                            struct ftri_otlp_error *error)
 {
@@ -303,6 +311,7 @@ static const struct {
     {"metrics", count_points},
     {"logs-from-json", logs_from_json},
     {"metrics-from-json", metrics_from_json},
+    {"logs-to-json", logs_to_json},
     {"metrics-to-json", metrics_to_json},
     {"log-events", log_events},
 };

@@ -319,6 +319,24 @@ class Signals(unittest.TestCase):
             self.assertEqual(canonical(metrics.ExportMetricsServiceRequest.FromString(found)),
                              canonical(request), f"request {i}")
 
+    def check_to_json(self, mode, make, message_type):
+        rng, tool = random.Random(SEED + 4), self.tool(mode)
+        for i in range(N_RANDOM):
+            request = make(rng)
+            tree = json.loads(self.accepted(tool(request.SerializeToString())))
+            found = json_format.ParseDict(convert_ids(tree, hex_to_base64), message_type())
+            for record in records_of(request) if message_type is logs.ExportLogsServiceRequest else ():
+                record.trace_id = record.trace_id if len(record.trace_id) == 16 else b""
+                record.span_id = record.span_id if len(record.span_id) == 8 else b""
+            self.assertEqual(canonical(found), canonical(request), f"request {i}")
+
+    def test_logs_to_json(self):
+        self.check_to_json("logs-to-json", random_logs, logs.ExportLogsServiceRequest)
+
+    def test_metrics_to_json(self):
+        self.check_to_json("metrics-to-json", lambda rng: random_metrics(rng)[0],
+                           metrics.ExportMetricsServiceRequest)
+
     def test_events_of_log_records(self):
         rng, tool = random.Random(SEED + 2), self.tool("log-events")
         n_events = 0

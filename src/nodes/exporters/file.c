@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exporter/file: records as JSON lines appended to a file. Settled when the kernel has the bytes;
+ * exporter/file: batches as JSON lines appended to a file. Settled when the kernel has the bytes;
  * synced to disk at shutdown, or after every batch with `sync: true`. A batch that was written in
  * part (disk full) is cut back, so that every line in the file is whole and none is there twice. */
 #include "nodes/exporters/exporters.h"
@@ -8,8 +8,8 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "engine/node.h"
 #include "nodes/exporters/lines.h"
-#include "nodes/intake.h"
 #include "nodes/place.h"
 
 #include <errno.h>
@@ -75,10 +75,8 @@ static void file_consume(struct node *node, struct pdata *pdata)
 {
     struct file_state *state = node_state(node);
     const struct file_options *options = node_options(node);
-    if (!intake_is_records(node, pdata))
-        return;
     ftri_bytes_reset(&state->lines);
-    int r = lines_write(pdata->records, &state->lines);
+    int r = lines_write(pdata, &state->lines);
     if (r == 0)
         r = write_lines(state, options->is_synced);
     if (r == 0) {
@@ -103,7 +101,7 @@ static void file_stop(struct node *node)
 const struct node_class exporter_file = {
     .type = "exporter/file",
     .kind = FTR_NODE_EXPORTER,
-    .sentence = "Appends records to a file as JSON lines.",
+    .sentence = "Appends records and telemetry to a file as JSON lines.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct file_options)},
     .state_size = sizeof(struct file_state),
     .start = file_start,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exporter/http: POSTs records as JSON lines (application/x-ndjson), several requests at once.
+ * exporter/http: POSTs batches as JSON lines (application/x-ndjson), several requests at once.
  *
  * 2xx settles the batch well; 429, 502, 503, 504 and no answer at all are retryable refusals (put
  * processor/retry in front); anything else is permanent. Transfers run on the client's thread, and
@@ -11,9 +11,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/node.h"
 #include "export/http_client.h"
 #include "nodes/exporters/lines.h"
-#include "nodes/intake.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -116,7 +116,7 @@ static int send_batch(struct http_state *state, struct transfer *transfer)
 {
     static const char *const headers[] = {"Content-Type: application/x-ndjson", NULL};
     const struct http_options *options = node_options(state->node);
-    const int r = lines_write(transfer->pdata->records, &transfer->body);
+    const int r = lines_write(transfer->pdata, &transfer->body);
     if (r < 0)
         return r;
     const struct ftri_http_request request = {
@@ -133,8 +133,6 @@ static void http_consume(struct node *node, struct pdata *pdata)
 {
     struct http_state *state = node_state(node);
     const struct http_options *options = node_options(node);
-    if (!intake_is_records(node, pdata))
-        return;
     struct transfer *transfer = ftri_alloc(sizeof *transfer);
     int r = -ENOMEM;
     if (transfer) {
@@ -175,7 +173,7 @@ static void http_stop(struct node *node)
 const struct node_class exporter_http = {
     .type = "exporter/http",
     .kind = FTR_NODE_EXPORTER,
-    .sentence = "POSTs records to a server as JSON lines.",
+    .sentence = "POSTs records and telemetry to a server as JSON lines.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct http_options)},
     .state_size = sizeof(struct http_state),
     .check = http_check,

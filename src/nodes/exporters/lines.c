@@ -1,10 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "nodes/exporters/lines.h"
 
-#include "base/bytes.h"
+#include "base/payload.h"
 #include "codec/json_writer.h"
+#include "engine/pdata.h"
 #include "engine/records.h"
+#include "otlp/json.h"
 
+static void write_value(struct ftri_json_writer *json, const ftr_value *value);
+
+static void write_array(struct ftri_json_writer *json, const ftr_value *value)
+{
+    ftri_json_begin_array(json);
+    for (size_t i = 0; i < value->as.array.n_items; i++)
+        write_value(json, &value->as.array.items[i]);
+    ftri_json_end_array(json);
+}
+
+static void write_map(struct ftri_json_writer *json, const ftr_value *value)
+{
+    ftri_json_begin_object(json);
+    for (size_t i = 0; i < value->as.map.n_items; i++) {
+        ftri_json_name(json, value->as.map.items[i].key);
+        write_value(json, &value->as.map.items[i].value);
+    }
+    ftri_json_end_object(json);
+}
+
+/* Recursion is bounded by the levels that records keep. */
 static void write_value(struct ftri_json_writer *json, const ftr_value *value)
 {
     switch (value->type) {
@@ -23,9 +46,13 @@ static void write_value(struct ftri_json_writer *json, const ftr_value *value)
     case FTR_VALUE_F64:
         ftri_json_f64(json, value->as.f64, FTRI_JSON_NONFINITE_NULL);
         break;
-    case FTR_VALUE_EMPTY:
-    case FTR_VALUE_ARRAY: /* records carry scalars only */
+    case FTR_VALUE_ARRAY:
+        write_array(json, value);
+        break;
     case FTR_VALUE_MAP:
+        write_map(json, value);
+        break;
+    case FTR_VALUE_EMPTY:
         ftri_json_null(json);
         break;
     }
@@ -51,15 +78,30 @@ static int write_line(const struct record *record, struct ftri_bytes *out)
     return r == 0 ? ftri_bytes_append_char(out, '\n') : r;
 }
 
-int lines_write(const struct records *records, struct ftri_bytes *out)
+static int write_records(const struct records *records, struct ftri_bytes *out)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < records->n_items; i++)
+        r = write_line(&records->items[i], out);
+    return r;
+}
+
+static int write_telemetry(ftr_signal signal, struct ftri_view otlp, struct ftri_bytes *out)
+{
+    const int r = signal == FTR_SIGNAL_LOGS      ? ftri_otlp_logs_to_json(otlp, out)
+                  : signal == FTR_SIGNAL_METRICS ? ftri_otlp_metrics_to_json(otlp, out)
+                                                 : ftri_otlp_traces_to_json(otlp, out);
+    return r == 0 ? ftri_bytes_append_char(out, '\n') : r;
+}
+
+int lines_write(const struct pdata *pdata, struct ftri_bytes *out)
 {
     const size_t before = out->len;
-    for (size_t i = 0; i < records->n_items; i++) {
-        const int r = write_line(&records->items[i], out);
-        if (r < 0) {
-            out->len = before;
-            return r;
-        }
-    }
-    return 0;
+    const int r = pdata->records ? write_records(pdata->records, out)
+                  : pdata->otlp
+                      ? write_telemetry(pdata->signal, ftri_payload_view(pdata->otlp), out)
+                      : 0;
+    if (r < 0)
+        out->len = before;
+    return r;
 }

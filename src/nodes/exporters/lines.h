@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Records as NDJSON: one object a record, `key` first, then its attributes, `value` if it has one.
- */
+ * A batch as NDJSON. Records: one object a record, `key` first, then its attributes, `value` if it
+ * has one. Telemetry: one object a batch, the request in OTLP's JSON encoding. */
 #pragma once
 
 #include "base/check.h"
 
 struct ftri_bytes;
-struct records;
+struct pdata;
 
-/* Appends one line a record. -ENOMEM, -EMSGSIZE: out is as it was. */
-int lines_write(const struct records *records, struct ftri_bytes *out) FTRI_MUST_CHECK;
+/* Appends the lines of a batch. -ENOMEM, -EMSGSIZE: out is as it was. */
+int lines_write(const struct pdata *pdata, struct ftri_bytes *out) FTRI_MUST_CHECK;

@@ -120,7 +120,7 @@ static void append_waiting(struct store_state *state)
 static void store_consume(struct node *node, struct pdata *pdata)
 {
     struct store_state *state = node_state(node);
-    if (!intake_is_telemetry(node, pdata))
+    if (!intake_is_traces(node, pdata))
         return;
     ftri_list_append(&state->waiting, &pdata->link);
     append_waiting(state);

@@ -3,18 +3,14 @@
  * processor/batch: gathers small batches into larger ones (fan-in).
  *
  * Inputs are held until max_items are gathered or the oldest has waited max_delay; then one merged
- * batch leaves, and its outcome settles every input in it. Records are copied together; OTLP
- * requests are joined as bytes (a concatenation of TracesData messages is one, by protobuf's
- * merge rule). Only inputs of one signal are merged: another signal flushes first. */
+ * batch leaves, and its outcome settles every input in it. Only inputs of one signal are merged:
+ * another signal flushes first. */
 #include "nodes/processors/processors.h"
 
 #include "base/mem.h"
-#include "base/payload.h"
 #include "base/time.h"
 #include "engine/node.h"
-#include "engine/records.h"
-
-#include <errno.h>
+#include "nodes/processors/join.h"
 
 struct batch_options {
     uint64_t max_items;
@@ -49,37 +45,6 @@ static int batch_start(struct node *node, struct ftri_error *error)
     return 0;
 }
 
-static struct records *join_records(const struct batch_state *state)
-{
-    struct records *joined = records_new(SIZE_MAX / 2);
-    for (size_t i = 0; joined && i < state->n_inputs; i++) {
-        const struct records *input = state->inputs[i]->records;
-        for (size_t j = 0; j < input->n_items; j++) {
-            if (records_add(joined, &input->items[j]) < 0) {
-                records_unref(joined);
-                return NULL;
-            }
-        }
-    }
-    if (joined)
-        records_seal(joined);
-    return joined;
-}
-
-static struct ftri_payload *join_otlp(const struct batch_state *state)
-{
-    struct ftri_bytes bytes;
-    ftri_bytes_init(&bytes, SIZE_MAX / 2);
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < state->n_inputs; i++) {
-        const struct ftri_view input = ftri_payload_view(state->inputs[i]->otlp);
-        r = ftri_bytes_append(&bytes, input.data, input.len);
-    }
-    struct ftri_payload *joined = r == 0 ? ftri_payload_new(&bytes) : NULL;
-    ftri_bytes_deinit(&bytes);
-    return joined;
-}
-
 static void refuse_all(struct batch_state *state)
 {
     const struct result result = {.reason = "memory is short"};
@@ -92,24 +57,13 @@ static void flush(struct batch_state *state, const char *reason)
     if (state->n_inputs == 0)
         return;
     node_set_timer(state->node, 0);
-    const bool is_records = state->inputs[0]->records != NULL;
-    struct records *records = is_records ? join_records(state) : NULL;
-    struct ftri_payload *otlp = is_records ? NULL : join_otlp(state);
-    struct pdata *merged =
-        records || otlp ? node_merge(state->node, state->inputs, state->n_inputs) : NULL;
+    struct pdata *merged = join_merge(state->node, state->inputs, state->n_inputs);
     if (merged) {
-        merged->signal = state->signal;
-        if (is_records)
-            pdata_set_records(merged, records);
-        else
-            pdata_set_otlp(merged, otlp, state->n_items);
         const ftr_attribute attribute = {FTR_STR("flush.reason"),
                                          ftr_value_str(ftr_str_from(reason))};
         node_event(state->node, merged, "batch_flush", &attribute, 1);
         node_send(state->node, 0, merged);
     } else {
-        records_unref(records);
-        ftri_payload_unref(otlp);
         refuse_all(state);
     }
     state->n_inputs = 0;

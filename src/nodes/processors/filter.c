@@ -1,87 +1,188 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * processor/filter: drops records whose integer attribute lies outside a range (reason: filtered).
- * A record without the attribute passes. */
+ * processor/filter: lets items pass or drops them (reason: filtered) by their attributes, name,
+ * status or severity: records, spans, data points and log records alike. An attribute is looked
+ * for on the item, then on its resource; an item without it passes, unless `required` says that it
+ * does not match. Items that stay keep their bytes. */
 #include "nodes/processors/processors.h"
 
-#include "base/error.h"
+#include "base/payload.h"
 #include "engine/records.h"
 #include "nodes/intake.h"
+#include "nodes/processors/criteria.h"
+#include "otlp/item.h"
+#include "otlp/view.h"
 
 #include <errno.h>
 
+enum filter_drop { DROP_OTHERS, DROP_MATCHING };
+
 struct filter_options {
-    const char *attribute;
-    uint64_t min;
-    uint64_t max;
+    struct criteria_options criteria;
+    int drop;
 };
 
+static const char *const drops[] = {"others", "matching", NULL};
+static const char *const statuses[] = {"any", "unset", "ok", "error", NULL};
+static const char *const severities[] = {"any",  "trace", "debug", "info",
+                                         "warn", "error", "fatal", NULL};
+
+#define CONDITION(member) offsetof(struct filter_options, criteria.member)
+
 static const struct option rows[] = {
-    {"attribute", OPTION_STR, offsetof(struct filter_options, attribute), .is_required = true,
-     .sentence = "The integer attribute to look at."},
-    {"min", OPTION_U64, offsetof(struct filter_options, min), "0", .max = INT64_MAX,
-     .sentence = "Smallest value that passes."},
-    {"max", OPTION_U64, offsetof(struct filter_options, max), "9223372036854775807",
-     .max = INT64_MAX, .sentence = "Largest value that passes."},
+    {"attribute", OPTION_STR, CONDITION(attribute), "",
+     .sentence = "The attribute to look at, of the item or else of its resource."},
+    {"min", OPTION_U64, CONDITION(min), "0", .max = INT64_MAX,
+     .sentence = "Smallest integer that matches."},
+    {"max", OPTION_U64, CONDITION(max), "9223372036854775807", .max = INT64_MAX,
+     .sentence = "Largest integer that matches."},
+    {"values", OPTION_LIST, CONDITION(values), .sentence = "Values one of which matches."},
+    {"matches", OPTION_STR, CONDITION(matches), "",
+     .sentence = "POSIX extended regular expression for the attribute's value."},
+    {"required", OPTION_BOOL, CONDITION(is_required), "false",
+     .sentence = "An item without the attribute does not match; else it passes either way."},
+    {"name", OPTION_STR, CONDITION(name), "",
+     .sentence = "POSIX extended regular expression for a span's name, a log record's event name, "
+                 "a data point's metric or a record's key."},
+    {"status", OPTION_CHOICE, CONDITION(status), "any", .choices = statuses,
+     .sentence = "Of spans; other items match any."},
+    {"min_severity", OPTION_CHOICE, CONDITION(min_severity), "any", .choices = severities,
+     .sentence = "Of log records; other items match any."},
+    {"drop", OPTION_CHOICE, offsetof(struct filter_options, drop), "others", .choices = drops,
+     .sentence = "What is dropped: what does not match all of it, or what does."},
+};
+
+struct filter_state {
+    struct criteria criteria;
+    int drop;
 };
 
 static int filter_check(const void *values, struct ftri_error *error)
 {
     const struct filter_options *options = values;
-    if (options->min > options->max)
-        return ftri_error_set(error, -EINVAL, "min is greater than max: nothing would pass");
+    struct criteria criteria;
+    const int r = criteria_init(&criteria, &options->criteria, error);
+    if (r == 0)
+        criteria_deinit(&criteria);
+    return r;
+}
+
+static int filter_start(struct node *node, struct ftri_error *error)
+{
+    struct filter_state *state = node_state(node);
+    const struct filter_options *options = node_options(node);
+    state->drop = options->drop;
+    return criteria_init(&state->criteria, &options->criteria, error);
+}
+
+static bool passes(const struct filter_state *state, const struct condition_subject *subject)
+{
+    const enum condition_result result = criteria_test(&state->criteria, subject);
+    return result == CONDITION_UNKNOWN ||
+           (result == CONDITION_TRUE) == (state->drop == DROP_OTHERS);
+}
+
+static bool record_passes(const struct filter_state *state, const struct record *record)
+{
+    const struct condition_subject subject = {
+        .attribute = record_attribute(record, ftr_str_from(state->criteria.options->attribute)),
+        .name = record->key,
+    };
+    return passes(state, &subject);
+}
+
+static int filter_records(const struct filter_state *state, struct pdata *pdata)
+{
+    const struct records *input = pdata->records;
+    struct records *out = records_new(SIZE_MAX / 2);
+    int r = out ? 0 : -ENOMEM;
+    for (size_t i = 0; r == 0 && i < input->n_items; i++)
+        if (record_passes(state, &input->items[i]))
+            r = records_add(out, &input->items[i]);
+    if (r < 0) {
+        records_unref(out);
+        return r;
+    }
+    records_seal(out);
+    pdata_set_records(pdata, out);
     return 0;
 }
 
-static bool passes(const struct filter_options *options, const struct record *record)
+static bool item_passes(void *argument, const struct ftri_otlp_item *item)
 {
-    const ftr_value *value = record_attribute(record, ftr_str_from(options->attribute));
-    if (!value || value->type != FTR_VALUE_I64)
-        return true;
-    return value->as.i64 >= (int64_t)options->min && value->as.i64 <= (int64_t)options->max;
+    const struct filter_state *state = argument;
+    const enum ftri_otlp_item_kind kind = ftri_otlp_item_kind(item);
+    const ftr_str key = ftr_str_from(state->criteria.options->attribute);
+    struct ftri_view found;
+    ftr_value value;
+    struct condition_subject subject = {
+        .name = ftri_otlp_item_name(item),
+        .status = ftri_otlp_item_status(item),
+        .severity = ftri_otlp_item_severity(item),
+        .is_span = kind == FTRI_OTLP_ITEM_SPAN,
+        .is_log = kind == FTRI_OTLP_ITEM_LOG,
+    };
+    if (key.len && ftri_otlp_item_attribute(item, key, &found)) {
+        value = ftri_otlp_value_read(found);
+        subject.attribute = &value;
+    }
+    return passes(state, &subject);
 }
 
-static struct records *select_passing(const struct filter_options *options,
-                                      const struct records *input)
+static int filter_telemetry(struct filter_state *state, struct pdata *pdata)
 {
-    struct records *out = records_new(SIZE_MAX / 2);
-    for (size_t i = 0; out && i < input->n_items; i++) {
-        if (passes(options, &input->items[i]) && records_add(out, &input->items[i]) < 0) {
-            records_unref(out);
-            return NULL;
-        }
-    }
-    return out;
+    const struct ftri_otlp_edit edit = {.argument = state, .keeps = item_passes};
+    struct ftri_bytes out FTRI_CLEANUP(ftri_bytes_deinit);
+    ftri_bytes_init(&out, UINT32_MAX);
+    size_t n_kept = 0;
+    const int r =
+        ftri_otlp_edit(intake_request(pdata), ftri_payload_view(pdata->otlp), &edit, &out, &n_kept);
+    struct ftri_payload *kept = r == 0 ? ftri_payload_new(&out) : NULL;
+    if (!kept)
+        return -ENOMEM;
+    pdata_set_otlp(pdata, kept, n_kept);
+    return 0;
 }
 
 static void filter_consume(struct node *node, struct pdata *pdata)
 {
-    if (!intake_is_records(node, pdata))
-        return;
-    struct records *passing = select_passing(node_options(node), pdata->records);
-    if (!passing) {
+    struct filter_state *state = node_state(node);
+    const uint64_t n_items = pdata->n_items;
+    int r = 0;
+    if (pdata->otlp)
+        r = filter_telemetry(state, pdata);
+    else if (pdata->records)
+        r = filter_records(state, pdata);
+    if (r < 0) {
         const struct result result = {.reason = "memory is short"};
         node_nack(node, pdata, &result);
         return;
     }
-    const uint64_t n_dropped = pdata->n_items - passing->n_items;
-    if (passing->n_items == 0) {
-        records_unref(passing);
+    const uint64_t n_dropped = n_items > pdata->n_items ? n_items - pdata->n_items : 0;
+    if (pdata->n_items == 0 && n_dropped) {
+        pdata->n_items = n_dropped;
         node_drop(node, pdata, FTR_DROP_FILTERED);
         return;
     }
     if (n_dropped)
         node_drop_items(node, pdata, FTR_DROP_FILTERED, n_dropped);
-    records_seal(passing);
-    pdata_set_records(pdata, passing);
     node_send(node, 0, pdata);
+}
+
+static void filter_stop(struct node *node)
+{
+    struct filter_state *state = node_state(node);
+    criteria_deinit(&state->criteria);
 }
 
 const struct node_class processor_filter = {
     .type = "processor/filter",
     .kind = FTR_NODE_PROCESSOR,
-    .sentence = "Drops records whose attribute lies outside a range.",
+    .sentence = "Drops items by attribute, name, status or severity.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct filter_options)},
+    .state_size = sizeof(struct filter_state),
     .check = filter_check,
+    .start = filter_start,
     .consume = filter_consume,
+    .stop = filter_stop,
 };

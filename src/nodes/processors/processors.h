@@ -3,10 +3,14 @@
 
 struct node_class;
 
+extern const struct node_class processor_attributes;
 extern const struct node_class processor_batch;
+extern const struct node_class processor_delay;
+extern const struct node_class processor_fanout;
 extern const struct node_class processor_filter;
 extern const struct node_class processor_memory_limiter;
 extern const struct node_class processor_parse;
 extern const struct node_class processor_retry;
 extern const struct node_class processor_route;
 extern const struct node_class processor_wal;
+extern const struct node_class processor_window;

@@ -148,7 +148,7 @@ static void refuse_full(struct wal_state *state, struct pdata *pdata)
 static void wal_consume(struct node *node, struct pdata *pdata)
 {
     struct wal_state *state = node_state(node);
-    if (!intake_is_telemetry(node, pdata))
+    if (!intake_is_traces(node, pdata))
         return;
     if (state->is_replaying) {
         refuse(node, pdata, "the write-ahead log is being replayed", false);

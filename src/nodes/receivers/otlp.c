@@ -3,8 +3,9 @@
  * receiver/otlp: a request becomes one pdata of checked OTLP bytes and is answered when its outcome
  * is known: accepted when every node below accepted it (in `flowtrace serve`: when it is in the
  * write-ahead log), refused retryably when it may be sent again, refused with the field's name when
- * it never can be. Metrics, and log records that are no events of a span, are accepted with partial
- * success that says how many were rejected, and why; they are dropped in the node's account. */
+ * it never can be. Unless they are passed on, metrics and log records that are no events of a span
+ * are accepted with partial success that says how many were rejected, and why; they are dropped in
+ * the node's account. */
 #include "nodes/receivers/otlp.h"
 
 #include "base/error.h"
@@ -25,6 +26,11 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { METRICS_REJECT, METRICS_PASS };
+enum { LOGS_EVENTS, LOGS_PASS };
+static const char *const metrics_names[] = {"reject", "pass", NULL};
+static const char *const logs_names[] = {"events", "pass", NULL};
+
 static const struct option rows[] = {
     {"grpc", OPTION_STR, offsetof(struct otlp_options, grpc), "127.0.0.1:4317",
      .sentence = "Where OTLP over gRPC listens: HOST:PORT (0 picks one), unix:/path, unix:@name "
@@ -40,6 +46,12 @@ static const struct option rows[] = {
     {"socket_users", OPTION_STR_LIST, offsetof(struct otlp_options, socket_users),
      .sentence = "Users, by name or number, that may connect to Unix sockets; else whoever the "
                  "mode lets."},
+    {"metrics", OPTION_CHOICE, offsetof(struct otlp_options, metrics), "reject",
+     .choices = metrics_names,
+     .sentence = "What becomes of data points: rejected, as the store keeps none, or passed on."},
+    {"logs", OPTION_CHOICE, offsetof(struct otlp_options, logs), "events", .choices = logs_names,
+     .sentence = "What becomes of log records: those with an event name and a span become events "
+                 "of spans and the others are rejected, or all are passed on as they are."},
     {"max_body", OPTION_BYTES, offsetof(struct otlp_options, max_body_bytes), "64MiB", .min = 1024,
      .max = UINT64_C(1) << 30,
      .sentence = "Largest request, packed and unpacked; beyond it 413, or RESOURCE_EXHAUSTED."},
@@ -176,7 +188,7 @@ static int send_on(struct otlp_request *request, const struct otlp_content *cont
 {
     struct otlp_state *state = request->state;
     struct pdata *pdata =
-        node_ingest(state->node, FTR_SIGNAL_TRACES, NULL, true, (uint64_t)(uintptr_t)request);
+        node_ingest(state->node, content->signal, NULL, true, (uint64_t)(uintptr_t)request);
     if (!pdata)
         return -ENOMEM;
     ftri_list_append(&state->requests, &request->link);
@@ -212,6 +224,12 @@ static const char *reason_to_wait(const struct otlp_state *state)
     return node_can_send(state->node) ? NULL : "too many requests are in progress";
 }
 
+static bool is_passed(const struct otlp_options *options, const struct otlp_signal *signal)
+{
+    return (signal->signal == FTR_SIGNAL_METRICS && options->metrics == METRICS_PASS) ||
+           (signal->signal == FTR_SIGNAL_LOGS && options->logs == LOGS_PASS);
+}
+
 static void take(struct otlp_state *state, const struct otlp_arrival *arrival,
                  struct ftri_bytes *bytes)
 {
@@ -222,6 +240,7 @@ static void take(struct otlp_state *state, const struct otlp_arrival *arrival,
     const struct otlp_body body = {
         .bytes = bytes,
         .is_json = arrival->is_json,
+        .is_passed = is_passed(options, arrival->signal),
         .received_ns = received_ns,
         .max_bytes = options->max_body_bytes,
         .limits = {options->max_depth, options->max_attributes, options->max_events,

@@ -28,6 +28,7 @@ struct otlp_options {
     const char *socket_mode;
     const char *socket_owner;
     struct option_list socket_users;
+    int metrics, logs;
     uint64_t max_body_bytes;
     uint64_t max_bodies_bytes;
     uint64_t max_connection_bodies_bytes;

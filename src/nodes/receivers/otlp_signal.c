@@ -114,8 +114,10 @@ int otlp_content_read(const struct otlp_signal *signal, const struct otlp_body *
     if (r < 0 && body->is_json)
         error->offset = OTLP_NO_OFFSET; /* it is in the converted bytes */
     content.n_items = n_items;
+    content.signal = body->is_passed ? signal->signal : FTR_SIGNAL_TRACES;
     if (r == 0)
-        r = reading->select(body->bytes, body->received_ns, &content);
+        r = (body->is_passed ? select_all : reading->select)(body->bytes, body->received_ns,
+                                                             &content);
     if (r == 0)
         *ret_content = content;
     return r;

@@ -27,6 +27,7 @@ extern const struct otlp_signal otlp_signals[OTLP_SIGNALS];
 
 /* What a request holds. */
 struct otlp_content {
+    ftr_signal signal;            /* of what goes on: log records may have become spans */
     struct ftri_payload *payload; /* the caller's reference; NULL when n_items is 0 */
     uint64_t n_items;             /* in the payload */
     uint64_t n_rejected;
@@ -39,6 +40,7 @@ struct otlp_content {
 struct otlp_body {
     struct ftri_bytes *bytes; /* replaced or taken over; the caller's to deinit */
     bool is_json;
+    bool is_passed; /* all of it goes on as it is, whatever the signal */
     uint64_t received_ns;
     size_t max_bytes; /* also of what JSON becomes */
     struct ftri_otlp_limits limits;

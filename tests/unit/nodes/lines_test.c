@@ -3,6 +3,7 @@
  * Records as JSON lines (RFC 8259; bytes as RFC 4648 base64). */
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "engine/pdata.h"
 #include "engine/records.h"
 #include "nodes/exporters/lines.h"
 
@@ -24,12 +25,18 @@ static struct records *make(const struct record *items, size_t n)
     return records;
 }
 
+static int write_lines(struct records *records, struct ftri_bytes *out)
+{
+    const struct pdata pdata = {.signal = FTR_SIGNAL_RECORDS, .records = records};
+    return lines_write(&pdata, out);
+}
+
 static void check(const struct record *items, size_t n, const char *expected)
 {
     struct records *records = make(items, n);
     struct ftri_bytes out;
     ftri_bytes_init(&out, 1 << 20);
-    assert_int_equal(lines_write(records, &out), 0);
+    assert_int_equal(write_lines(records, &out), 0);
     assert_int_equal(ftri_bytes_append_char(&out, '\0'), 0);
     assert_string_equal((const char *)out.data, expected);
     ftri_bytes_deinit(&out);
@@ -40,6 +47,7 @@ static void test_every_type(void **state)
 {
     (void)state;
     const ftr_value inner = ftr_value_i64(1);
+    const ftr_attribute member = {FTR_STR("in"), ftr_value_array(NULL, 0)};
     const ftr_attribute attributes[] = {
         {FTR_STR("text"), ftr_value_str(FTR_STR("a \"b\"\n"))},
         {FTR_STR("no"), ftr_value_bool(false)},
@@ -48,15 +56,16 @@ static void test_every_type(void **state)
         {FTR_STR("nan"), ftr_value_f64(NAN)},
         {FTR_STR("bytes"), ftr_value_bytes("\xff\x00", 2)},
         {FTR_STR("list"), ftr_value_array(&inner, 1)},
+        {FTR_STR("map"), {.type = FTR_VALUE_MAP, .as.map = {&member, 1}}},
     };
     const struct record records[] = {
-        {.key = FTR_STR("k"), .attributes = attributes, .n_attributes = 7},
+        {.key = FTR_STR("k"), .attributes = attributes, .n_attributes = 8},
         {.key = FTR_STR("/a\tb"), .value = FTR_STR("whole")},
         {.key = FTR_STR("")},
     };
     check(records, 3,
           "{\"key\":\"k\",\"text\":\"a \\\"b\\\"\\n\",\"no\":false,\"least\":-9223372036854775808,"
-          "\"half\":0.5,\"nan\":null,\"bytes\":\"/wA=\",\"list\":null}\n"
+          "\"half\":0.5,\"nan\":null,\"bytes\":\"/wA=\",\"list\":[1],\"map\":{\"in\":[]}}\n"
           "{\"key\":\"/a\\tb\",\"value\":\"whole\"}\n"
           "{\"key\":\"\"}\n");
 }
@@ -83,13 +92,13 @@ static void test_on_failure_out_is_as_it_was(void **state)
     struct ftri_bytes out;
     ftri_bytes_init(&out, 30); /* "before" and the first line fit */
     assert_int_equal(ftri_bytes_append_str(&out, FTR_STR("before")), 0);
-    assert_int_equal(lines_write(records, &out), -EMSGSIZE);
+    assert_int_equal(write_lines(records, &out), -EMSGSIZE);
     assert_int_equal(out.len, 6);
     assert_memory_equal(out.data, "before", 6);
     ftri_bytes_deinit(&out);
     ftri_bytes_init(&out, 1000);
     ftri_mem_fail_at(1);
-    assert_int_equal(lines_write(records, &out), -ENOMEM);
+    assert_int_equal(write_lines(records, &out), -ENOMEM);
     ftri_mem_fail_at(0);
     assert_int_equal(out.len, 0);
     ftri_bytes_deinit(&out);

@@ -359,7 +359,6 @@ static void test_telemetry_sent_to_nodes_of_records(void **state)
 {
     (void)state;
     static const char *const graphs[] = {
-        CHAIN("processor/filter", "{attribute: size}"),
         CHAIN("processor/parse", "{}"),
         CHAIN("processor/route", "{routes: {out: [x]}}"),
     };

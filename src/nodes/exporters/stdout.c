@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exporter/stdout: batches as JSON lines on the standard output. A batch is settled when the last
+ * of its bytes is written; while a slow reader holds it up, nothing more is taken in.
+ *
+ * The loop must not wait for the reader. The descriptor is shared with others, so it stays as it
+ * is: a write of at most PIPE_BUF bytes to a pipe or terminal that poll calls writable does not
+ * wait (pipe(7)). */
+#include "base/bytes.h"
+#include "base/error.h"
+#include "engine/node.h"
+#include "net/watch.h"
+#include "nodes/exporters/exporters.h"
+#include "nodes/exporters/lines.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WRITES_PER_TURN = 64 };
+
+struct stdout_state {
+    struct loop_watch *watch;
+    struct pdata *pdata; /* being written */
+    struct ftri_bytes lines;
+    size_t n_written; /* of them */
+};
+
+static void on_writable(void *argument)
+{
+    node_wakeup(argument);
+}
+
+static int stdout_start(struct node *node, struct ftri_error *error)
+{
+    struct stdout_state *state = node_state(node);
+    state->watch = loop_watch_new(node_loop(node), STDOUT_FILENO, true, on_writable, node);
+    if (!state->watch)
+        return ftri_error_errno(error, -ENOMEM, "watching the standard output");
+    ftri_bytes_init(&state->lines, SIZE_MAX / 2);
+    return 0;
+}
+
+static void finish(struct node *node, int r)
+{
+    struct stdout_state *state = node_state(node);
+    struct pdata *pdata = state->pdata;
+    state->pdata = NULL;
+    node_set_accepting(node, true);
+    if (r == 0) {
+        node_event(node, pdata, "export_success", NULL, 0);
+        node_ack(node, pdata);
+        return;
+    }
+    struct result result = {.is_permanent = r == -EPIPE};
+    char text[96];
+    snprintf(result.reason, sizeof result.reason, "writing: %s", strerror_r(-r, text, sizeof text));
+    node_nack(node, pdata, &result);
+}
+
+/* 0, -EAGAIN: the reader is slow, or why not. */
+static int write_some(struct stdout_state *state)
+{
+    struct pollfd ready = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    if (poll(&ready, 1, 0) == 0)
+        return -EAGAIN;
+    const size_t n = ftri_size_min(state->lines.len - state->n_written, PIPE_BUF);
+    const ssize_t written = write(STDOUT_FILENO, state->lines.data + state->n_written, n);
+    if (written < 0)
+        return errno == EINTR ? 0 : -errno;
+    state->n_written += (size_t)written;
+    return 0;
+}
+
+static void write_on(struct node *node)
+{
+    struct stdout_state *state = node_state(node);
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < WRITES_PER_TURN && state->n_written < state->lines.len; i++)
+        r = write_some(state);
+    if (r == -EAGAIN)
+        r = loop_watch_start(state->watch);
+    else if (r == 0 && state->n_written < state->lines.len)
+        node_wakeup(node);
+    if (r < 0 || state->n_written == state->lines.len)
+        finish(node, r);
+}
+
+static void stdout_consume(struct node *node, struct pdata *pdata)
+{
+    struct stdout_state *state = node_state(node);
+    state->pdata = pdata;
+    state->n_written = 0;
+    ftri_bytes_reset(&state->lines);
+    node_set_accepting(node, false);
+    const int r = lines_write(pdata, &state->lines);
+    if (r < 0)
+        finish(node, r);
+    else
+        write_on(node);
+}
+
+static void stdout_control(struct node *node, const struct control *message)
+{
+    const struct stdout_state *state = node_state(node);
+    if (message->kind == CONTROL_WAKEUP && state->pdata)
+        write_on(node);
+}
+
+static void stdout_stop(struct node *node)
+{
+    struct stdout_state *state = node_state(node);
+    loop_watch_free(state->watch);
+    ftri_bytes_deinit(&state->lines);
+}
+
+const struct node_class exporter_stdout = {
+    .type = "exporter/stdout",
+    .kind = FTR_NODE_EXPORTER,
+    .sentence = "Writes records and telemetry to the standard output as JSON lines.",
+    .state_size = sizeof(struct stdout_state),
+    .is_stateful = true,
+    .start = stdout_start,
+    .consume = stdout_consume,
+    .control = stdout_control,
+    .stop = stdout_stop,
+};
