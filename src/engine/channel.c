@@ -37,6 +37,7 @@ void channel_send(struct edge *edge, struct pdata *pdata)
     pdata->edge = edge;
     pdata->sent_ns = ftri_time_monotonic_ns();
     edge->account.sent += pdata->n_items;
+    edge->account.redelivered += pdata->n_attempt ? pdata->n_items : 0;
     edge->account.n_sent_batches++;
     if (edge->from->graph->drain >= DRAIN_FORCED) {
         static const struct result closed = {.cause = NACK_NODE_SHUTDOWN, .reason = "shutdown"};

@@ -10,6 +10,8 @@
 #include "store/result.h"
 #include "store/store.h"
 
+struct ledger_set;
+
 struct store_class {
     const char *type;
     int (*open)(struct store *self, struct ftri_error *error);
@@ -24,6 +26,8 @@ struct store_class {
     /* In how many blocks a trace may be; more than 1 need not be exact. */
     size_t (*count_blocks)(struct store *self, const uint8_t trace_id[16]);
     int (*find_names)(struct store *self, struct name_set *names);
+    /* Adds the ledger rows that are no longer in the gather. */
+    int (*find_ledger)(struct store *self, struct ledger_set *set);
     void (*statistics)(struct store *self, struct store_statistics *ret_statistics);
 };
 

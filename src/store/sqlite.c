@@ -137,5 +137,6 @@ const struct store_class store_sqlite = {
     .find_matches = sqlite_read_matches,
     .count_blocks = sqlite_count_blocks,
     .find_names = sqlite_read_names,
+    .find_ledger = sqlite_read_ledger,
     .statistics = sqlite_statistics,
 };

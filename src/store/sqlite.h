@@ -35,3 +35,7 @@ int sqlite_read_trace(struct store *self, const uint8_t trace_id[16],
                       struct result_builder *builder) FTRI_MUST_CHECK;
 int sqlite_read_matches(struct store *self, struct match_set *matches) FTRI_MUST_CHECK;
 int sqlite_read_names(struct store *self, struct name_set *set) FTRI_MUST_CHECK;
+int sqlite_read_ledger(struct store *self, struct ledger_set *set) FTRI_MUST_CHECK;
+/* The writer's: the rows of the first entries, inside its transaction; what is too old goes. */
+int sqlite_write_ledger(struct store *self, size_t n_entries) FTRI_MUST_CHECK;
+int sqlite_trim_ledger(struct store *self, uint64_t now_ns) FTRI_MUST_CHECK;
