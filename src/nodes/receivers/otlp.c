@@ -176,13 +176,14 @@ static int send_on(struct otlp_request *request, const struct otlp_content *cont
 {
     struct otlp_state *state = request->state;
     struct pdata *pdata =
-        node_ingest(state->node, FTR_SIGNAL_TRACES, NULL, true, (uint64_t)(uintptr_t)request);
+        node_ingest(state->node, content->signal, NULL, true, (uint64_t)(uintptr_t)request);
     if (!pdata)
         return -ENOMEM;
     ftri_list_append(&state->requests, &request->link);
     request->arrival.protocol->hold(request->arrival.peer, request);
     pdata_set_otlp(pdata, content->payload, content->n_items + content->n_rejected);
     pdata->received_ns = received_ns;
+    pdata->is_untraced = content->signal == FTR_SIGNAL_METRICS;
     node_drop_items(state->node, pdata, FTR_DROP_NO_ROUTE, content->n_rejected);
     pdata->n_items = content->n_items;
     node_send(state->node, 0, pdata);
