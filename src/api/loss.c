@@ -40,8 +40,7 @@ static void write_time(struct ftri_json_writer *json, const char *name, uint64_t
         return;
     }
     strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text, sizeof text, "%s.%03uZ", day,
-             (unsigned)(ns % FTRI_NS_PER_S / FTRI_NS_PER_MS));
+    snprintf(text, sizeof text, "%s.%03uZ", day, (unsigned)(ns % FTRI_NS_PER_S / FTRI_NS_PER_MS));
     ftri_json_str(json, ftr_str_from(text));
 }
 
@@ -139,8 +138,9 @@ static void answer(struct store *store, struct http_exchange *exchange, ftr_str 
     if (r == 0)
         r = loss_finish(&loss, now_ns);
     if (r == -ENOSPC)
-        reply_error(exchange, 413, "more than %d nodes and edges; ask for one pipeline, or a "
-                                   "shorter time",
+        reply_error(exchange, 413,
+                    "more than %d nodes and edges; ask for one pipeline, or a "
+                    "shorter time",
                     LOSS_SERIES_MAX);
     else if (r < 0)
         reply_error(exchange, 500, "reading the ledger failed; the collector's log may say why");

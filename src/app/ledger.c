@@ -56,8 +56,9 @@ static bool cut(struct ledger *self, bool is_last)
     const int r = cutter_cut(self->cutter, is_last, &metrics, &n_points);
     if (r == 0 && n_points == 0)
         return true;
-    const bool is_put = r == 0 && (self->outlet ? ledger_outlet_put(self->outlet, &metrics, n_points)
-                                                : put_own(self, &metrics));
+    const bool is_put =
+        r == 0 && (self->outlet ? ledger_outlet_put(self->outlet, &metrics, n_points)
+                                : put_own(self, &metrics));
     if (is_put)
         cutter_keep(self->cutter);
     else if (!self->is_late)

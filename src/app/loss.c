@@ -71,10 +71,11 @@ const struct command command_loss = {
     .name = "loss",
     .operands = "[PIPELINE]",
     .sentence = "Where data was lost: one JSON line a pipeline, node and edge.",
-    .text = "From the flow ledger, to which every process that runs a graph reports at each 10 s\n"
-            "of the clock and at its end. \"settled\": all that was sent has been accounted for up\n"
-            "to \"settled_until\"; until then the difference is \"in_flight\". \"unknown_since\": a\n"
-            "process died without its last report; what it held then is \"unknown_items\".",
+    .text =
+        "From the flow ledger, to which every process that runs a graph reports at each 10 s\n"
+        "of the clock and at its end. \"settled\": all that was sent has been accounted for up\n"
+        "to \"settled_until\"; until then the difference is \"in_flight\". \"unknown_since\": a\n"
+        "process died without its last report; what it held then is \"unknown_items\".",
     .rows = rows,
     .n_rows = FTRI_COUNT(rows),
     .options_size = sizeof(struct loss_options),

@@ -60,8 +60,9 @@ static int run_pipeline(struct pipeline *pipeline, const struct run_options *opt
     struct ledger *ledger = ledger_start_exported(pipeline);
     int status = pipeline_run(pipeline) < 0 ? fail(1, "%s", pipeline->failure) : 0;
     if (!ledger_stop(ledger, DELIVERY_NS))
-        status = fail(1, "the last cut of the flow ledger could not be delivered within 5 s; is the "
-                         "collector up?");
+        status =
+            fail(1, "the last cut of the flow ledger could not be delivered within 5 s; is the "
+                    "collector up?");
     if (print_table(pipeline->graph) != 0)
         status = 1;
     if (options->accounts && accounts_write_file(pipeline->graph, options->accounts, &error) < 0)

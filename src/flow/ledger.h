@@ -21,7 +21,7 @@
 enum { LEDGER_DROP_REASONS = 10 }; /* index: ftr_drop_reason */
 
 enum ledger_counter {
-    LEDGER_EDGE_SENT, /* counted by the sending end; the other three by the receiving one */
+    LEDGER_EDGE_SENT,        /* counted by the sending end; the other three by the receiving one */
     LEDGER_EDGE_REDELIVERED, /* of the sent: deliveries after the first */
     LEDGER_EDGE_RECEIVED,
     LEDGER_EDGE_LOST,

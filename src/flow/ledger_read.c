@@ -142,8 +142,8 @@ static bool read_series(struct ftri_view message, struct ledger_row *row)
 
 static bool read_instance(struct ftri_view message, struct ledger_row *row)
 {
-    const ftr_value last = find(FTRI_OTLP_NUMBER_POINT, message,
-                                ledger_attribute_names[LEDGER_ATTRIBUTE_LAST]);
+    const ftr_value last =
+        find(FTRI_OTLP_NUMBER_POINT, message, ledger_attribute_names[LEDGER_ATTRIBUTE_LAST]);
     uint64_t value;
     row->series = LEDGER_INSTANCE;
     row->is_last = last.type == FTR_VALUE_BOOL && last.as.boolean;
@@ -306,8 +306,8 @@ static int read_metric(struct rows *rows, ftr_str instance, struct ftri_view mes
     const int kind = kind_of(&metric);
     struct ftri_view point;
     int r = 0;
-    for (size_t next = 0; r == 0 && kind != LEDGER_COUNTERS &&
-                          next_message(metric.sum, 1, &next, &point);) {
+    for (size_t next = 0;
+         r == 0 && kind != LEDGER_COUNTERS && next_message(metric.sum, 1, &next, &point);) {
         struct ledger_row row = {.instance = instance};
         if (read_point(kind, point, &row))
             r = add_row(rows, &row);

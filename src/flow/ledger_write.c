@@ -12,9 +12,12 @@
 enum { RESOURCE_BYTES = 4096, POINT_ATTRIBUTES = 5 };
 
 const ftr_str ledger_attribute_names[LEDGER_ATTRIBUTES] = {
-    [LEDGER_ATTRIBUTE_PIPELINE] = {"ftr.pipeline", 12}, [LEDGER_ATTRIBUTE_FROM] = {"ftr.from", 8},
-    [LEDGER_ATTRIBUTE_PORT] = {"ftr.port", 8},          [LEDGER_ATTRIBUTE_TO] = {"ftr.to", 6},
-    [LEDGER_ATTRIBUTE_NODE] = {"ftr.node", 8},          [LEDGER_ATTRIBUTE_REASON] = {"ftr.reason", 10},
+    [LEDGER_ATTRIBUTE_PIPELINE] = {"ftr.pipeline", 12},
+    [LEDGER_ATTRIBUTE_FROM] = {"ftr.from", 8},
+    [LEDGER_ATTRIBUTE_PORT] = {"ftr.port", 8},
+    [LEDGER_ATTRIBUTE_TO] = {"ftr.to", 6},
+    [LEDGER_ATTRIBUTE_NODE] = {"ftr.node", 8},
+    [LEDGER_ATTRIBUTE_REASON] = {"ftr.reason", 10},
     [LEDGER_ATTRIBUTE_LAST] = {"ftr.last", 8},
 };
 

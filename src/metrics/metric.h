@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Metrics on their way out, whoever counted them: families of points, cumulative since start_ns
- * unless a sum says otherwise (OpenTelemetry metrics data model). Everything is borrowed for the call. */
+ * unless a sum says otherwise (OpenTelemetry metrics data model). Everything is borrowed for the
+ * call. */
 #pragma once
 
 #include "base/check.h"
@@ -22,7 +23,7 @@ struct ftri_metric {
     ftr_str help;
     ftr_str unit; /* of UCUM: "s", "ms", "{call}" */
     enum ftri_metric_kind kind;
-    enum ftri_sum sum; /* of SUM */
+    enum ftri_sum sum;    /* of SUM */
     const double *bounds; /* of HISTOGRAM: upper bounds, inclusive, without the infinite one */
     size_t n_bounds;
 };

@@ -174,7 +174,8 @@ static int end_family(struct ftri_otlp_metrics *self)
     if (!self->has_family)
         return 0;
     const bool is_sum = self->kind == FTRI_METRIC_SUM;
-    int r = ftri_wire_put_varint(out, 2, is_sum && self->sum == FTRI_SUM_DELTA ? DELTA : CUMULATIVE);
+    int r =
+        ftri_wire_put_varint(out, 2, is_sum && self->sum == FTRI_SUM_DELTA ? DELTA : CUMULATIVE);
     if (r == 0 && is_sum && self->sum != FTRI_SUM_LEVEL)
         r = ftri_wire_put_varint(out, 3, true);
     if (r == 0)

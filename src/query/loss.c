@@ -185,8 +185,7 @@ int loss_add(void *loss, const struct ledger_row *row)
 
 static bool is_dead(const struct instance *instance, uint64_t now_ns)
 {
-    return !instance->is_ended &&
-           instance->received_ns + LOSS_SILENCE_S * FTRI_NS_PER_S < now_ns;
+    return !instance->is_ended && instance->received_ns + LOSS_SILENCE_S * FTRI_NS_PER_S < now_ns;
 }
 
 static int compare_lines(const void *left, const void *right)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The flow ledger summed up (DESIGN 4.3): what each edge and node of a pipeline counted since a time,
- * over all processes that ran it.
+ * The flow ledger summed up (DESIGN 4.3): what each edge and node of a pipeline counted since a
+ * time, over all processes that ran it.
  *
  * - An interval of an edge is settled when both of its ends have reported it; of one that is not,
  *   the difference is in flight, as is what lay in a queue at the last cut.
  * - A process that stays silent without having made its last cut died: what it counted since is
  *   unknown, and what it held then, too. It is never called lost.
  *
- * A process is alive for the collector for LOSS_SILENCE_S after its last cut came in. One thread. */
+ * A process is alive for the collector for LOSS_SILENCE_S after its last cut came in. One thread.
+ */
 #pragma once
 
 #include "base/arena.h"
@@ -20,10 +21,10 @@ enum { LOSS_SILENCE_S = 3 * LEDGER_INTERVAL_S, LOSS_SERIES_MAX = 100 * 1000 };
 /* A pipeline (node empty), node or edge (to not empty). */
 struct loss_line {
     ftr_str pipeline, node, port, to;
-    enum ledger_series series; /* LEDGER_INSTANCE: the pipeline */
+    enum ledger_series series;          /* LEDGER_INSTANCE: the pipeline */
     uint64_t counters[LEDGER_COUNTERS]; /* levels: of processes that are alive */
     uint64_t in_flight;                 /* of an edge */
-    uint64_t unknown_items; /* queued or held by processes that died or left them behind */
+    uint64_t unknown_items;    /* queued or held by processes that died or left them behind */
     uint64_t unknown_since_ns; /* 0: no process died */
     uint64_t settled_until_ns; /* up to then everything was reported */
     uint64_t ended_ns;         /* the last end of a process that made its last cut */

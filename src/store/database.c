@@ -70,10 +70,9 @@ static const char *const statements[N_STATEMENTS] = {
     [STATEMENT_INSERT_LEDGER] =
         "INSERT OR IGNORE INTO ledger (key, \"end\", received, value) VALUES (?,?,?,?)",
     /* Ids are nearly without gaps. */
-    [STATEMENT_TRIM_LEDGER] =
-        "DELETE FROM ledger WHERE id IN (SELECT id FROM"
-        " (SELECT id, received FROM ledger ORDER BY id LIMIT ?1)"
-        " WHERE received < ?2 OR id <= (SELECT max(id) FROM ledger) - ?3)",
+    [STATEMENT_TRIM_LEDGER] = "DELETE FROM ledger WHERE id IN (SELECT id FROM"
+                              " (SELECT id, received FROM ledger ORDER BY id LIMIT ?1)"
+                              " WHERE received < ?2 OR id <= (SELECT max(id) FROM ledger) - ?3)",
     [STATEMENT_LIST_LEDGER] = "SELECT key, value, received FROM ledger WHERE \"end\" > ?",
 };
 

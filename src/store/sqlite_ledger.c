@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Ledger rows in SQLite. They have an eighth of the bytes that retention allows, at what a row takes
- * with names of usual length. */
+ * Ledger rows in SQLite. They have an eighth of the bytes that retention allows, at what a row
+ * takes with names of usual length. */
 #include "store/sqlite.h"
 
 #include "flow/ledger.h"
@@ -58,9 +58,8 @@ int sqlite_trim_ledger(struct store *self, uint64_t now_ns)
     const uint64_t oldest_ns = options->retention_ns && options->retention_ns < now_ns
                                    ? now_ns - options->retention_ns
                                    : 0;
-    const uint64_t n_max = options->retention_bytes
-                               ? options->retention_bytes / LEDGER_SHARE / ROW_BYTES
-                               : INT64_MAX;
+    const uint64_t n_max =
+        options->retention_bytes ? options->retention_bytes / LEDGER_SHARE / ROW_BYTES : INT64_MAX;
     uint64_t n = 1;
     int r = 0;
     for (size_t i = 0; r == 0 && n > 0 && i < TRIMS_AT_ONCE; i++)

@@ -26,7 +26,7 @@ struct work {
     struct found_span *spans;
     size_t n_spans;
     uint64_t received_max_ns;
-    size_t n_ledgers; /* entries that hold ledger rows */
+    size_t n_ledgers;               /* entries that hold ledger rows */
     struct directory_entry *blocks; /* written ones */
     size_t n_blocks, capacity;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The store's contract: spans in, traces out; ledger rows in and out. One suite (tests/contract/store_test.c) holds for
- * every backend.
+ * The store's contract: spans in, traces out; ledger rows in and out. One suite
+ * (tests/contract/store_test.c) holds for every backend.
  *
  * - What was appended is visible to every read from the moment store_append returns.
  * - Each (trace id, span id) is returned once by every read path: a finished span beats an

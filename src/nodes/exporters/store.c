@@ -89,10 +89,9 @@ static int store_start(struct node *node, struct ftri_error *error)
 static bool try_append(struct store_state *state, struct pdata *pdata)
 {
     const uint64_t token = (uint64_t)(uintptr_t)pdata;
-    const int r =
-        pdata->signal == FTR_SIGNAL_METRICS
-            ? store_append_ledger(state->store, pdata->otlp, pdata->received_ns, &token)
-            : store_append(state->store, pdata->otlp, pdata->received_ns, token);
+    const int r = pdata->signal == FTR_SIGNAL_METRICS
+                      ? store_append_ledger(state->store, pdata->otlp, pdata->received_ns, &token)
+                      : store_append(state->store, pdata->otlp, pdata->received_ns, token);
     if (r == 0) {
         state->n_held++;
         return true;

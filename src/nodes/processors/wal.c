@@ -219,15 +219,14 @@ static void collect(struct wal_state *state)
 }
 
 /* As it was checked before it was logged. */
-static bool check_record(const struct wal_record *record, size_t *ret_n_items,
-                         size_t *ret_n_spans)
+static bool check_record(const struct wal_record *record, size_t *ret_n_items, size_t *ret_n_spans)
 {
     struct ftri_otlp_counts counts = {0};
     struct ftri_otlp_error error;
     const bool is_ledger = record->kind == FTR_SIGNAL_METRICS;
-    const int r = is_ledger ? ftri_otlp_metrics_check(record->body, &ftri_otlp_unlimited,
-                                                      ret_n_items, &error)
-                            : ftri_otlp_traces_check(record->body, &counts, &error);
+    const int r =
+        is_ledger ? ftri_otlp_metrics_check(record->body, &ftri_otlp_unlimited, ret_n_items, &error)
+                  : ftri_otlp_traces_check(record->body, &counts, &error);
     *ret_n_spans = counts.n_spans;
     *ret_n_items = is_ledger ? *ret_n_items : counts.n_spans;
     return r == 0;

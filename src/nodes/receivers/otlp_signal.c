@@ -78,7 +78,8 @@ const struct otlp_signal otlp_signals[OTLP_SIGNALS] = {
      "", &traces},
     {FTR_SIGNAL_METRICS, "/v1/metrics", "/" SERVICE("metrics.v1.MetricsService/Export"),
      "rejectedDataPoints",
-     "metrics are not kept: this collector keeps traces and the flow ledger (ftr.edge.*, ftr.node.*, "
+     "metrics are not kept: this collector keeps traces and the flow ledger (ftr.edge.*, "
+     "ftr.node.*, "
      "ftr.instance.cuts); send metrics to another endpoint, or turn their exporter off "
      "(OTEL_METRICS_EXPORTER=none)",
      &metrics},
