@@ -5,7 +5,7 @@
 #include "base/time.h"
 #include "engine/account.h"
 #include "engine/graph.h"
-#include "flow/ledger.h"
+#include "otlp/ledger.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Cuts a graph's accounts into the rows of the flow ledger (flow/ledger.h). What a cut said is
+ * Cuts a graph's accounts into the rows of the flow ledger (otlp/ledger.h). What a cut said is
  * taken off the next one only when the cut is kept: one that cannot be handed on is cut again,
  * longer. The graph's thread; the graph outlives the cutter. */
 #pragma once
 
-#include "base/bytes.h"
+#include "base/check.h"
 
 struct cutter;
+struct ftri_bytes;
 struct graph;
 
 /* pipeline, instance: copied; an empty pipeline is called "default". The first interval starts now.

@@ -14,7 +14,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
-#include "flow/ledger.h"
+#include "otlp/ledger.h"
 
 enum { LOSS_SILENCE_S = 3 * LEDGER_INTERVAL_S, LOSS_SERIES_MAX = 100 * 1000 };
 

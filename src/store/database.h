@@ -6,7 +6,7 @@
  *           statuses (1: has error, 2: has ok), size, names, hashes
  *   pieces  id of the block, columns, bodies       (apart, so that listing blocks skips them)
  *
- *   ledger  id, key, end, received, value     (a row each, flow/ledger.h; ids rise)
+ *   ledger  id, key, end, received, value     (a row each, otlp/ledger.h; ids rise)
  *
  * user_version is the schema's version; migrations are run one by one in one transaction each.
  * A connection belongs to one thread at a time. WAL journal, synchronous=FULL: a committed block is

@@ -2,7 +2,7 @@
 #include "store/ledger_set.h"
 
 #include "base/payload.h"
-#include "flow/ledger.h"
+#include "otlp/ledger.h"
 
 enum { KEY_BYTES = 2048 };
 

@@ -4,7 +4,7 @@
  * takes with names of usual length. */
 #include "store/sqlite.h"
 
-#include "flow/ledger.h"
+#include "otlp/ledger.h"
 #include "base/payload.h"
 #include "store/ledger_set.h"
 

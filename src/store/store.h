@@ -12,7 +12,7 @@
  *   its fragments, by time, each of the latter once however often it was appended. Until there is
  *   a span, its fragments are read and found as one, an unfinished span of the fragments' name,
  *   which starts with the first of them. store_names leaves that name out.
- * - Ledger rows (flow/ledger.h) are kept beside spans, under the same retention, each once however
+ * - Ledger rows (otlp/ledger.h) are kept beside spans, under the same retention, each once however
  *   often it was appended: what a row is known by is said there.
  * - An append is *settled* when it is durable (or, in a memory store, kept). The owner learns of it
  *   by on_settled and store_collect, and only then lets go of the write-ahead log's record: what

@@ -2,7 +2,7 @@
 #include "nodes/receivers/otlp_signal.h"
 
 #include "base/payload.h"
-#include "flow/ledger.h"
+#include "otlp/ledger.h"
 #include "otlp/json.h"
 #include "otlp/log_events.h"
 #include "otlp/signals.h"

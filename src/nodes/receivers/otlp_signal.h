@@ -2,7 +2,7 @@
  *
  * The signals of receiver/otlp: where their requests come in, how these are read, and what of them
  * goes on: a checked TracesData (spans as they came, events out of log records as fragments, see
- * otlp/log_events.h), or a MetricsData of the flow ledger (flow/ledger.h). What has nowhere to go
+ * otlp/log_events.h), or a MetricsData of the flow ledger (otlp/ledger.h). What has nowhere to go
  * is counted and rejected. */
 #pragma once
 

@@ -5,7 +5,7 @@
  *   value  end 8 bytes; is_last 1 byte; 8 bytes for each bit of the mask, lowest first
  *
  * Numbers little-endian. */
-#include "flow/ledger.h"
+#include "otlp/ledger.h"
 
 #include "codec/wire.h"
 

@@ -16,7 +16,12 @@
  * (instance, pipeline, series, start, mask) names a row: what comes again is known by it. */
 #pragma once
 
-#include "base/bytes.h"
+#include "base/check.h"
+
+#include <flowtrace/types.h>
+
+struct ftri_bytes;
+struct ftri_view;
 
 enum { LEDGER_DROP_REASONS = 10 }; /* index: ftr_drop_reason */
 

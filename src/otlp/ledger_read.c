@@ -2,13 +2,11 @@
  *
  * OTLP to rows. A point is a row with one counter; points of one series and cut are put together.
  * Field numbers as in otlp/metrics.c; of a point start 2, time 3, as_int 6. */
-#include "base/mem.h"
 #include "base/text.h"
 #include "codec/wire.h"
-#include "flow/ledger_names.h"
+#include "otlp/ledger_names.h"
 #include "otlp/view.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -281,26 +279,8 @@ int ledger_select(struct ftri_view metrics, struct ftri_bytes *out, size_t *ret_
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-struct rows {
-    struct ledger_row *rows;
-    size_t n, capacity;
-};
-
-static int add_row(struct rows *self, const struct ledger_row *row)
-{
-    if (self->n == self->capacity) {
-        const size_t capacity = self->capacity ? self->capacity * 2 : 64;
-        struct ledger_row *grown = ftri_realloc(self->rows, capacity * sizeof *grown);
-        if (!grown)
-            return -ENOMEM;
-        self->rows = grown;
-        self->capacity = capacity;
-    }
-    self->rows[self->n++] = *row;
-    return 0;
-}
-
-static int read_metric(struct rows *rows, ftr_str instance, struct ftri_view message)
+/* rows: struct ledger_row one behind the other. */
+static int read_metric(struct ftri_bytes *rows, ftr_str instance, struct ftri_view message)
 {
     const struct metric metric = metric_of(message);
     const int kind = kind_of(&metric);
@@ -310,12 +290,12 @@ static int read_metric(struct rows *rows, ftr_str instance, struct ftri_view mes
          r == 0 && kind != LEDGER_COUNTERS && next_message(metric.sum, 1, &next, &point);) {
         struct ledger_row row = {.instance = instance};
         if (read_point(kind, point, &row))
-            r = add_row(rows, &row);
+            r = ftri_bytes_append(rows, &row, sizeof row);
     }
     return r;
 }
 
-static int read_resource(struct rows *rows, struct ftri_view resource_metrics)
+static int read_resource(struct ftri_bytes *rows, struct ftri_view resource_metrics)
 {
     ftr_str instance;
     struct ftri_view scope, metric;
@@ -360,29 +340,28 @@ static void merge(struct ledger_row *to, const struct ledger_row *from)
             to->counters[i] = from->counters[i];
 }
 
-static int report(struct rows *rows, ledger_each *each, void *argument)
+static int report(const struct ftri_bytes *rows, ledger_each *each, void *argument)
 {
+    struct ledger_row *all = (struct ledger_row *)(void *)rows->data;
+    const size_t n = rows->len / sizeof *all;
     int r = 0;
-    if (rows->n)
-        qsort(rows->rows, rows->n, sizeof *rows->rows, compare);
-    for (size_t i = 0, next; r >= 0 && i < rows->n; i = next) {
-        struct ledger_row *row = &rows->rows[i];
-        for (next = i + 1; next < rows->n && compare(row, &rows->rows[next]) == 0; next++)
-            merge(row, &rows->rows[next]);
-        r = each(argument, row);
+    if (n)
+        qsort(all, n, sizeof *all, compare);
+    for (size_t i = 0, next; r >= 0 && i < n; i = next) {
+        for (next = i + 1; next < n && compare(&all[i], &all[next]) == 0; next++)
+            merge(&all[i], &all[next]);
+        r = each(argument, &all[i]);
     }
     return r;
 }
 
 int ledger_read(struct ftri_view metrics, ledger_each *each, void *argument)
 {
-    struct rows rows = {0};
+    struct ftri_bytes rows FTRI_CLEANUP(ftri_bytes_deinit);
     struct ftri_view resource_metrics;
     int r = 0;
+    ftri_bytes_init(&rows, SIZE_MAX / 2);
     for (size_t next = 0; r == 0 && next_message(metrics, 1, &next, &resource_metrics);)
         r = read_resource(&rows, resource_metrics);
-    if (r == 0)
-        r = report(&rows, each, argument);
-    ftri_free(rows.rows);
-    return r;
+    return r == 0 ? report(&rows, each, argument) : r;
 }

@@ -3,7 +3,7 @@
  * What ledger_write.c and ledger_read.c have to agree on. */
 #pragma once
 
-#include "flow/ledger.h"
+#include "otlp/ledger.h"
 
 #define LEDGER_INSTANCE_METRIC "ftr.instance.cuts"
 #define LEDGER_DROPPED_METRIC "ftr.node.dropped"

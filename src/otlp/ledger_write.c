@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Rows to OTLP: a family a counter, a point a row that has it. */
-#include "flow/ledger_names.h"
+#include "otlp/ledger_names.h"
 #include "metrics/metric.h"
 #include "otlp/encode.h"
 #include "otlp/metrics.h"
