@@ -8,8 +8,8 @@
  * (synced, group commit), then into the store, which settles it when its block is committed and its
  * log record is released. A span that is missing in the end fails the run.
  *
- * `bench-ingest blocks`, `end-to-end` or `get` (traces by id out of blocks) runs that alone many
- * times, for a profiler. */
+ * `bench-ingest blocks`, `end-to-end` or `get` (traces by
+ * id out of blocks) runs that alone many times, for a profiler. */
 #include "base/error.h"
 #include "base/payload.h"
 #include "codec/zstd.h"

@@ -195,3 +195,37 @@ ftr_context loop_remote_parent(uint8_t trace_flags)
     parent.span.trace_flags = trace_flags;
     return parent;
 }
+
+void loop_visits(int n)
+{
+    const ftr_node_options options = {
+        .size = sizeof options,
+        .id = FTR_STR("proc-2"),
+        .type = FTR_STR("processor/filter"),
+        .kind = FTR_NODE_PROCESSOR,
+        .pipeline = FTR_STR("orders"),
+    };
+    ftr_node *node = ftr_node_new(&options);
+    const ftr_arrival arrival = {.size = sizeof arrival,
+                                 .signal = FTR_SIGNAL_TRACES,
+                                 .n_items = 512,
+                                 .n_bytes = 95744,
+                                 .queue_depth = 3,
+                                 .queue_capacity = 64};
+    ftr_hop in;
+    ftr_hop_init(&in);
+    in.context = ftr_context_current();
+    in.sent_ns = 1;
+    in.n_hops = 1;
+    in.port = FTR_STR("out");
+    for (int i = 0; i < n; i++) {
+        ftr_visit visit;
+        ftr_hop out;
+        ftr_visit_start(&visit, node, &in, 1, &arrival);
+        ftr_visit_emit(&visit, FTR_STR("out"), 512, 95744, &out);
+        ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, FTR_STR(""));
+        ftr_hop_release(&out);
+    }
+    ftr_hop_release(&in);
+    ftr_node_free(node);
+}

@@ -17,6 +17,7 @@ void loop_with_4_values(int n); /* the same all at once, keys by number */
 void loop_with_10_values(int n);
 void loop_ending_with_4(int n); /* set by the call that ends the span */
 void loop_ending_with_10(int n);
+void loop_visits(int n); /* of one node: a batch comes, goes on, is settled */
 void loop_with_event(int n);
 void loop_with_link(int n);
 /* The same by the other door: each is current while it lasts. */

@@ -234,6 +234,7 @@ static const struct {
     {"root", loop_roots, NONE},
     {"inherited", loop_children, INHERITED},
     {"off", loop_children, OFF},
+    {"visit", loop_visits, FTR_TRACE_FLAG_SAMPLED},
     {"scope", loop_scopes, FTR_TRACE_FLAG_SAMPLED},
     {"scope-attributes-4", loop_scopes_with_4, FTR_TRACE_FLAG_SAMPLED},
     {"scope-unsampled", loop_scopes, 0},

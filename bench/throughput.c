@@ -46,20 +46,17 @@ enum {
 static void record_visit(int64_t n_items)
 {
     FTR_SPAN(visit, "visit route/by-region");
-    FTR_SPAN_SET(visit, "flow.node", "route/by-region");
-    FTR_SPAN_SET(visit, "flow.port", "late");
-    FTR_SPAN_SET(visit, "flow.batch.items", n_items);
-    FTR_SPAN_SET(visit, "flow.outcome", "success");
+    FTR_SPAN_SET_ALL(visit, "flow.node", FTR_STR("route/by-region"), "flow.port", FTR_STR("late"),
+                     "flow.batch.items", n_items, "flow.outcome", FTR_STR("success"));
 }
 
 static void record_small(uint64_t n)
 {
     for (uint64_t i = 0; i < n; i += TRACE_SPANS) {
         FTR_SPAN(root, "visit receiver/orders");
-        FTR_SPAN_SET(root, "flow.node", "receiver/orders");
-        FTR_SPAN_SET(root, "flow.port", "out");
-        FTR_SPAN_SET(root, "flow.batch.items", (int64_t)(i & 511));
-        FTR_SPAN_SET(root, "flow.outcome", "success");
+        FTR_SPAN_SET_ALL(root, "flow.node", FTR_STR("receiver/orders"), "flow.port", FTR_STR("out"),
+                         "flow.batch.items", (int64_t)(i & 511), "flow.outcome",
+                         FTR_STR("success"));
         for (int k = 1; k < TRACE_SPANS; k++)
             record_visit((int64_t)((i + (uint64_t)k * 64) & 511));
     }
@@ -74,16 +71,11 @@ static void record_spec(uint64_t n)
         FTR_SPAN(span, "spec span");
         for (int k = 0; k < 8; k++)
             value[TEXT_LEN - 1 - k] = (char)('a' + (i >> (4 * k) & 15));
-        FTR_SPAN_SET(span, "attribute.key.numbr0", text);
-        FTR_SPAN_SET(span, "attribute.key.numbr1", text);
-        FTR_SPAN_SET(span, "attribute.key.numbr2", text);
-        FTR_SPAN_SET(span, "attribute.key.numbr3", text);
-        FTR_SPAN_SET(span, "attribute.key.numbr4", text);
-        FTR_SPAN_SET(span, "attribute.key.numbr5", text);
-        FTR_SPAN_SET(span, "attribute.key.numbr6", text);
-        FTR_SPAN_SET(span, "attribute.key.numbr7", text);
-        FTR_SPAN_SET(span, "attribute.key.numbr8", text);
-        FTR_SPAN_SET(span, "attribute.key.numbr9", text);
+        FTR_SPAN_SET_ALL(span, "attribute.key.numbr0", text, "attribute.key.numbr1", text,
+                         "attribute.key.numbr2", text, "attribute.key.numbr3", text,
+                         "attribute.key.numbr4", text, "attribute.key.numbr5", text,
+                         "attribute.key.numbr6", text, "attribute.key.numbr7", text,
+                         "attribute.key.numbr8", text, "attribute.key.numbr9", text);
     }
 }
 

@@ -40,10 +40,13 @@ static void turn_alone(int i)
     work();
 }
 
+static ftr_call_site span_site = {0,      FTR_KIND_INTERNAL, {"turn of work", 12}, __FILE__,
+                                  "turn", __LINE__};
+
 static void turn_in_span(int i)
 {
     (void)i;
-    const ftr_span span = ftr_span_start(FTR_STR("turn of work"), FTR_KIND_INTERNAL, NULL);
+    const ftr_span span = ftr_span_start_site(&span_site, NULL);
     work();
     ftr_span_end(span);
 }
@@ -59,13 +62,16 @@ static void turn_in_span_with_4(int i)
 {
     char room[TEXT_LEN];
     const ftr_str text = text_of(room, i);
-    const ftr_span span = ftr_span_start(FTR_STR("turn of work"), FTR_KIND_INTERNAL, NULL);
-    ftr_span_set_str(span, FTR_STR("attribute.key.numbr0"), text);
-    ftr_span_set_str(span, FTR_STR("attribute.key.numbr1"), text);
-    ftr_span_set_str(span, FTR_STR("attribute.key.numbr2"), text);
-    ftr_span_set_str(span, FTR_STR("attribute.key.numbr3"), text);
+    static const ftr_str names[] = {{"attribute.key.numbr0", TEXT_LEN},
+                                    {"attribute.key.numbr1", TEXT_LEN},
+                                    {"attribute.key.numbr2", TEXT_LEN},
+                                    {"attribute.key.numbr3", TEXT_LEN}};
+    static ftr_keys keys = {0, 4, names};
+    const ftr_value value = ftr_value_str(text);
+    const ftr_value values[] = {value, value, value, value};
+    const ftr_span span = ftr_span_start_site(&span_site, NULL);
     work();
-    ftr_span_end(span);
+    ftr_span_end_values(span, &keys, values);
 }
 
 static void turn_in_scope(int i)
@@ -80,10 +86,8 @@ static void turn_in_scope_with_4(int i)
     char room[TEXT_LEN];
     const ftr_str text = text_of(room, i);
     FTR_SPAN(turn, "turn of work");
-    FTR_SPAN_SET(turn, "attribute.key.numbr0", text);
-    FTR_SPAN_SET(turn, "attribute.key.numbr1", text);
-    FTR_SPAN_SET(turn, "attribute.key.numbr2", text);
-    FTR_SPAN_SET(turn, "attribute.key.numbr3", text);
+    FTR_SPAN_SET_ALL(turn, "attribute.key.numbr0", text, "attribute.key.numbr1", text,
+                     "attribute.key.numbr2", text, "attribute.key.numbr3", text);
     work();
 }
 

@@ -3,7 +3,7 @@
  * Fuzz target: a packed string of a manifest. It gives no more entries than it claims and could
  * hold, all of them valid; packed anew they read as the same. */
 #include "base/mem.h"
-#include "flow/manifest.h"
+#include "codec/manifest.h"
 
 #include <stdlib.h>
 #include <string.h>

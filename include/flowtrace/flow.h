@@ -63,7 +63,7 @@ FTR_API void ftr_node_free(ftr_node *node);
  * hand it on. All-zero: a batch of unknown origin. */
 typedef struct ftr_hop {
     ftr_context context;  /* of the visit that sent it */
-    uint64_t sent_ns;     /* CLOCK_MONOTONIC of the emit; 0: unknown */
+    uint64_t sent_ns;     /* CLOCK_MONOTONIC of the emit, to some microseconds; 0: unknown */
     ftr_str port;         /* static or owned by the sending node */
     uint32_t split_index; /* this copy among split_count children of one batch */
     uint32_t split_count; /* 0 or 1: not split */

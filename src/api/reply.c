@@ -8,9 +8,15 @@
 
 void reply_json(struct http_exchange *exchange, int status, struct ftri_view json)
 {
+    reply_typed(exchange, status, "application/json", json);
+}
+
+void reply_typed(struct http_exchange *exchange, int status, const char *type,
+                 struct ftri_view body)
+{
     http_exchange_set_header(exchange, "Cache-Control", "no-store");
     http_exchange_set_header(exchange, "X-Content-Type-Options", "nosniff");
-    http_exchange_send(exchange, status, "application/json", json);
+    http_exchange_send(exchange, status, type, body);
 }
 
 void reply_error(struct http_exchange *exchange, int status, const char *format, ...)

@@ -6,6 +6,7 @@
 #include "api/server.h"
 
 #include "api/jaeger_legacy.h"
+#include "api/lineage.h"
 #include "api/loss.h"
 #include "api/reply.h"
 #include "api/traces.h"
@@ -59,6 +60,7 @@ static const struct route routes[] = {
     {"/api/operations", false, jaeger_operations},
     {"/api/dependencies", false, jaeger_dependencies},
     {"/api/metrics/", true, jaeger_metrics},
+    {"/api/flow/v1/lineage/", true, lineage_get},
     {"/api/flow/v1/loss", false, loss_get},
     {"/healthz", false, handle_health},
     {"/readyz", false, handle_health},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/client.h"
 
+#include "app/arguments.h"
 #include "base/error.h"
 #include "base/time.h"
 #include "codec/json_reader.h"
@@ -30,8 +31,7 @@ int client_append_escaped(struct ftri_bytes *out, const char *text)
     return r;
 }
 
-/* The bytes of a member's value on the document's first level; empty if absent. */
-static struct ftri_view find_member(struct ftri_view json, const char *name)
+struct ftri_view client_find_member(struct ftri_view json, const char *name)
 {
     struct ftri_json_reader reader;
     struct ftri_view found = {0};
@@ -57,7 +57,8 @@ static struct ftri_view find_member(struct ftri_view json, const char *name)
 /* Jaeger's {"error":{"httpCode":...,"message":"..."}}, or the raw beginning of the body. */
 static int refused(const char *url, const struct ftri_http_answer *answer, struct ftri_error *error)
 {
-    const struct ftri_view message = find_member(find_member(answer->body, "error"), "message");
+    const struct ftri_view message =
+        client_find_member(client_find_member(answer->body, "error"), "message");
     const struct ftri_view shown = message.len ? message : answer->body;
     return ftri_error_set(error, answer->status == 404 ? -ENOENT : -EPROTO, "%s answered %d: %.*s",
                           url, answer->status, (int)ftri_size_min(shown.len, 200),
@@ -73,7 +74,7 @@ static int not_ours(const char *url, struct ftri_error *error)
 static int read_traces(const char *url, struct ftri_view body, struct ftri_bytes *ret_otlp,
                        struct ftri_error *error)
 {
-    const struct ftri_view result = find_member(body, "result");
+    const struct ftri_view result = client_find_member(body, "result");
     struct ftri_otlp_json_counts counts;
     struct ftri_otlp_error reason = {0};
     if (result.len == 0)
@@ -102,28 +103,43 @@ static int call(const char *server, const char *url, struct ftri_bytes *body,
     return answer.status == 200 ? 0 : refused(url, &answer, error);
 }
 
-/* The body of the answer, and the address that was asked; both are the caller's to deinit. */
-static int get(const char *server, const char *path, struct ftri_bytes *url,
-               struct ftri_bytes *body, struct ftri_error *error)
+static int build_url(const char *server, const char *path, struct ftri_bytes *url,
+                     struct ftri_error *error)
 {
-    ftri_bytes_init(url, 64 * 1024);
-    ftri_bytes_init(body, ANSWER_LIMIT_BYTES);
     const size_t len = strlen(server);
     const int r = ftri_bytes_printf(
         url, "%.*s%s", (int)(len && server[len - 1] == '/' ? len - 1 : len), server, path);
-    if (r < 0)
-        return ftri_error_errno(error, r, "the request's address");
-    return call(server, (const char *)url->data, body, error);
+    return r < 0 ? ftri_error_errno(error, r, "the request's address") : 0;
+}
+
+int client_get(const char *server, const char *path, struct ftri_bytes *ret_body,
+               struct ftri_error *error)
+{
+    struct ftri_bytes url FTRI_CLEANUP(ftri_bytes_deinit);
+    ftri_bytes_init(&url, 64 * 1024);
+    ftri_bytes_init(ret_body, ANSWER_LIMIT_BYTES);
+    const int r = build_url(server, path, &url, error);
+    return r < 0 ? r : call(server, (const char *)url.data, ret_body, error);
+}
+
+int client_fetch(const char *server, const char *path, struct ftri_bytes *ret_body)
+{
+    struct ftri_error error = {.text = "memory is short"};
+    const int r = client_get(client_server(server), path, ret_body, &error);
+    return r < 0 ? fail(1, "%s", error.text) : 0;
 }
 
 int client_get_traces(const char *server, const char *path, struct ftri_bytes *ret_otlp,
                       struct ftri_error *error)
 {
-    struct ftri_bytes url, body;
-    int r = get(server, path, &url, &body, error);
+    struct ftri_bytes url FTRI_CLEANUP(ftri_bytes_deinit);
+    struct ftri_bytes body;
+    ftri_bytes_init(&url, 64 * 1024);
+    int r = client_get(server, path, &body, error);
+    if (r == 0)
+        r = build_url(server, path, &url, error);
     if (r == 0)
         r = read_traces((const char *)url.data, ftri_bytes_view(&body), ret_otlp, error);
-    ftri_bytes_deinit(&url);
     ftri_bytes_deinit(&body);
     return r;
 }
@@ -151,16 +167,15 @@ int client_get_list(const char *server, const char *path,
                     int (*each)(void *argument, ftr_str element), void *argument,
                     struct ftri_error *error)
 {
-    struct ftri_bytes url, body;
-    int r = get(server, path, &url, &body, error);
+    struct ftri_bytes body;
+    int r = client_get(server, path, &body, error);
     if (r == 0) {
-        r = each_element(find_member(ftri_bytes_view(&body), "result"), each, argument);
+        r = each_element(client_find_member(ftri_bytes_view(&body), "result"), each, argument);
         if (r == -EPROTO)
-            r = not_ours((const char *)url.data, error);
+            r = not_ours(server, error);
         else if (r < 0)
             r = ftri_error_errno(error, r, "printing");
     }
-    ftri_bytes_deinit(&url);
     ftri_bytes_deinit(&body);
     return r;
 }

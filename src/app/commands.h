@@ -11,5 +11,6 @@ extern const struct command command_demo;
 extern const struct command command_env;
 extern const struct command command_loss;
 extern const struct command command_sink;
+extern const struct command command_lineage;
 extern const struct command command_trace_get;
 extern const struct command command_trace_query;

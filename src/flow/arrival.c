@@ -8,6 +8,7 @@
 #include "flow/visit.h"
 
 #include "base/time.h"
+#include "trace/clock.h"
 
 #include <string.h>
 
@@ -38,10 +39,14 @@ static bool is_valid(const ftr_context *context)
            ftr_span_id_is_valid(&context->span.span_id);
 }
 
+static int64_t limited(uint64_t value)
+{
+    return value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
 static void add_i64(ftr_attribute *attributes, size_t *n, ftr_str key, uint64_t value)
 {
-    const int64_t limited = value > INT64_MAX ? INT64_MAX : (int64_t)value;
-    attributes[(*n)++] = (ftr_attribute){key, ftr_value_i64(limited)};
+    attributes[(*n)++] = (ftr_attribute){key, ftr_value_i64(limited(value))};
 }
 
 static size_t list_attributes(const struct visit *self, const struct beginning *beginning,
@@ -168,19 +173,53 @@ static void take_parent(struct visit *self, const ftr_context *parent)
     self->has_parent = true;
 }
 
-/* node and n_hops are set. */
+/* What every visit says, and what one that came through a channel does, at once. */
+static void put_arrival(const struct visit *self, const struct beginning *beginning)
+{
+    const ftr_node *const node = self->node;
+    const ftr_arrival *const arrival = &beginning->arrival;
+    const ftr_value values[FTRI_N_ARRIVAL_VALUES] = {
+        [FTRI_ARRIVAL_NODE_ID] = ftr_value_str(node->id),
+        [FTRI_ARRIVAL_NODE_TYPE] = ftr_value_str(node->type),
+        [FTRI_ARRIVAL_STATEFUL] = ftr_value_bool(node->is_stateful),
+        [FTRI_ARRIVAL_SIGNAL] = ftr_value_str(ftr_str_from(ftr_signal_name(arrival->signal))),
+        [FTRI_ARRIVAL_ITEMS] = ftr_value_i64(limited(arrival->n_items)),
+        [FTRI_ARRIVAL_BYTES] = ftr_value_i64(limited(arrival->n_bytes)),
+        [FTRI_ARRIVAL_PIPELINE] = ftr_value_str(node->pipeline),
+    };
+    ftr_span_set_values(self->span, &node->site->arrival, values);
+    const ftr_value queue[FTRI_N_QUEUE_VALUES] = {
+        visit_value_ms(beginning->wait_ns),
+        ftr_value_i64(limited(arrival->queue_depth)),
+        ftr_value_i64(limited(arrival->queue_capacity)),
+        ftr_value_i64(self->n_hops),
+    };
+    ftr_span_set_values(self->span, &node->site->queue, queue);
+}
+
+/* Below a sampled visit that sent it through a channel to nobody else: most visits. */
+static bool is_usual(const struct visit *self, const struct beginning *beginning)
+{
+    return self->has_parent && (self->parent_flags & FTR_TRACE_FLAG_SAMPLED) && !beginning->split &&
+           beginning->wait_ns != WAIT_UNKNOWN && self->n_hops != 0 &&
+           beginning->arrival.queue_capacity != 0 && beginning->arrival.n_attempt == 0 &&
+           !is_trace_full(self);
+}
+
+/* node, parent and n_hops are set. */
 static void begin(struct visit *self, const struct beginning *beginning, uint64_t now_ns)
 {
-    const bool has_parent = is_valid(beginning->parent);
-    if (has_parent)
-        take_parent(self, beginning->parent);
-    const bool is_worth_it = !has_parent || (self->parent_flags & FTR_TRACE_FLAG_SAMPLED);
-    self->span = start_span(self, beginning, is_worth_it);
+    const bool is_usual_one = is_usual(self, beginning);
+    const bool is_worth_it = !self->has_parent || (self->parent_flags & FTR_TRACE_FLAG_SAMPLED);
+    self->span = is_usual_one ? ftr_span_start_site(&self->node->site->site, beginning->parent)
+                              : start_span(self, beginning, is_worth_it);
     /* Read anew, so that work never seems longer than its span. */
-    self->working_since_ns = ftri_time_monotonic_ns();
-    self->is_recording = ftr_span_is_recording(self->span);
+    self->working_since_ns = ftri_clock_passed_ns();
+    self->is_recording = self->span.generation != 0;
     if (!self->is_recording)
         remember_arrival(self, beginning, now_ns);
+    else if (is_usual_one)
+        put_arrival(self, beginning);
     else if (!is_worth_it)
         add_attributes(self, beginning);
 }
@@ -188,7 +227,7 @@ static void begin(struct visit *self, const struct beginning *beginning, uint64_
 /* The first sampled contributor has come: the span starts anew below it. */
 static void begin_again(struct visit *self, const ftr_context *parent)
 {
-    const uint64_t since_ns = ftri_time_monotonic_ns() - self->as.waiting.start_ns;
+    const uint64_t since_ns = ftri_clock_passed_ns() - self->as.waiting.start_ns;
     const struct beginning beginning = {
         .parent = parent,
         .arrival = {.signal = (ftr_signal)self->signal,
@@ -285,7 +324,7 @@ void ftr_visit_start(ftr_visit *visit, const ftr_node *node, const ftr_hop *inpu
     if (!prepare(visit, node))
         return;
     struct visit *const self = visit_of(visit);
-    const uint64_t now_ns = ftri_time_monotonic_ns();
+    const uint64_t now_ns = ftri_clock_passed_ns();
     struct beginning beginning = {.arrival = read_arrival(arrival), .wait_ns = WAIT_UNKNOWN};
     size_t parent = 0;
     if (n_inputs) {
@@ -297,6 +336,8 @@ void ftr_visit_start(ftr_visit *visit, const ftr_node *node, const ftr_hop *inpu
         self->n_hops = count_hops(inputs, n_inputs);
         self->n_inputs = narrow(n_inputs);
     }
+    if (is_valid(beginning.parent))
+        take_parent(self, beginning.parent);
     begin(self, &beginning, now_ns);
     for (size_t i = parent + 1; i < n_inputs; i++)
         take_input(self, &inputs[i], i);
@@ -312,7 +353,9 @@ void ftr_visit_start_from(ftr_visit *visit, const ftr_node *node, const ftr_cont
         .arrival = read_arrival(arrival),
         .wait_ns = WAIT_UNKNOWN,
     };
-    begin(visit_of(visit), &beginning, ftri_time_monotonic_ns());
+    if (is_valid(origin))
+        take_parent(visit_of(visit), origin);
+    begin(visit_of(visit), &beginning, ftri_clock_passed_ns());
 }
 
 void ftr_visit_add_input(ftr_visit *visit, const ftr_hop *input)

@@ -4,7 +4,7 @@
 #include "flow/fan_in.h"
 
 #include "base/mem.h"
-#include "flow/manifest.h"
+#include "codec/manifest.h"
 #include "flow/reservoir.h"
 
 #include <string.h>

@@ -4,6 +4,8 @@
  * the document has no word for is named below `flow.`, `out.`, `drop.` or `channel.`. */
 #include "flow/names.h"
 
+#include "codec/manifest.h"
+
 #define NAME(literal)                                                                              \
     {                                                                                              \
         literal, sizeof(literal) - 1                                                               \
@@ -35,18 +37,18 @@ static const ftr_str table[FTRI_N_CONVENTIONS][FTRI_N_NAMES] = {
             [FTRI_NAME_OUTCOME] = NAME("flow.outcome"),
             [FTRI_NAME_ERROR] = NAME("error"),
             [FTRI_NAME_FAN_IN_COUNT] = NAME("flow.fan_in.count"),
-            [FTRI_NAME_RELATION] = NAME("flow.relation"),
+            [FTRI_NAME_RELATION] = NAME(FTRI_MANIFEST_RELATION_KEY),
             [FTRI_NAME_INPUT_INDEX] = NAME("flow.input.index"),
             [FTRI_NAME_SPLIT_INDEX] = NAME("flow.split.index"),
             [FTRI_NAME_SPLIT_COUNT] = NAME("flow.split.count"),
-            [FTRI_NAME_MANIFEST] = NAME("flow.manifest"),
+            [FTRI_NAME_MANIFEST] = NAME(FTRI_MANIFEST_KEY),
             [FTRI_NAME_MANIFEST_INDEX] = NAME("flow.manifest.index"),
             [FTRI_NAME_MANIFEST_COUNT] = NAME("flow.manifest.count"),
-            [FTRI_NAME_MANIFEST_DROPPED] = NAME("flow.manifest.dropped"),
+            [FTRI_NAME_MANIFEST_DROPPED] = NAME(FTRI_MANIFEST_DROPPED_KEY),
             [FTRI_NAME_EVENT_EMIT] = NAME("emit"),
             [FTRI_NAME_EVENT_DROP] = NAME("flow.drop"),
             [FTRI_NAME_EVENT_BACKPRESSURE] = NAME("backpressure"),
-            [FTRI_NAME_SPAN_MANIFEST] = NAME("flow.manifest"),
+            [FTRI_NAME_SPAN_MANIFEST] = NAME(FTRI_MANIFEST_SPAN_NAME),
         },
 };
 

@@ -6,8 +6,34 @@
 
 #include "flow/names.h"
 
+/* The attributes that visits set together, in these orders; each list is entered in the library's
+ * table at its first use. */
+enum ftri_arrival_value {
+    FTRI_ARRIVAL_NODE_ID,
+    FTRI_ARRIVAL_NODE_TYPE,
+    FTRI_ARRIVAL_STATEFUL,
+    FTRI_ARRIVAL_SIGNAL,
+    FTRI_ARRIVAL_ITEMS,
+    FTRI_ARRIVAL_BYTES,
+    FTRI_ARRIVAL_PIPELINE, /* of nodes that have one */
+    FTRI_N_ARRIVAL_VALUES
+};
+enum { FTRI_N_QUEUE_VALUES = 4 }; /* wait, depth, capacity, hops */
+enum { FTRI_N_EMIT_VALUES = 3 };  /* port, items, bytes */
+enum { FTRI_N_END_VALUES = 2 };   /* latency, outcome */
+
+struct ftri_node_site {
+    ftr_call_site site;
+    ftr_keys arrival, queue, emit, end;
+    ftr_str arrival_names[FTRI_N_ARRIVAL_VALUES];
+    ftr_str queue_names[FTRI_N_QUEUE_VALUES];
+    ftr_str emit_names[FTRI_N_EMIT_VALUES];
+    ftr_str end_names[FTRI_N_END_VALUES];
+};
+
 struct ftr_node {
     const ftr_str *names; /* the convention's column */
+    struct ftri_node_site *site;
     ftr_str id;
     ftr_str type;
     ftr_str pipeline;
@@ -15,5 +41,6 @@ struct ftr_node {
     ftr_span_kind span_kind;
     bool is_stateful;
     ftr_lineage lineage;
-    char text[]; /* span_name and pipeline; type and id lie inside span_name */
+    char
+        text[]; /* span_name and pipeline; type and id lie inside span_name; behind them the site */
 };

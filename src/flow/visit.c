@@ -9,7 +9,7 @@
  * Specification: DESIGN 4.2, DF-14, DF-17. */
 #include "flow/visit.h"
 
-#include "base/time.h"
+#include "trace/clock.h"
 
 static int64_t limited(uint64_t value)
 {
@@ -31,9 +31,9 @@ static void record_emit(struct visit *self, ftr_str port, uint64_t n_items, uint
     if (self->as.recording.n_emits < UINT32_MAX)
         self->as.recording.n_emits++;
     if (is_first) {
-        ftr_span_set_str(self->span, names[FTRI_NAME_OUT_PORT], port);
-        ftr_span_set_i64(self->span, names[FTRI_NAME_OUT_ITEMS], limited(n_items));
-        ftr_span_set_i64(self->span, names[FTRI_NAME_OUT_BYTES], limited(n_bytes));
+        const ftr_value values[FTRI_N_EMIT_VALUES] = {
+            ftr_value_str(port), ftr_value_i64(limited(n_items)), ftr_value_i64(limited(n_bytes))};
+        ftr_span_set_values(self->span, &self->node->site->emit, values);
         return;
     }
     const ftr_attribute attributes[] = {
@@ -66,7 +66,7 @@ void ftr_visit_emit_split(ftr_visit *visit, ftr_str port, ftr_split split, uint6
         record_emit(self, port, n_items, n_bytes);
     *ret_hop = (ftr_hop){
         .context = context_to_send(self),
-        .sent_ns = ftri_time_monotonic_ns(),
+        .sent_ns = ftri_clock_passed_ns(),
         .port = port,
         .split_index = split.index,
         .split_count = split.count,
@@ -120,7 +120,7 @@ static void stop_work(struct visit *self)
 {
     if (!self->working_since_ns)
         return;
-    const uint64_t now_ns = ftri_time_monotonic_ns();
+    const uint64_t now_ns = ftri_clock_passed_ns();
     if (now_ns > self->working_since_ns)
         self->work_ns += now_ns - self->working_since_ns;
     self->working_since_ns = 0;
@@ -137,7 +137,7 @@ void ftr_visit_resume(ftr_visit *visit)
 {
     struct visit *const self = visit_of(visit);
     if (self->node && !self->working_since_ns)
-        self->working_since_ns = ftri_time_monotonic_ns();
+        self->working_since_ns = ftri_clock_passed_ns();
 }
 
 static void record_sums(const struct visit *self)
@@ -152,8 +152,6 @@ static void record_sums(const struct visit *self)
         const ftr_value blocked = visit_value_ms(self->as.recording.blocked_ns);
         ftr_span_set(self->span, names[FTRI_NAME_BLOCKED_MS], &blocked);
     }
-    const ftr_value latency = visit_value_ms(self->work_ns);
-    ftr_span_set(self->span, names[FTRI_NAME_LATENCY_MS], &latency);
 }
 
 static void record_fan_in(const struct visit *self)
@@ -174,7 +172,9 @@ static void record_outcome(const struct visit *self, ftr_outcome outcome, ftr_st
 {
     const ftr_str *const names = self->node->names;
     const ftr_str name = ftr_str_from(ftr_outcome_name(outcome));
-    ftr_span_set_str(self->span, names[FTRI_NAME_OUTCOME], name);
+    const ftr_value values[FTRI_N_END_VALUES] = {visit_value_ms(self->work_ns),
+                                                 ftr_value_str(name)};
+    ftr_span_set_values(self->span, &self->node->site->end, values);
     if (outcome == FTR_OUTCOME_SUCCESS)
         return;
     ftr_span_set_str(self->span, names[FTRI_NAME_ERROR], error.len ? error : name);

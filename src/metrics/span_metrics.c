@@ -241,9 +241,20 @@ static uint64_t weigh(struct ftri_span_series *series, const struct ftri_span_vi
     return n;
 }
 
-void ftri_span_metrics_observe(struct ftri_span_metrics *self, const struct ftri_span_view *span)
+struct ftri_span_series *ftri_span_metrics_series(struct ftri_span_metrics *self,
+                                                  const struct ftri_span_view *span)
 {
-    struct ftri_span_series *series = series_of(self, span, true);
+    return series_of(self, span, true);
+}
+
+bool ftri_span_series_is_own(const struct ftri_span_series *series)
+{
+    return !series->is_overflow;
+}
+
+void ftri_span_metrics_observe_in(struct ftri_span_metrics *self, struct ftri_span_series *series,
+                                  const struct ftri_span_view *span)
+{
     const uint64_t n = weigh(series, span);
     const uint64_t duration_ns = duration_of(span);
     series->sum_ns += (ftri_ns_sum)duration_ns * n;
@@ -255,11 +266,22 @@ void ftri_span_metrics_observe(struct ftri_span_metrics *self, const struct ftri
         self->n_overflowing += n;
 }
 
+void ftri_span_metrics_observe(struct ftri_span_metrics *self, const struct ftri_span_view *span)
+{
+    ftri_span_metrics_observe_in(self, series_of(self, span, true), span);
+}
+
 void ftri_span_metrics_offer(struct ftri_span_metrics *self, const struct ftri_span_view *span)
+{
+    if (self->shape.n_exemplars > 0)
+        ftri_span_metrics_offer_in(self, series_of(self, span, false), span);
+}
+
+void ftri_span_metrics_offer_in(const struct ftri_span_metrics *self,
+                                struct ftri_span_series *series, const struct ftri_span_view *span)
 {
     if (self->shape.n_exemplars == 0)
         return;
-    struct ftri_span_series *series = series_of(self, span, false);
     const uint64_t duration_ns = duration_of(span);
     const double value = (double)duration_ns / self->ns_per_unit;
     size_t slot = 0;

@@ -49,12 +49,24 @@ struct ftri_span_metrics_counts {
 };
 
 struct ftri_span_metrics;
+struct ftri_span_series;
 struct ftri_span_snapshot;
 
 /* NULL: memory is short. */
 struct ftri_span_metrics *
 ftri_span_metrics_new(const struct ftri_span_metrics_settings *settings) FTRI_MUST_CHECK;
 void ftri_span_metrics_free(struct ftri_span_metrics *self);
+
+/* Where a span is counted: its own series, which stays where it is, or that of the overflow, which
+ * a later span of the same kind may leave. */
+struct ftri_span_series *ftri_span_metrics_series(struct ftri_span_metrics *self,
+                                                  const struct ftri_span_view *span);
+bool ftri_span_series_is_own(const struct ftri_span_series *series);
+/* series: the span's. */
+void ftri_span_metrics_observe_in(struct ftri_span_metrics *self, struct ftri_span_series *series,
+                                  const struct ftri_span_view *span);
+void ftri_span_metrics_offer_in(const struct ftri_span_metrics *self,
+                                struct ftri_span_series *series, const struct ftri_span_view *span);
 
 void ftri_span_metrics_observe(struct ftri_span_metrics *self, const struct ftri_span_view *span);
 /* The span, observed before, is one that is kept: an example of its bucket. */

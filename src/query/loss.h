@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/bytes.h"
 #include "base/map.h"
 #include "otlp/ledger.h"
 

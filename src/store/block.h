@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A block: some thousand spans, each once (its fragments beside it), those of a trace adjacent and
- * by start, in four pieces of bytes. Sans-I/O. Each piece is kept as a zstd frame with a checksum;
+ * by start, in five pieces of bytes. Sans-I/O. Each piece is kept as a zstd frame with a checksum;
  * unpacked it is
  *
  *   hashes   block_hash of every trace id in the block, sorted, 8 bytes little-endian: is a trace
  *            here?
+ *   mentions which other traces its spans name as contributors (store/mentions.h): what was made of
+ *            a trace?
  *   names    varint n, then n pairs {varint length, service} {varint length, span name}, sorted:
  *            can a search match here?
  *   columns  a stream a column, each with its length in front (varint):
@@ -35,7 +37,14 @@
 
 struct ftri_zstd;
 
-enum block_piece { BLOCK_HASHES, BLOCK_NAMES, BLOCK_COLUMNS, BLOCK_BODIES, N_BLOCK_PIECES };
+enum block_piece {
+    BLOCK_HASHES,
+    BLOCK_MENTIONS,
+    BLOCK_NAMES,
+    BLOCK_COLUMNS,
+    BLOCK_BODIES,
+    N_BLOCK_PIECES
+};
 
 struct block_summary {
     uint64_t n_spans, n_traces;
@@ -47,7 +56,7 @@ struct block_summary {
 
 struct block {
     struct ftri_bytes packed[N_BLOCK_PIECES];
-    struct ftri_bytes hashes, names; /* unpacked: who keeps a directory wants them */
+    struct ftri_bytes hashes, mentions, names; /* unpacked: who keeps a directory wants them */
     struct block_summary summary;
 };
 
@@ -85,9 +94,26 @@ struct block_rows {
 int block_read_rows(struct ftri_view names, struct ftri_view columns, const uint8_t *trace_id,
                     struct block_rows *ret_rows) FTRI_MUST_CHECK;
 void block_rows_deinit(struct block_rows *self);
+/* Where a trace is among all rows; n 0: it is not there. */
+struct block_trace {
+    const struct block_row *rows;
+    size_t n;
+};
+struct block_trace block_find_trace(const struct block_rows *rows, const uint8_t trace_id[16]);
 /* Adds the spans of one trace to a result, their bytes rebuilt; it takes the bodies over. */
 int block_read_trace(const struct block_rows *rows, struct ftri_bytes *bodies,
                      const uint8_t trace_id[16], struct result_builder *builder) FTRI_MUST_CHECK;
+
+/* One span of a block with its bytes rebuilt; all borrowed for the call. A result other than 0 ends
+ * the walk. */
+typedef int block_visit(void *argument, const struct block_row *row, struct ftri_view message);
+/* The rows of one trace (NULL: all). */
+int block_visit_trace(const struct block_rows *rows, struct ftri_view bodies,
+                      const uint8_t *trace_id, block_visit *visit, void *argument) FTRI_MUST_CHECK;
+/* Some rows by their numbers; all were read. */
+int block_visit_rows(const struct block_rows *rows, struct ftri_view bodies,
+                     const uint32_t *numbers, size_t n, block_visit *visit,
+                     void *argument) FTRI_MUST_CHECK;
 
 /* The same with the builder's verdicts, from the columns, which it takes over. */
 int block_judge_trace(const struct block_rows *rows, struct ftri_bytes *columns,

@@ -8,6 +8,7 @@
 #include "store/block_dictionary.h"
 #include "store/block_hashes.h"
 #include "store/block_prefix.h"
+#include "store/mentions.h"
 #include "store/varint.h"
 
 #include <errno.h>
@@ -44,6 +45,7 @@ struct builder {
     uint32_t *rows;        /* of a span, by its place in spans */
     struct ftri_bytes columns[N_COLUMNS];
     struct ftri_bytes bodies, scratch;
+    struct mention_builder mentions;
     size_t trace_start, trace_end; /* places, and rows, of the current trace */
     uint64_t last_start;
 };
@@ -54,6 +56,7 @@ void block_init(struct block *self)
     for (size_t i = 0; i < N_BLOCK_PIECES; i++)
         ftri_bytes_init(&self->packed[i], PIECE_LIMIT_BYTES);
     ftri_bytes_init(&self->hashes, PIECE_LIMIT_BYTES);
+    ftri_bytes_init(&self->mentions, PIECE_LIMIT_BYTES);
     ftri_bytes_init(&self->names, PIECE_LIMIT_BYTES);
 }
 
@@ -62,6 +65,7 @@ void block_deinit(struct block *self)
     for (size_t i = 0; i < N_BLOCK_PIECES; i++)
         ftri_bytes_deinit(&self->packed[i]);
     ftri_bytes_deinit(&self->hashes);
+    ftri_bytes_deinit(&self->mentions);
     ftri_bytes_deinit(&self->names);
 }
 
@@ -73,6 +77,7 @@ static void builder_init(struct builder *self, const struct found_span *spans, s
         ftri_bytes_init(&self->columns[i], PIECE_LIMIT_BYTES);
     ftri_bytes_init(&self->bodies, PIECE_LIMIT_BYTES);
     ftri_bytes_init(&self->scratch, PIECE_LIMIT_BYTES);
+    mention_builder_init(&self->mentions);
 }
 
 static void builder_deinit(struct builder *self)
@@ -82,6 +87,7 @@ static void builder_deinit(struct builder *self)
         ftri_bytes_deinit(&self->columns[i]);
     ftri_bytes_deinit(&self->bodies);
     ftri_bytes_deinit(&self->scratch);
+    mention_builder_deinit(&self->mentions);
     ftri_free(self->order);
     ftri_free(self->rows);
 }
@@ -187,6 +193,8 @@ static int write_span(struct builder *self, size_t i)
         r = write_references(self, i);
     if (r == 0)
         r = write_body(self, &row, span, &is_cut);
+    if (r == 0)
+        r = mention_builder_add(&self->mentions, span, self->rows[i]);
     const bool is_error = span->status_code == FTRI_OTLP_STATUS_ERROR;
     const uint8_t flags = (uint8_t)((span->end_time_ns != 0) | is_cut << 1 |
                                     (is_cut ? row.kind << 2 : 0) | is_error << 7);
@@ -299,6 +307,9 @@ static int pack(struct builder *self, struct block *block, struct ftri_zstd *zst
 {
     int r = ftri_zstd_compress(zstd, ftri_bytes_view(&block->hashes), &block->packed[BLOCK_HASHES]);
     if (r == 0)
+        r = ftri_zstd_compress(zstd, ftri_bytes_view(&block->mentions),
+                               &block->packed[BLOCK_MENTIONS]);
+    if (r == 0)
         r = ftri_zstd_compress(zstd, ftri_bytes_view(&block->names), &block->packed[BLOCK_NAMES]);
     if (r == 0)
         r = pack_columns(self, block, zstd);
@@ -323,6 +334,8 @@ int block_build(struct block *self, const struct found_span *spans, size_t n,
         r = write_traces(&builder, self);
     if (r == 0)
         r = block_hashes_write(spans, n, &self->hashes);
+    if (r == 0)
+        r = mention_builder_finish(&builder.mentions, &self->mentions);
     if (r == 0)
         r = pack(&builder, self, zstd);
     builder_deinit(&builder);

@@ -52,9 +52,8 @@ int block_hashes_write(const struct found_span *spans, size_t n, struct ftri_byt
     return 0;
 }
 
-bool block_hashes_have(struct ftri_view hashes, const uint8_t trace_id[16])
+bool block_hashes_have(struct ftri_view hashes, uint64_t wanted)
 {
-    const uint64_t wanted = block_hash(trace_id);
     size_t low = 0, high = hashes.len / 8;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;

@@ -12,4 +12,5 @@ uint64_t block_hash(const uint8_t trace_id[16]);
 /* Appends the hashes of the traces of spans, which stand sorted by trace id. */
 int block_hashes_write(const struct found_span *spans, size_t n,
                        struct ftri_bytes *out) FTRI_MUST_CHECK;
-bool block_hashes_have(struct ftri_view hashes, const uint8_t trace_id[16]);
+/* Sorted, 8 bytes little-endian each. */
+bool block_hashes_have(struct ftri_view hashes, uint64_t hash);

@@ -6,7 +6,6 @@
 
 #include "base/mem.h"
 #include "codec/zstd.h"
-#include "store/block_prefix.h"
 #include "store/varint.h"
 
 #include <errno.h>
@@ -283,58 +282,7 @@ void block_rows_deinit(struct block_rows *self)
     *self = (struct block_rows){0};
 }
 
-struct origin {
-    struct ftri_view resource, scope, resource_url, scope_url;
-};
-
-struct origins {
-    struct origin *rows;
-    size_t n_rows;
-    size_t end; /* where the bodies begin */
-};
-
-static int read_origins(struct ftri_view bodies, struct origins *ret_origins)
-{
-    struct stream stream = stream_of(bodies);
-    const uint64_t n = stream_varint(&stream);
-    if (stream.is_bad || n > bodies.len / 4)
-        return -EBADMSG;
-    struct origin *rows = ftri_alloc_array((size_t)n, sizeof *rows);
-    if (!rows)
-        return -ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        rows[i].resource = stream_text(&stream);
-        rows[i].scope = stream_text(&stream);
-        rows[i].resource_url = stream_text(&stream);
-        rows[i].scope_url = stream_text(&stream);
-    }
-    if (stream.is_bad) {
-        ftri_free(rows);
-        return -EBADMSG;
-    }
-    *ret_origins = (struct origins){rows, (size_t)n, (size_t)(stream.next - bodies.data)};
-    return 0;
-}
-
-/* Appends the whole Span message of a row. */
-static int rebuild(const struct block_row *row, struct ftri_view bodies, size_t bodies_start,
-                   struct ftri_bytes *out)
-{
-    const size_t room = bodies.len - bodies_start;
-    if (row->body_offset > room || row->body_len > room - row->body_offset)
-        return -EBADMSG;
-    int r = row->is_cut ? block_prefix_write(row, out) : 0;
-    if (r == 0)
-        r = ftri_bytes_append(out, bodies.data + bodies_start + row->body_offset, row->body_len);
-    return r;
-}
-
-struct trace_rows {
-    const struct block_row *rows;
-    size_t n;
-};
-
-static struct trace_rows find_rows(const struct block_rows *rows, const uint8_t trace_id[16])
+struct block_trace block_find_trace(const struct block_rows *rows, const uint8_t trace_id[16])
 {
     size_t low = 0, high = rows->n_rows;
     while (low < high) {
@@ -347,72 +295,13 @@ static struct trace_rows find_rows(const struct block_rows *rows, const uint8_t 
     size_t end = low;
     while (end < rows->n_rows && memcmp(rows->rows[end].trace_id, trace_id, 16) == 0)
         end++;
-    return (struct trace_rows){rows->rows + low, end - low};
-}
-
-static int add_span(const struct block_row *row, const struct origins *origins,
-                    struct ftri_view message, struct result_builder *builder)
-{
-    if (row->origin >= origins->n_rows)
-        return -EBADMSG;
-    const struct origin *origin = &origins->rows[row->origin];
-    struct found_span found = {.received_ns = row->received_ns,
-                               .order = row->order,
-                               .is_fragment = match_is_fragment(&row->fields)};
-    struct ftri_otlp_span *span = &found.span;
-    ftri_otlp_span_read(message, span);
-    if (!span->trace_id || !span->span_id)
-        return -EBADMSG;
-    span->resource = origin->resource;
-    span->scope = origin->scope;
-    span->resource_schema_url = ftri_view_str(origin->resource_url);
-    span->scope_schema_url = ftri_view_str(origin->scope_url);
-    return result_add(builder, &found);
-}
-
-/* Rebuilds all before reading any: growing bytes move. */
-static int add_spans(const struct trace_rows *trace, struct ftri_view plain,
-                     const struct origins *origins, struct result_builder *builder)
-{
-    struct ftri_bytes messages;
-    ftri_bytes_init(&messages, PLAIN_LIMIT_BYTES);
-    int r = 0;
-    for (size_t i = 0; i < trace->n && r == 0; i++)
-        r = rebuild(&trace->rows[i], plain, origins->end, &messages);
-    const uint8_t *next = messages.data;
-    if (r == 0)
-        r = result_keep_bytes(builder, &messages);
-    for (size_t i = 0; i < trace->n && r == 0; i++) {
-        const struct block_row *row = &trace->rows[i];
-        const size_t len = row->body_len + (row->is_cut ? block_prefix_size(row) : 0);
-        r = add_span(row, origins, ftri_view_of(next, len), builder);
-        next += len;
-    }
-    ftri_bytes_deinit(&messages);
-    return r;
-}
-
-int block_read_trace(const struct block_rows *rows, struct ftri_bytes *bodies,
-                     const uint8_t trace_id[16], struct result_builder *builder)
-{
-    const struct trace_rows trace = find_rows(rows, trace_id);
-    if (trace.n == 0)
-        return 0;
-    const struct ftri_view plain = ftri_bytes_view(bodies);
-    struct origins origins = {0};
-    int r = result_keep_bytes(builder, bodies);
-    if (r == 0)
-        r = read_origins(plain, &origins);
-    if (r == 0)
-        r = add_spans(&trace, plain, &origins, builder);
-    ftri_free(origins.rows);
-    return r;
+    return (struct block_trace){rows->rows + low, end - low};
 }
 
 int block_judge_trace(const struct block_rows *rows, struct ftri_bytes *columns,
                       const uint8_t trace_id[16], struct result_builder *builder)
 {
-    const struct trace_rows trace = find_rows(rows, trace_id);
+    const struct block_trace trace = block_find_trace(rows, trace_id);
     int r = trace.n ? result_keep_bytes(builder, columns) : 0;
     for (size_t i = 0; i < trace.n && r == 0; i++) {
         const struct block_row *row = &trace.rows[i];

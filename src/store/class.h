@@ -11,6 +11,9 @@
 #include "store/store.h"
 
 struct ledger_set;
+struct store_lineage;
+struct store_span_id;
+struct store_wanted;
 
 struct store_class {
     const char *type;
@@ -25,6 +28,13 @@ struct store_class {
     int (*find_matches)(struct store *self, struct match_set *matches);
     /* In how many blocks a trace may be; more than 1 need not be exact. */
     size_t (*count_blocks)(struct store *self, const uint8_t trace_id[16]);
+    /* As store/lineage.h says, of blocks; the last one of all. */
+    int (*read_lineage)(struct store *self, const ftr_trace_id *traces, size_t n,
+                        bool has_contributors, struct store_lineage *lineage);
+    int (*find_results)(struct store *self, const struct store_wanted *wanted,
+                        struct ftri_bytes *out);
+    int (*explain_absence)(struct store *self, const struct store_span_id *spans, size_t n,
+                           uint8_t *ret_absences);
     int (*find_names)(struct store *self, struct name_set *names);
     /* Adds the ledger rows that are no longer in the gather. */
     int (*find_ledger)(struct store *self, struct ledger_set *set);

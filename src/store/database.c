@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    SCHEMA_VERSION = 2,
+    SCHEMA_VERSION = 3,
     BUSY_TIMEOUT_MS = 5000,
     SHRINK_PAGES = 2048, /* at once */
     FREE_SHARE = 8,      /* an eighth of the file may be free */
@@ -27,6 +27,9 @@ static const char *const migrations[SCHEMA_VERSION] = {
     " size INTEGER NOT NULL, names BLOB NOT NULL, hashes BLOB NOT NULL);"
     "CREATE TABLE pieces ("
     " id INTEGER PRIMARY KEY, columns BLOB NOT NULL, bodies BLOB NOT NULL);",
+    "ALTER TABLE blocks ADD COLUMN mentions BLOB;"
+    "CREATE TABLE ghosts ("
+    " id INTEGER PRIMARY KEY, size INTEGER NOT NULL, hashes BLOB NOT NULL, spans BLOB NOT NULL);",
     "CREATE TABLE ledger ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, \"end\" INTEGER NOT NULL,"
     " received INTEGER NOT NULL, value BLOB NOT NULL);"
@@ -42,9 +45,16 @@ enum statement {
     STATEMENT_REMOVE_BLOCK,
     STATEMENT_REMOVE_PIECES,
     STATEMENT_LIST,
+    STATEMENT_READ_HASHES,
+    STATEMENT_READ_MENTIONS,
     STATEMENT_READ_NAMES,
     STATEMENT_READ_COLUMNS,
     STATEMENT_READ_BODIES,
+    STATEMENT_SET_MENTIONS,
+    STATEMENT_INSERT_GHOST,
+    STATEMENT_REMOVE_GHOST,
+    STATEMENT_LIST_GHOSTS,
+    STATEMENT_READ_GHOST,
     STATEMENT_INSERT_LEDGER,
     STATEMENT_TRIM_LEDGER,
     STATEMENT_LIST_LEDGER,
@@ -57,16 +67,24 @@ static const char *const statements[N_STATEMENTS] = {
     [STATEMENT_ROLLBACK] = "ROLLBACK",
     [STATEMENT_INSERT_BLOCK] =
         "INSERT INTO blocks (n_spans, n_traces, start_min, start_max, duration_max, order_max,"
-        " received_max, statuses, size, names, hashes) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+        " received_max, statuses, size, names, hashes, mentions)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
     [STATEMENT_INSERT_PIECES] = "INSERT INTO pieces (id, columns, bodies) VALUES (?,?,?)",
     [STATEMENT_REMOVE_BLOCK] = "DELETE FROM blocks WHERE id = ?",
     [STATEMENT_REMOVE_PIECES] = "DELETE FROM pieces WHERE id = ?",
     [STATEMENT_LIST] = "SELECT id, n_spans, n_traces, start_min, start_max, duration_max,"
-                       " order_max, received_max, statuses, size, names, hashes FROM blocks"
-                       " ORDER BY id",
+                       " order_max, received_max, statuses, size, names, hashes, mentions"
+                       " FROM blocks ORDER BY id",
+    [STATEMENT_READ_HASHES] = "SELECT hashes FROM blocks WHERE id = ?",
+    [STATEMENT_READ_MENTIONS] = "SELECT mentions FROM blocks WHERE id = ?",
     [STATEMENT_READ_NAMES] = "SELECT names FROM blocks WHERE id = ?",
     [STATEMENT_READ_COLUMNS] = "SELECT columns FROM pieces WHERE id = ?",
     [STATEMENT_READ_BODIES] = "SELECT bodies FROM pieces WHERE id = ?",
+    [STATEMENT_SET_MENTIONS] = "UPDATE blocks SET mentions = ? WHERE id = ?",
+    [STATEMENT_INSERT_GHOST] = "INSERT INTO ghosts (id, size, hashes, spans) VALUES (?,?,?,?)",
+    [STATEMENT_REMOVE_GHOST] = "DELETE FROM ghosts WHERE id = ?",
+    [STATEMENT_LIST_GHOSTS] = "SELECT id, size, hashes FROM ghosts ORDER BY id",
+    [STATEMENT_READ_GHOST] = "SELECT spans FROM ghosts WHERE id = ?",
     [STATEMENT_INSERT_LEDGER] =
         "INSERT OR IGNORE INTO ledger (key, \"end\", received, value) VALUES (?,?,?,?)",
     /* Ids are nearly without gaps. */
@@ -280,7 +298,8 @@ static int insert_summary(struct database *self, const struct block *block,
     for (size_t i = 0; i < FTRI_COUNT(values); i++)
         sqlite3_bind_int64(statement, column++, (sqlite3_int64)values[i]);
     bind_blob(statement, column++, &block->packed[BLOCK_NAMES]);
-    bind_blob(statement, column, &block->packed[BLOCK_HASHES]);
+    bind_blob(statement, column++, &block->packed[BLOCK_HASHES]);
+    bind_blob(statement, column, &block->packed[BLOCK_MENTIONS]);
     return step(statement);
 }
 
@@ -362,32 +381,36 @@ static int report_row(struct database *self, database_each *each, void *argument
 {
     sqlite3_stmt *statement = self->prepared[STATEMENT_LIST];
     struct block_entry entry;
-    struct ftri_view names, hashes;
+    struct block_listed pieces = {.has_mentions =
+                                      sqlite3_column_type(statement, 12) != SQLITE_NULL};
     read_entry(statement, &entry);
-    if (!read_blob(statement, 10, &names) || !read_blob(statement, 11, &hashes))
+    if (!read_blob(statement, 10, &pieces.names) || !read_blob(statement, 11, &pieces.hashes) ||
+        !read_blob(statement, 12, &pieces.mentions))
         return to_errno(sqlite3_errcode(self->connection));
-    return each(argument, &entry, names, hashes);
+    return each(argument, &entry, &pieces);
 }
 
-int database_list(struct database *self, database_each *each, void *argument)
+static int list(struct database *self, enum statement which,
+                int (*report)(struct database *self, database_each *each, void *argument),
+                database_each *each, void *argument)
 {
-    sqlite3_stmt *statement = self->prepared[STATEMENT_LIST];
+    sqlite3_stmt *statement = self->prepared[which];
     int code, r = 0;
     while (r == 0 && (code = sqlite3_step(statement)) != SQLITE_DONE)
-        r = code == SQLITE_ROW ? report_row(self, each, argument) : to_errno(code);
+        r = code == SQLITE_ROW ? report(self, each, argument) : to_errno(code);
     sqlite3_reset(statement);
     return r;
 }
 
-int database_read(struct database *self, int64_t id, enum block_piece piece, struct ftri_bytes *out)
+int database_list(struct database *self, database_each *each, void *argument)
 {
-    static const enum statement readers[N_BLOCK_PIECES] = {
-        [BLOCK_NAMES] = STATEMENT_READ_NAMES,
-        [BLOCK_COLUMNS] = STATEMENT_READ_COLUMNS,
-        [BLOCK_BODIES] = STATEMENT_READ_BODIES,
-    };
-    assert(piece != BLOCK_HASHES);
-    sqlite3_stmt *statement = self->prepared[readers[piece]];
+    return list(self, STATEMENT_LIST, report_row, each, argument);
+}
+
+/* The one blob of a row by its id. */
+static int read_one(struct database *self, enum statement which, int64_t id, struct ftri_bytes *out)
+{
+    sqlite3_stmt *statement = self->prepared[which];
     sqlite3_bind_int64(statement, 1, id);
     const int code = sqlite3_step(statement);
     int r = code == SQLITE_DONE ? -ENOENT : to_errno(code);
@@ -399,6 +422,65 @@ int database_read(struct database *self, int64_t id, enum block_piece piece, str
     sqlite3_reset(statement);
     return r;
 }
+
+int database_read(struct database *self, int64_t id, enum block_piece piece, struct ftri_bytes *out)
+{
+    static const enum statement readers[N_BLOCK_PIECES] = {
+        [BLOCK_HASHES] = STATEMENT_READ_HASHES, [BLOCK_MENTIONS] = STATEMENT_READ_MENTIONS,
+        [BLOCK_NAMES] = STATEMENT_READ_NAMES,   [BLOCK_COLUMNS] = STATEMENT_READ_COLUMNS,
+        [BLOCK_BODIES] = STATEMENT_READ_BODIES,
+    };
+    return read_one(self, readers[piece], id, out);
+}
+
+int database_set_mentions(struct database *self, int64_t id, const struct ftri_bytes *packed)
+{
+    sqlite3_stmt *statement = self->prepared[STATEMENT_SET_MENTIONS];
+    bind_blob(statement, 1, packed);
+    sqlite3_bind_int64(statement, 2, id);
+    return step(statement);
+}
+
+/* --- ghosts -------------------------------------------------------------------------------- */
+
+int database_insert_ghost(struct database *self, const struct block_entry *ghost,
+                          const struct ftri_bytes *hashes, const struct ftri_bytes *spans)
+{
+    sqlite3_stmt *statement = self->prepared[STATEMENT_INSERT_GHOST];
+    sqlite3_bind_int64(statement, 1, ghost->id);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)ghost->n_bytes);
+    bind_blob(statement, 3, hashes);
+    bind_blob(statement, 4, spans);
+    return step(statement);
+}
+
+int database_remove_ghost(struct database *self, int64_t id)
+{
+    return remove_row(self->prepared[STATEMENT_REMOVE_GHOST], id);
+}
+
+static int report_ghost(struct database *self, database_each *each, void *argument)
+{
+    sqlite3_stmt *statement = self->prepared[STATEMENT_LIST_GHOSTS];
+    const struct block_entry ghost = {.id = sqlite3_column_int64(statement, 0),
+                                      .n_bytes = (uint64_t)sqlite3_column_int64(statement, 1)};
+    struct block_listed pieces = {.has_mentions = false};
+    if (!read_blob(statement, 2, &pieces.hashes))
+        return to_errno(sqlite3_errcode(self->connection));
+    return each(argument, &ghost, &pieces);
+}
+
+int database_list_ghosts(struct database *self, database_each *each, void *argument)
+{
+    return list(self, STATEMENT_LIST_GHOSTS, report_ghost, each, argument);
+}
+
+int database_read_ghost(struct database *self, int64_t id, struct ftri_bytes *out)
+{
+    return read_one(self, STATEMENT_READ_GHOST, id, out);
+}
+
+/* --- ledger -------------------------------------------------------------------------------- */
 
 static void bind_view(sqlite3_stmt *statement, int column, struct ftri_view bytes)
 {

@@ -3,8 +3,10 @@
  * The SQLite file: the only module that includes sqlite3.h.
  *
  *   blocks  id, n_spans, n_traces, start_min, start_max, duration_max, order_max, received_max,
- *           statuses (1: has error, 2: has ok), size, names, hashes
- *   pieces  id of the block, columns, bodies       (apart, so that listing blocks skips them)
+ *           statuses (1: has error, 2: has ok), size, names, hashes, mentions (NULL: the block is
+ * of version 1, they are still to be made) pieces  id of the block, columns, bodies       (apart,
+ * so that listing blocks skips them) ghosts  id of a block that retention removed, size, and what
+ * tells that a span was in it: hashes of its traces, hashes of its spans
  *
  *   ledger  id, key, end, received, value     (a row each, otlp/ledger.h; ids rise)
  *
@@ -40,12 +42,16 @@ int database_remove(struct database *self, int64_t id) FTRI_MUST_CHECK;
  * rest is used by the next blocks. */
 int database_shrink(struct database *self) FTRI_MUST_CHECK;
 
-/* Calls back for every block by id, with two packed pieces, borrowed; stops at the first result
- * below 0. */
-typedef int database_each(void *argument, const struct block_entry *entry, struct ftri_view names,
-                          struct ftri_view hashes);
+/* Packed pieces, borrowed. */
+struct block_listed {
+    struct ftri_view names, hashes, mentions;
+    bool has_mentions;
+};
+/* Calls back for every block by id; stops at the first result below 0. */
+typedef int database_each(void *argument, const struct block_entry *entry,
+                          const struct block_listed *pieces);
 int database_list(struct database *self, database_each *each, void *argument) FTRI_MUST_CHECK;
-/* A packed piece (but the hashes) of one block, appended. -ENOENT: the block is gone. */
+/* A packed piece of one block, appended. -ENOENT: the block is gone. */
 int database_read(struct database *self, int64_t id, enum block_piece piece,
                   struct ftri_bytes *out) FTRI_MUST_CHECK;
 
@@ -61,3 +67,18 @@ typedef int database_each_ledger(void *argument, struct ftri_view key, struct ft
                                  uint64_t received_ns);
 int database_list_ledger(struct database *self, uint64_t since_ns, database_each_ledger *each,
                          void *argument) FTRI_MUST_CHECK;
+/* Of a block of version 1. */
+int database_set_mentions(struct database *self, int64_t id,
+                          const struct ftri_bytes *packed) FTRI_MUST_CHECK;
+
+/* Ghosts; what is packed is up to their owner. Inside a transaction. */
+int database_insert_ghost(struct database *self, const struct block_entry *ghost,
+                          const struct ftri_bytes *hashes,
+                          const struct ftri_bytes *spans) FTRI_MUST_CHECK;
+/* One of its own, if there is none. */
+int database_remove_ghost(struct database *self, int64_t id) FTRI_MUST_CHECK;
+/* By id, with hashes only. */
+int database_list_ghosts(struct database *self, database_each *each,
+                         void *argument) FTRI_MUST_CHECK;
+/* The packed spans of one, appended. -ENOENT: it is gone. */
+int database_read_ghost(struct database *self, int64_t id, struct ftri_bytes *out) FTRI_MUST_CHECK;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "codec/wire.h"
 #include "store/block_hashes.h"
+#include "store/mentions.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,27 +20,36 @@ void directory_init(struct directory *self)
     pthread_mutex_init(&self->mutex, NULL);
 }
 
+static void segment_deinit(struct segment *self)
+{
+    for (size_t i = 0; i < N_DIRECTORY_INDEXES; i++)
+        ftri_free(self->of[i].keys);
+}
+
 void directory_deinit(struct directory *self)
 {
     for (size_t i = 0; i < self->n_entries; i++)
         directory_entry_deinit(&self->entries[i]);
     for (size_t i = 0; i < self->n_segments; i++)
-        ftri_free(self->segments[i].keys);
+        segment_deinit(&self->segments[i]);
     ftri_free(self->segments);
     ftri_free(self->entries);
     pthread_mutex_destroy(&self->mutex);
 }
 
 int directory_entry_init(struct directory_entry *self, const struct block_entry *block,
-                         const struct ftri_view *names, struct ftri_bytes *hashes)
+                         const struct ftri_view *names,
+                         struct ftri_bytes hashes[N_DIRECTORY_INDEXES])
 {
     struct directory_entry entry = {.block = *block, .is_damaged = !names};
     if (names) {
         const int r = filter_init(&entry.filter, *names);
         if (r < 0)
             return r;
-        entry.hashes = *hashes;
-        *hashes = (struct ftri_bytes){.limit = hashes->limit};
+        for (size_t i = 0; i < N_DIRECTORY_INDEXES; i++) {
+            entry.hashes[i] = hashes[i];
+            hashes[i] = (struct ftri_bytes){.limit = hashes[i].limit};
+        }
     }
     *self = entry;
     return 0;
@@ -48,7 +58,8 @@ int directory_entry_init(struct directory_entry *self, const struct block_entry 
 void directory_entry_deinit(struct directory_entry *self)
 {
     filter_deinit(&self->filter);
-    ftri_bytes_deinit(&self->hashes);
+    for (size_t i = 0; i < N_DIRECTORY_INDEXES; i++)
+        ftri_bytes_deinit(&self->hashes[i]);
 }
 
 int directory_reserve(struct directory *self, size_t n)
@@ -82,21 +93,34 @@ static int compare_keys(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-static int make_segment(const struct directory_entry *entries, struct segment *segment)
+static int make_keys(const struct directory_entry *entries, enum directory_index index,
+                     struct segment_keys *ret_keys)
 {
     size_t n = 0;
     for (size_t i = 0; i < SEGMENT_BLOCKS; i++)
-        n += entries[i].hashes.len / 8;
-    segment->keys = ftri_alloc_array(n, sizeof *segment->keys);
-    if (!segment->keys)
+        n += entries[i].hashes[index].len / 8;
+    struct segment_keys made = {.keys = ftri_alloc_array(n, sizeof *made.keys)};
+    if (!made.keys)
         return -ENOMEM;
-    for (size_t i = 0; i < SEGMENT_BLOCKS; i++)
-        for (size_t j = 0; j + 8 <= entries[i].hashes.len; j += 8)
-            segment->keys[segment->n_keys++] =
-                (ftri_wire_load64(entries[i].hashes.data + j) & ~NUMBER_MASK) | i;
+    for (size_t i = 0; i < SEGMENT_BLOCKS; i++) {
+        const struct ftri_bytes *hashes = &entries[i].hashes[index];
+        for (size_t j = 0; j + 8 <= hashes->len; j += 8)
+            made.keys[made.n_keys++] = (ftri_wire_load64(hashes->data + j) & ~NUMBER_MASK) | i;
+    }
     if (n)
-        qsort(segment->keys, n, sizeof *segment->keys, compare_keys);
+        qsort(made.keys, n, sizeof *made.keys, compare_keys);
+    *ret_keys = made;
     return 0;
+}
+
+static int make_segment(const struct directory_entry *entries, struct segment *segment)
+{
+    int r = 0;
+    for (enum directory_index index = 0; index < N_DIRECTORY_INDEXES && r == 0; index++)
+        r = make_keys(entries, index, &segment->of[index]);
+    if (r < 0)
+        segment_deinit(segment);
+    return r;
 }
 
 static bool has_segment_room(struct directory *self)
@@ -127,7 +151,8 @@ static void merge(struct directory *self)
     pthread_mutex_lock(&self->mutex);
     self->segments[self->n_segments++] = segment;
     for (size_t i = 0; i < SEGMENT_BLOCKS; i++)
-        ftri_bytes_deinit(&entries[i].hashes);
+        for (size_t j = 0; j < N_DIRECTORY_INDEXES; j++)
+            ftri_bytes_deinit(&entries[i].hashes[j]);
     pthread_mutex_unlock(&self->mutex);
 }
 
@@ -158,7 +183,7 @@ static void forget_gone(struct directory *self)
 {
     const uint64_t oldest = self->first_position + self->n_gone;
     if (self->n_segments && self->segments[0].first + SEGMENT_BLOCKS <= oldest) {
-        ftri_free(self->segments[0].keys);
+        segment_deinit(&self->segments[0]);
         self->n_segments--;
         memmove(self->segments, self->segments + 1, self->n_segments * sizeof *self->segments);
     }
@@ -184,7 +209,7 @@ void directory_remove_oldest(struct directory *self)
 /* --- questions ----------------------------------------------------------------------------- */
 
 /* The first key that is not below. */
-static size_t lower_bound(const struct segment *segment, uint64_t key)
+static size_t lower_bound(const struct segment_keys *segment, uint64_t key)
 {
     size_t low = 0, high = segment->n_keys;
     while (low < high) {
@@ -199,33 +224,41 @@ static size_t lower_bound(const struct segment *segment, uint64_t key)
 
 typedef int each_block(void *argument, const struct block_entry *block);
 
+/* What is looked for. */
+struct wanted {
+    enum directory_index index;
+    uint64_t hash;
+};
+
 static int search_segment(const struct directory *self, const struct segment *segment,
-                          uint64_t hash, each_block *each, void *argument)
+                          const struct wanted *wanted, each_block *each, void *argument)
 {
-    const uint64_t key = hash & ~NUMBER_MASK;
+    const struct segment_keys *keys = &segment->of[wanted->index];
+    const uint64_t key = wanted->hash & ~NUMBER_MASK;
     const uint64_t oldest = self->first_position + self->n_gone;
     int r = 0;
-    for (size_t i = lower_bound(segment, key);
-         i < segment->n_keys && (segment->keys[i] & ~NUMBER_MASK) == key && r == 0; i++) {
-        const uint64_t position = segment->first + (segment->keys[i] & NUMBER_MASK);
+    for (size_t i = lower_bound(keys, key);
+         i < keys->n_keys && (keys->keys[i] & ~NUMBER_MASK) == key && r == 0; i++) {
+        const uint64_t position = segment->first + (keys->keys[i] & NUMBER_MASK);
         if (position >= oldest)
             r = each(argument, &self->entries[position - self->first_position].block);
     }
     return r;
 }
 
-/* Calls back, under the mutex, for every block that may hold the trace, by age. */
-static int search_trace(struct directory *self, const uint8_t trace_id[16], each_block *each,
-                        void *argument)
+/* Calls back, under the mutex, for every block that may hold or mention the trace, by age. */
+static int search_trace(struct directory *self, enum directory_index index,
+                        const uint8_t trace_id[16], each_block *each, void *argument)
 {
-    const uint64_t hash = block_hash(trace_id);
+    const struct wanted wanted = {index, index == DIRECTORY_MENTIONS ? mention_hash(trace_id)
+                                                                     : block_hash(trace_id)};
     int r = 0;
     pthread_mutex_lock(&self->mutex);
     for (size_t i = 0; i < self->n_segments && r == 0; i++)
-        r = search_segment(self, &self->segments[i], hash, each, argument);
+        r = search_segment(self, &self->segments[i], &wanted, each, argument);
     for (size_t i = (size_t)(unmerged_position(self) - self->first_position);
          i < self->n_entries && r == 0; i++)
-        if (block_hashes_have(ftri_bytes_view(&self->entries[i].hashes), trace_id))
+        if (block_hashes_have(ftri_bytes_view(&self->entries[i].hashes[index]), wanted.hash))
             r = each(argument, &self->entries[i].block);
     pthread_mutex_unlock(&self->mutex);
     return r;
@@ -236,12 +269,12 @@ static int add_id(void *argument, const struct block_entry *block)
     return ftri_bytes_append(argument, &block->id, sizeof block->id);
 }
 
-int directory_find_trace(struct directory *self, const uint8_t trace_id[16], int64_t **ret_ids,
-                         size_t *ret_n)
+int directory_find_trace(struct directory *self, enum directory_index index,
+                         const uint8_t trace_id[16], int64_t **ret_ids, size_t *ret_n)
 {
     struct ftri_bytes ids;
     ftri_bytes_init(&ids, SIZE_MAX / 2);
-    const int r = search_trace(self, trace_id, add_id, &ids);
+    const int r = search_trace(self, index, trace_id, add_id, &ids);
     if (r < 0) {
         ftri_bytes_deinit(&ids);
         return r;
@@ -261,7 +294,7 @@ static int count_block(void *argument, const struct block_entry *block)
 size_t directory_count_trace(struct directory *self, const uint8_t trace_id[16])
 {
     size_t n = 0;
-    return search_trace(self, trace_id, count_block, &n) < 0 ? 0 : n;
+    return search_trace(self, DIRECTORY_TRACES, trace_id, count_block, &n) < 0 ? 0 : n;
 }
 
 static bool may_match(const struct directory_entry *entry, const struct store_query *query)

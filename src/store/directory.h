@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What blocks there are, in memory, so that most need not be opened for a question: for each its
- * summary, a filter of its names, and the hashes of its trace ids.
+ * summary, a filter of its names, the hashes of its trace ids and of those that it mentions.
  *
- * 256 blocks in a row become a segment: their hashes in one sorted array of
+ * 256 blocks in a row become a segment: their hashes in one sorted array an index, of
  *
  *     upper 56 bits of the hash << 8 | number of the block in the segment
  *
@@ -19,16 +19,22 @@
 
 #include <pthread.h>
 
+enum directory_index { DIRECTORY_TRACES, DIRECTORY_MENTIONS, N_DIRECTORY_INDEXES };
+
 struct directory_entry {
     struct block_entry block;
     struct filter filter;
-    struct ftri_bytes hashes; /* empty once they are in a segment */
-    bool is_damaged;          /* names or hashes did not decode: only retention looks at it */
+    struct ftri_bytes hashes[N_DIRECTORY_INDEXES]; /* empty once they are in a segment */
+    bool is_damaged; /* a piece did not decode: only retention looks at it */
+};
+
+struct segment_keys {
+    uint64_t *keys;
+    size_t n_keys;
 };
 
 struct segment {
-    uint64_t *keys;
-    size_t n_keys;
+    struct segment_keys of[N_DIRECTORY_INDEXES];
     uint64_t first; /* position */
 };
 
@@ -48,7 +54,8 @@ void directory_deinit(struct directory *self);
 /* The pieces are unpacked; hashes are taken over. On failure the caller keeps all. Names NULL: the
  * block is damaged. */
 int directory_entry_init(struct directory_entry *self, const struct block_entry *block,
-                         const struct ftri_view *names, struct ftri_bytes *hashes) FTRI_MUST_CHECK;
+                         const struct ftri_view *names,
+                         struct ftri_bytes hashes[N_DIRECTORY_INDEXES]) FTRI_MUST_CHECK;
 void directory_entry_deinit(struct directory_entry *self);
 /* After this, adding n entries cannot fail. */
 int directory_reserve(struct directory *self, size_t n) FTRI_MUST_CHECK;
@@ -59,8 +66,9 @@ void directory_add(struct directory *self, const struct directory_entry *entry);
 bool directory_oldest(struct directory *self, struct block_entry *ret_block, uint64_t *ret_n_bytes);
 void directory_remove_oldest(struct directory *self);
 
-/* Ids of the blocks that may hold a trace; *ret_ids is freed by the caller. */
-int directory_find_trace(struct directory *self, const uint8_t trace_id[16], int64_t **ret_ids,
+/* Ids of the blocks that may hold (or mention) a trace; *ret_ids is freed by the caller. */
+int directory_find_trace(struct directory *self, enum directory_index index,
+                         const uint8_t trace_id[16], int64_t **ret_ids,
                          size_t *ret_n) FTRI_MUST_CHECK;
 /* In how many blocks it may be. */
 size_t directory_count_trace(struct directory *self, const uint8_t trace_id[16]);

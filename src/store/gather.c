@@ -4,9 +4,11 @@
  * settling cannot fail. */
 #include "store/gather.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/payload.h"
 #include "base/random.h"
+#include "store/contributors.h"
 #include "store/ledger_set.h"
 
 #include <errno.h>
@@ -18,8 +20,12 @@ int gather_init(struct gather *self)
 {
     *self = (struct gather){.n_buckets = BUCKETS_FIRST, .seed = ftri_random_u64()};
     self->buckets = ftri_alloc_array(self->n_buckets, sizeof(*self->buckets));
-    if (!self->buckets)
+    self->mention_buckets = ftri_alloc_array(self->n_buckets, sizeof(*self->mention_buckets));
+    if (!self->buckets || !self->mention_buckets) {
+        ftri_free(self->buckets);
+        ftri_free(self->mention_buckets);
         return -ENOMEM;
+    }
     ftri_list_init(&self->entries);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -33,6 +39,7 @@ int gather_init(struct gather *self)
 static void entry_free(struct gathered *entry)
 {
     ftri_payload_unref(entry->payload);
+    gathered_mentions_deinit(&entry->mentions);
     ftri_free(entry);
 }
 
@@ -42,14 +49,30 @@ void gather_deinit(struct gather *self)
     while ((link = ftri_list_pop(&self->entries)))
         entry_free(FTRI_CONTAINER(link, struct gathered, link));
     ftri_free(self->buckets);
+    ftri_free(self->mention_buckets);
     ftri_free(self->settled);
     pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->mutex);
 }
 
+static size_t bucket_of(const struct gather *self, const uint8_t trace_id[16])
+{
+    return ftri_hash(self->seed, trace_id, 16) & (self->n_buckets - 1);
+}
+
 static struct gathered_span **bucket(const struct gather *self, const uint8_t trace_id[16])
 {
-    return &self->buckets[ftri_hash(self->seed, trace_id, 16) & (self->n_buckets - 1)];
+    return &self->buckets[bucket_of(self, trace_id)];
+}
+
+static void index_mention(const struct gather *self, struct gathered_mention *mention)
+{
+    struct gathered_mention **head = &self->mention_buckets[bucket_of(self, mention->trace_id)];
+    mention->next = *head;
+    mention->link = head;
+    if (mention->next)
+        mention->next->link = &mention->next;
+    *head = mention;
 }
 
 static void index_span(const struct gather *self, struct gathered_span *span)
@@ -62,20 +85,32 @@ static void index_span(const struct gather *self, struct gathered_span *span)
     *head = span;
 }
 
+static void index_entry(const struct gather *self, struct gathered *entry)
+{
+    for (size_t i = 0; i < entry->n_spans; i++)
+        index_span(self, &entry->spans[i]);
+    for (size_t i = 0; i < entry->mentions.n_items; i++)
+        index_mention(self, &entry->mentions.items[i]);
+}
+
 /* Longer chains are the fallback when memory is short. */
 static void grow_index(struct gather *self)
 {
-    struct gathered_span **grown = ftri_alloc_array(self->n_buckets * 4, sizeof(*grown));
-    if (!grown)
+    const size_t n = self->n_buckets * 4;
+    struct gathered_span **grown = ftri_alloc_array(n, sizeof(*grown));
+    struct gathered_mention **grown_mentions = ftri_alloc_array(n, sizeof(*grown_mentions));
+    if (!grown || !grown_mentions) {
+        ftri_free(grown);
+        ftri_free(grown_mentions);
         return;
-    ftri_free(self->buckets);
-    self->buckets = grown;
-    self->n_buckets *= 4;
-    for (struct ftri_list *i = self->entries.next; i != &self->entries; i = i->next) {
-        struct gathered *entry = FTRI_CONTAINER(i, struct gathered, link);
-        for (size_t j = 0; j < entry->n_spans; j++)
-            index_span(self, &entry->spans[j]);
     }
+    ftri_free(self->buckets);
+    ftri_free(self->mention_buckets);
+    self->buckets = grown;
+    self->mention_buckets = grown_mentions;
+    self->n_buckets = n;
+    for (struct ftri_list *i = self->entries.next; i != &self->entries; i = i->next)
+        index_entry(self, FTRI_CONTAINER(i, struct gathered, link));
 }
 
 /* Spans of one resource stand in a row. */
@@ -113,6 +148,11 @@ static struct gathered *entry_new(const struct gathered *values)
                                .is_unwatched = values->is_unwatched};
     if (n)
         read_spans(entry, otlp);
+    if (gathered_mentions_init(&entry->mentions, entry->spans, n) < 0) {
+        entry_free(entry);
+        return NULL;
+    }
+    entry->n_bytes += entry->mentions.n_items * sizeof *entry->mentions.items;
     return entry;
 }
 
@@ -131,21 +171,37 @@ static int reserve_settled(struct gather *self)
     return 0;
 }
 
+/* Each reason is logged once. */
+static void count_refusals(struct gather *self, const struct gathered *entry)
+{
+    for (enum store_refusal i = 0; i < STORE_N_REFUSALS; i++) {
+        const uint32_t n = entry->mentions.refused[i];
+        if (n && self->refused_manifests[i] == 0)
+            log_write(LOG_LEVEL_WARNING,
+                      "store: a manifest of flows is refused: %s; later ones are "
+                      "only counted",
+                      store_refusal_name(i));
+        self->refused_manifests[i] += n;
+    }
+}
+
 static int insert(struct gather *self, struct gathered *entry)
 {
     const int r = reserve_settled(self);
     if (r < 0)
         return r;
-    if (self->n_spans + entry->n_spans > self->n_buckets * 2)
+    if (self->n_spans + self->n_mentions + entry->n_spans + entry->mentions.n_items >
+        self->n_buckets * 2)
         grow_index(self);
     entry->order = self->next_order++;
-    for (size_t i = 0; i < entry->n_spans; i++)
-        index_span(self, &entry->spans[i]);
+    index_entry(self, entry);
     ftri_list_append(&self->entries, &entry->link);
     self->n_unsettled += !entry->is_unwatched;
     self->n_spans += entry->n_spans;
     self->n_appended_spans += entry->n_spans;
     self->n_appended_fragments += entry->n_fragments;
+    self->n_mentions += entry->mentions.n_items;
+    count_refusals(self, entry);
     self->n_bytes += entry->n_bytes;
     return 0;
 }
@@ -186,6 +242,13 @@ static void unindex_span(const struct gathered_span *span)
         span->next->link = span->link;
 }
 
+static void unindex_mention(const struct gathered_mention *mention)
+{
+    *mention->link = mention->next;
+    if (mention->next)
+        mention->next->link = mention->link;
+}
+
 static void put_settled(struct gather *self, const struct gathered *entry, int error)
 {
     if (entry->is_unwatched)
@@ -201,8 +264,11 @@ static struct gathered *take_first(struct gather *self)
     struct gathered *entry = FTRI_CONTAINER(self->entries.next, struct gathered, link);
     for (size_t i = 0; i < entry->n_spans; i++)
         unindex_span(&entry->spans[i]);
+    for (size_t i = 0; i < entry->mentions.n_items; i++)
+        unindex_mention(&entry->mentions.items[i]);
     ftri_list_unlink(&entry->link);
     self->n_spans -= entry->n_spans;
+    self->n_mentions -= entry->mentions.n_items;
     self->n_bytes -= entry->n_bytes;
     return entry;
 }
@@ -295,6 +361,31 @@ int gather_find_trace(struct gather *self, const uint8_t trace_id[16],
         if (r == 0)
             r = add_found(builder, i);
     }
+    pthread_mutex_unlock(&self->mutex);
+    return r;
+}
+
+int gather_visit_trace(struct gather *self, const uint8_t trace_id[16], gather_visit *visit,
+                       void *argument)
+{
+    int r = 0;
+    pthread_mutex_lock(&self->mutex);
+    for (const struct gathered_span *i = *bucket(self, trace_id); i && r == 0; i = i->next)
+        if (memcmp(i->span.trace_id, trace_id, 16) == 0)
+            r = visit(argument, i);
+    pthread_mutex_unlock(&self->mutex);
+    return r;
+}
+
+int gather_find_mentions(struct gather *self, const uint8_t trace_id[16], gather_visit *visit,
+                         void *argument)
+{
+    int r = 0;
+    pthread_mutex_lock(&self->mutex);
+    const struct gathered_mention *i = self->mention_buckets[bucket_of(self, trace_id)];
+    for (; i && r == 0; i = i->next)
+        if (memcmp(i->trace_id, trace_id, 16) == 0)
+            r = visit(argument, i->span);
     pthread_mutex_unlock(&self->mutex);
     return r;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What was appended and is not yet (or, in a memory store, never) in a block: payloads by
- * reference, their spans indexed by trace id. Payloads stand in the order of their appends.
+ * reference, their spans indexed by trace id, and by the traces that they mention. Payloads stand
+ * in the order of their appends.
  *
  * Any thread may call; one mutex guards all of it. The writer reads entries outside the lock: an
  * entry's spans never change, and only the writer (or, without one, the owner) removes entries. */
 #pragma once
 
 #include "base/list.h"
+#include "store/gather_mentions.h"
 #include "store/match.h"
 #include "store/result.h"
 #include "store/store.h"
@@ -35,6 +37,7 @@ struct gathered {
     size_t n_spans, n_fragments; /* the latter among the former */
     bool is_ledger;              /* the payload holds ledger rows, no spans */
     bool is_unwatched;           /* nobody waits for its token */
+    struct gathered_mentions mentions;
     struct gathered_span spans[];
 };
 
@@ -43,13 +46,15 @@ struct gather {
     pthread_cond_t changed; /* for the writer */
     struct ftri_list entries;
     struct gathered_span **buckets;
-    size_t n_buckets; /* power of two */
-    size_t n_spans;
+    struct gathered_mention **mention_buckets;
+    size_t n_buckets; /* of each, a power of two */
+    size_t n_spans, n_mentions;
     uint64_t n_bytes;
     size_t n_unsettled; /* entries whose token has to come back */
     uint64_t next_order;
     uint64_t seed;
     uint64_t n_appended_spans, n_appended_fragments;
+    uint64_t refused_manifests[STORE_REFUSALS_MAX];
     struct store_settled *settled; /* not yet collected */
     size_t n_settled, settled_capacity;
 };
@@ -73,6 +78,13 @@ size_t gather_collect(struct gather *self, struct store_settled *ret_settled, si
 
 int gather_find_trace(struct gather *self, const uint8_t trace_id[16],
                       struct result_builder *builder) FTRI_MUST_CHECK;
+/* Calls back, under the mutex, for each span that may name a span of the trace as a contributor. */
+typedef int gather_visit(void *argument, const struct gathered_span *span);
+int gather_find_mentions(struct gather *self, const uint8_t trace_id[16], gather_visit *visit,
+                         void *argument) FTRI_MUST_CHECK;
+/* ... for each span of the trace. */
+int gather_visit_trace(struct gather *self, const uint8_t trace_id[16], gather_visit *visit,
+                       void *argument) FTRI_MUST_CHECK;
 bool gather_has_trace(struct gather *self, const uint8_t trace_id[16]);
 int gather_find_matches(struct gather *self, const struct store_query *query,
                         struct candidates *candidates) FTRI_MUST_CHECK;

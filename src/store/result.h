@@ -22,6 +22,16 @@ struct found_span {
     bool is_match; /* of the builder's query */
 };
 
+/* What decides between two versions of one span. */
+struct span_version {
+    bool is_fragment, is_finished;
+    uint64_t received_ns, order;
+    uint32_t row;
+};
+struct span_version result_version(const struct found_span *found);
+/* Below 0: a wins. */
+int result_compare_versions(const struct span_version *a, const struct span_version *b);
+
 struct result_builder {
     const struct store_query *query; /* not NULL: ids, times and verdicts are wanted, no more */
     struct found_span *items;

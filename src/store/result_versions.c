@@ -25,6 +25,28 @@ static int compare_fragments(const struct found_span *a, const struct found_span
     return ftri_str_compare(ftri_view_str(a->span.bytes), ftri_view_str(b->span.bytes));
 }
 
+struct span_version result_version(const struct found_span *found)
+{
+    return (struct span_version){.is_fragment = found->is_fragment,
+                                 .is_finished = found->span.end_time_ns != 0,
+                                 .received_ns = found->received_ns,
+                                 .order = found->order,
+                                 .row = found->row};
+}
+
+int result_compare_versions(const struct span_version *a, const struct span_version *b)
+{
+    if (a->is_fragment != b->is_fragment)
+        return a->is_fragment ? 1 : -1;
+    if (a->is_finished != b->is_finished)
+        return a->is_finished ? -1 : 1;
+    if (a->received_ns != b->received_ns)
+        return a->received_ns > b->received_ns ? -1 : 1;
+    if (a->order != b->order)
+        return a->order > b->order ? -1 : 1;
+    return a->row == b->row ? 0 : a->row > b->row ? -1 : 1;
+}
+
 /* By identity; within one, the version that wins comes first, fragments last. */
 static int compare_versions(const void *left, const void *right)
 {
@@ -32,19 +54,10 @@ static int compare_versions(const void *left, const void *right)
     const int order = compare_ids(a, b);
     if (order != 0)
         return order;
-    if (a->is_fragment != b->is_fragment)
-        return a->is_fragment ? 1 : -1;
-    if (a->is_fragment)
+    if (a->is_fragment && b->is_fragment)
         return compare_fragments(a, b);
-    const bool is_a_finished = a->span.end_time_ns != 0;
-    const bool is_b_finished = b->span.end_time_ns != 0;
-    if (is_a_finished != is_b_finished)
-        return is_a_finished ? -1 : 1;
-    if (a->received_ns != b->received_ns)
-        return a->received_ns > b->received_ns ? -1 : 1;
-    if (a->order != b->order)
-        return a->order > b->order ? -1 : 1;
-    return a->row == b->row ? 0 : a->row > b->row ? -1 : 1;
+    const struct span_version a_version = result_version(a), b_version = result_version(b);
+    return result_compare_versions(&a_version, &b_version);
 }
 
 /* `last` and it are of the same span. Where bytes were not asked for, each is new. */

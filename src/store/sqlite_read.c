@@ -9,13 +9,7 @@
 
 #include <errno.h>
 
-/* A block of a reader: unpacked pieces (those that were asked for) and rows. */
-struct opened {
-    struct ftri_bytes pieces[N_BLOCK_PIECES];
-    struct block_rows rows;
-};
-
-static void opened_deinit(struct opened *self)
+void sqlite_block_deinit(struct sqlite_block *self)
 {
     block_rows_deinit(&self->rows);
     for (size_t i = 0; i < N_BLOCK_PIECES; i++)
@@ -36,10 +30,10 @@ static int read_piece(struct reader *reader, int64_t id, enum block_piece piece,
 
 /* The pieces from the names up to the last one that is wanted. */
 static int read_pieces(struct sqlite_store *sqlite, int64_t id, enum block_piece last,
-                       struct opened *ret_block)
+                       struct sqlite_block *ret_block)
 {
     struct reader *reader;
-    *ret_block = (struct opened){0};
+    *ret_block = (struct sqlite_block){0};
     int r = readers_take(&sqlite->readers, &reader);
     if (r < 0)
         return r;
@@ -49,9 +43,21 @@ static int read_pieces(struct sqlite_store *sqlite, int64_t id, enum block_piece
     return r;
 }
 
-/* trace_id: of the rows that are wanted; NULL: all. */
-static int open_block(struct sqlite_store *sqlite, int64_t id, enum block_piece last,
-                      const uint8_t *trace_id, struct opened *ret_block)
+int sqlite_read_piece(struct sqlite_store *sqlite, int64_t id, enum block_piece piece,
+                      struct ftri_bytes *ret_plain)
+{
+    struct reader *reader;
+    *ret_plain = (struct ftri_bytes){0};
+    int r = readers_take(&sqlite->readers, &reader);
+    if (r < 0)
+        return r;
+    r = read_piece(reader, id, piece, ret_plain);
+    readers_give(&sqlite->readers, reader);
+    return r;
+}
+
+int sqlite_open_block(struct sqlite_store *sqlite, int64_t id, enum block_piece last,
+                      const uint8_t *trace_id, struct sqlite_block *ret_block)
 {
     const int r = read_pieces(sqlite, id, last, ret_block);
     return r < 0 ? r
@@ -60,7 +66,7 @@ static int open_block(struct sqlite_store *sqlite, int64_t id, enum block_piece 
                                    &ret_block->rows);
 }
 
-static int pass_over(struct sqlite_store *sqlite, int r)
+int sqlite_pass_over(struct sqlite_store *sqlite, int r)
 {
     if (r == -EBADMSG)
         atomic_fetch_add(&sqlite->n_corrupt, 1);
@@ -70,18 +76,19 @@ static int pass_over(struct sqlite_store *sqlite, int r)
 static int read_trace(struct sqlite_store *sqlite, int64_t id, const uint8_t trace_id[16],
                       struct result_builder *builder)
 {
-    struct opened block;
+    struct sqlite_block block;
     const size_t n_before = builder->n_items;
     const bool is_judging = builder->query != NULL;
-    int r = open_block(sqlite, id, is_judging ? BLOCK_COLUMNS : BLOCK_BODIES, trace_id, &block);
+    int r =
+        sqlite_open_block(sqlite, id, is_judging ? BLOCK_COLUMNS : BLOCK_BODIES, trace_id, &block);
     if (r == 0 && is_judging)
         r = block_judge_trace(&block.rows, &block.pieces[BLOCK_COLUMNS], trace_id, builder);
     else if (r == 0)
         r = block_read_trace(&block.rows, &block.pieces[BLOCK_BODIES], trace_id, builder);
     if (r < 0)
         builder->n_items = n_before;
-    opened_deinit(&block);
-    return pass_over(sqlite, r);
+    sqlite_block_deinit(&block);
+    return sqlite_pass_over(sqlite, r);
 }
 
 int sqlite_read_trace(struct store *self, const uint8_t trace_id[16],
@@ -90,7 +97,7 @@ int sqlite_read_trace(struct store *self, const uint8_t trace_id[16],
     struct sqlite_store *sqlite = self->backend;
     int64_t *ids = NULL;
     size_t n = 0;
-    int r = directory_find_trace(&sqlite->directory, trace_id, &ids, &n);
+    int r = directory_find_trace(&sqlite->directory, DIRECTORY_TRACES, trace_id, &ids, &n);
     for (size_t i = 0; i < n && r == 0; i++)
         r = read_trace(sqlite, ids[i], trace_id, builder);
     ftri_free(ids);
@@ -115,12 +122,12 @@ static int match_rows(const struct block_rows *rows, struct match_set *matches)
 
 static int match_block(struct sqlite_store *sqlite, int64_t id, struct match_set *matches)
 {
-    struct opened block;
-    int r = open_block(sqlite, id, BLOCK_COLUMNS, NULL, &block);
+    struct sqlite_block block;
+    int r = sqlite_open_block(sqlite, id, BLOCK_COLUMNS, NULL, &block);
     if (r == 0)
         r = match_rows(&block.rows, matches);
-    opened_deinit(&block);
-    return pass_over(sqlite, r);
+    sqlite_block_deinit(&block);
+    return sqlite_pass_over(sqlite, r);
 }
 
 int sqlite_read_matches(struct store *self, struct match_set *matches)
@@ -151,12 +158,12 @@ int sqlite_read_names(struct store *self, struct name_set *set)
     size_t n = 0;
     int r = directory_find_candidates(&sqlite->directory, &query, &blocks, &n);
     for (size_t i = 0; i < n && r == 0; i++) {
-        struct opened block;
+        struct sqlite_block block;
         r = read_pieces(sqlite, blocks[i].id, BLOCK_NAMES, &block);
         if (r == 0)
             r = block_read_names(ftri_bytes_view(&block.pieces[BLOCK_NAMES]), add_name, set);
-        opened_deinit(&block);
-        r = pass_over(sqlite, r);
+        sqlite_block_deinit(&block);
+        r = sqlite_pass_over(sqlite, r);
     }
     ftri_free(blocks);
     return r;

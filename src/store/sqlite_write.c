@@ -10,12 +10,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "store/ghosts.h"
+#include "store/mentions.h"
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
-enum { BLOCKS_AT_ONCE = 4 };
+enum { BLOCKS_AT_ONCE = 4, GHOST_SHARE = 4 /* of what all may take */ };
 
 static const uint64_t PAUSE_FIRST_NS = 100 * FTRI_NS_PER_MS;
 static const uint64_t PAUSE_MAX_NS = 5 * FTRI_NS_PER_S;
@@ -76,6 +78,22 @@ static size_t block_end(const struct work *work, size_t start, size_t wanted)
     return end;
 }
 
+/* Both indexes of a written block. */
+static int index_block(struct block *block, const struct block_entry *entry,
+                       struct directory_entry *ret_entry)
+{
+    const struct ftri_view names = ftri_bytes_view(&block->names);
+    struct ftri_bytes hashes[N_DIRECTORY_INDEXES] = {[DIRECTORY_TRACES] = block->hashes};
+    block->hashes = (struct ftri_bytes){0};
+    ftri_bytes_init(&hashes[DIRECTORY_MENTIONS], SIZE_MAX / 2);
+    int r = mentions_read_hashes(ftri_bytes_view(&block->mentions), &hashes[DIRECTORY_MENTIONS]);
+    if (r == 0)
+        r = directory_entry_init(ret_entry, entry, &names, hashes);
+    for (size_t i = 0; i < N_DIRECTORY_INDEXES; i++)
+        ftri_bytes_deinit(&hashes[i]);
+    return r;
+}
+
 static int insert_block(struct sqlite_store *sqlite, const struct found_span *spans, size_t n,
                         struct work *work)
 {
@@ -85,9 +103,8 @@ static int insert_block(struct sqlite_store *sqlite, const struct found_span *sp
     int r = block_build(&block, spans, n, sqlite->packer);
     if (r == 0)
         r = database_insert(sqlite->writing, &block, work->received_max_ns, &entry);
-    const struct ftri_view names = ftri_bytes_view(&block.names);
     if (r == 0)
-        r = directory_entry_init(&work->blocks[work->n_blocks], &entry, &names, &block.hashes);
+        r = index_block(&block, &entry, &work->blocks[work->n_blocks]);
     work->n_blocks += r == 0;
     block_deinit(&block);
     return r;
@@ -148,8 +165,10 @@ static int write_entries(struct store *self, size_t n_entries)
         r = commit(self, n_entries, &work);
     FTRI_FAULT_POINT("store.after_block");
     if (r == 0) {
-        for (size_t i = 0; i < work.n_blocks; i++)
+        for (size_t i = 0; i < work.n_blocks; i++) {
             directory_add(&sqlite->directory, &work.blocks[i]);
+            atomic_store(&sqlite->last_id, work.blocks[i].block.id);
+        }
         work.n_blocks = 0;
         gather_remove(&self->gather, n_entries, 0);
     }
@@ -168,11 +187,58 @@ static bool is_over(const struct store_options *options, uint64_t now,
            now - oldest->received_max_ns > options->retention_ns;
 }
 
-static int remove_block(struct sqlite_store *sqlite, int64_t id)
+/* What is left of a block: packed hashes of its spans, plain and packed ones of its traces. */
+struct remains {
+    struct ftri_bytes spans, hashes, packed_hashes;
+};
+
+static void remains_deinit(struct remains *self)
+{
+    ftri_bytes_deinit(&self->spans);
+    ftri_bytes_deinit(&self->hashes);
+    ftri_bytes_deinit(&self->packed_hashes);
+}
+
+static int make_remains(struct sqlite_store *sqlite, int64_t id, struct remains *ret_remains)
+{
+    struct sqlite_block block;
+    *ret_remains = (struct remains){{0}, {0}, {0}};
+    ftri_bytes_init(&ret_remains->spans, SIZE_MAX / 2);
+    ftri_bytes_init(&ret_remains->packed_hashes, SIZE_MAX / 2);
+    int r = sqlite_open_block(sqlite, id, BLOCK_COLUMNS, NULL, &block);
+    if (r == 0)
+        r = ghost_pack(&block.rows, sqlite->packer, &ret_remains->spans);
+    sqlite_block_deinit(&block);
+    if (r == 0)
+        r = database_read(sqlite->writing, id, BLOCK_HASHES, &ret_remains->packed_hashes);
+    return r < 0 ? r
+                 : block_unpack(ftri_bytes_view(&ret_remains->packed_hashes), sqlite->packer,
+                                &ret_remains->hashes);
+}
+
+int sqlite_add_ghost(struct sqlite_store *sqlite, const struct block_entry *ghost,
+                     struct ftri_bytes *hashes)
+{
+    static const uint8_t no_names[] = {0};
+    const struct ftri_view names = ftri_view_of(no_names, sizeof no_names);
+    struct ftri_bytes indexes[N_DIRECTORY_INDEXES] = {[DIRECTORY_TRACES] = *hashes};
+    struct directory_entry entry;
+    const int r = directory_entry_init(&entry, ghost, &names, indexes);
+    if (r < 0)
+        return r;
+    *hashes = (struct ftri_bytes){.limit = hashes->limit};
+    directory_add(&sqlite->ghosts, &entry);
+    return 0;
+}
+
+static int replace_block(struct sqlite_store *sqlite, const struct block_entry *ghost,
+                         const struct remains *remains)
 {
     int r = database_begin(sqlite->writing);
     if (r == 0)
-        r = database_remove(sqlite->writing, id);
+        r = database_remove(sqlite->writing, ghost->id);
+    if (r == 0 && ghost->n_bytes)
+        r = database_insert_ghost(sqlite->writing, ghost, &remains->packed_hashes, &remains->spans);
     if (r == 0)
         r = database_commit(sqlite->writing);
     if (r < 0)
@@ -180,21 +246,68 @@ static int remove_block(struct sqlite_store *sqlite, int64_t id)
     return r;
 }
 
+/* A damaged block leaves no ghost, and is thereby known as forgotten. */
+static int remove_block(struct sqlite_store *sqlite, int64_t id)
+{
+    struct remains remains;
+    struct block_entry ghost = {.id = id};
+    int r = make_remains(sqlite, id, &remains);
+    if (r == 0)
+        ghost.n_bytes = remains.spans.len + remains.packed_hashes.len;
+    r = sqlite_pass_over(sqlite, r);
+    if (r == 0)
+        r = directory_reserve(&sqlite->ghosts, 1);
+    if (r == 0)
+        r = replace_block(sqlite, &ghost, &remains);
+    if (r == 0 && ghost.n_bytes)
+        r = sqlite_add_ghost(sqlite, &ghost, &remains.hashes);
+    remains_deinit(&remains);
+    return r;
+}
+
+/* The newest stays: by it is known that others went. */
+static int trim_ghosts(struct store *self, uint64_t n_block_bytes)
+{
+    struct sqlite_store *sqlite = self->backend;
+    const uint64_t limit =
+        (self->options.retention_bytes ? self->options.retention_bytes : n_block_bytes) /
+        GHOST_SHARE;
+    struct block_entry oldest;
+    uint64_t n_bytes;
+    int r = 0;
+    while (r == 0 && directory_oldest(&sqlite->ghosts, &oldest, &n_bytes) && n_bytes > limit &&
+           n_bytes > oldest.n_bytes) {
+        r = database_remove_ghost(sqlite->writing, oldest.id);
+        if (r == 0)
+            directory_remove_oldest(&sqlite->ghosts);
+    }
+    return r;
+}
+
+static uint64_t count_ghost_bytes(struct sqlite_store *sqlite)
+{
+    struct store_statistics ghosts = {0};
+    directory_count(&sqlite->ghosts, &ghosts);
+    return ghosts.n_bytes;
+}
+
 static void apply_retention(struct store *self)
 {
     struct sqlite_store *sqlite = self->backend;
     const uint64_t now = ftri_time_wall_ns();
     struct block_entry oldest;
-    uint64_t n_bytes;
+    uint64_t n_bytes = 0;
     int r = 0;
     while (r == 0 && directory_oldest(&sqlite->directory, &oldest, &n_bytes) &&
-           is_over(&self->options, now, &oldest, n_bytes)) {
+           is_over(&self->options, now, &oldest, n_bytes + count_ghost_bytes(sqlite))) {
         r = remove_block(sqlite, oldest.id);
         if (r < 0)
             break;
         directory_remove_oldest(&sqlite->directory);
         atomic_fetch_add(&sqlite->n_expired, 1);
     }
+    if (r == 0)
+        r = trim_ghosts(self, n_bytes);
     if (r == 0)
         r = sqlite_trim_ledger(self, now);
     if (r == 0)

@@ -248,6 +248,8 @@ void store_get_statistics(struct store *self, struct store_statistics *ret_stati
     ret_statistics->n_appended_fragments = self->gather.n_appended_fragments;
     ret_statistics->n_gathered_spans = self->gather.n_spans;
     ret_statistics->n_bytes = self->gather.n_bytes;
+    memcpy(ret_statistics->refused_manifests, self->gather.refused_manifests,
+           sizeof ret_statistics->refused_manifests);
     pthread_mutex_unlock(&self->gather.mutex);
     self->store_class->statistics(self, ret_statistics);
 }

@@ -124,6 +124,7 @@ int store_names(struct store *self, ftr_str service, void (*each)(void *argument
 int store_get_ledger(struct store *self, uint64_t since_ns,
                      int (*each)(void *argument, const struct ledger_row *row),
                      void *argument) FTRI_MUST_CHECK;
+enum { STORE_REFUSALS_MAX = 16 };
 
 struct store_statistics {
     uint64_t n_appended_spans; /* since open, duplicates and fragments included */
@@ -135,5 +136,7 @@ struct store_statistics {
     uint64_t n_expired_blocks; /* removed by retention since open */
     uint64_t n_corrupt_blocks; /* readings of blocks that did not decode, since open */
     uint64_t n_errors;         /* failed writes since open */
+    uint64_t n_ghosts;         /* blocks of whose spans is known that they were removed */
+    uint64_t refused_manifests[STORE_REFUSALS_MAX]; /* appended since open, by enum store_refusal */
 };
 void store_get_statistics(struct store *self, struct store_statistics *ret_statistics);

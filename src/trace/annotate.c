@@ -162,8 +162,10 @@ void ftr_recording_set_i64(ftr_span span, ftr_str key, int64_t value)
 void ftr_recording_set_name(ftr_span span, ftr_str name)
 {
     struct ftri_open open;
-    if (ftri_span_open(span, &open))
-        put_single(&open, FTRI_ENTRY_NAME, name);
+    if (!ftri_span_open(span, &open))
+        return;
+    open.slot->record.bits |= FTRI_RECORD_IS_RENAMED;
+    put_single(&open, FTRI_ENTRY_NAME, name);
 }
 
 void ftr_recording_set_status(ftr_span span, ftr_span_status status, ftr_str description)

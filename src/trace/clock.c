@@ -43,6 +43,11 @@ uint64_t ftri_clock_monotonic_ns(void)
     return system_ns(CLOCK_MONOTONIC);
 }
 
+uint64_t ftri_clock_passed_slow(void)
+{
+    return ftri_time_monotonic_ns();
+}
+
 uint64_t ftri_clock_stamp_slow(uint32_t version)
 {
     return version & FTRI_CLOCK_FAKE ? ftri_time_wall_ns() : system_ns(CLOCK_MONOTONIC);
@@ -112,7 +117,8 @@ static void follow_fake_clock(bool is_fake)
 static void use_system_clock(uint32_t number)
 {
     const struct sample now = take_sample(FTRI_CLOCK_SYSTEM);
-    const struct ftri_calibration calibration = {now.stamp, now.wall_ns, UINT64_C(1) << 32};
+    const struct ftri_calibration calibration = {now.stamp, now.wall_ns, now.monotonic_ns,
+                                                 UINT64_C(1) << 32};
     publish((number & (FTRI_CLOCK_SYSTEM - 1)) | FTRI_CLOCK_SYSTEM, &calibration);
 }
 
@@ -132,7 +138,8 @@ static void calibrate_counter(void)
         use_system_clock(1);
         return;
     }
-    const struct ftri_calibration calibration = {now.stamp, now.wall_ns, rate_since_first(&now)};
+    const struct ftri_calibration calibration = {now.stamp, now.wall_ns, now.monotonic_ns,
+                                                 rate_since_first(&now)};
     publish(1, &calibration);
 }
 
@@ -175,7 +182,7 @@ void ftri_clock_check(void)
     const int64_t error = (int64_t)(ftri_clock_wall_ns(version, now.stamp) - now.wall_ns);
     if (error >= -TOLERANCE_NS && error <= TOLERANCE_NS)
         return;
-    struct ftri_calibration next = {now.stamp, now.wall_ns, last->ns_per_tick};
+    struct ftri_calibration next = {now.stamp, now.wall_ns, now.monotonic_ns, last->ns_per_tick};
     if (source == 0)
         next.ns_per_tick = rate_since_first(&now);
     if (!is_close(next.ns_per_tick, last->ns_per_tick)) {

@@ -12,7 +12,9 @@
 #include "otlp/metrics.h"
 #include "sampling/ot_state.h"
 #include "sampling/threshold.h"
+#include "trace/clock.h"
 #include "trace/histograms.h"
+#include "trace/intern.h"
 #include "trace/record.h"
 #include "trace/sender.h"
 #include "trace/settings.h"
@@ -21,8 +23,17 @@
 #include <flowtrace/exporter.h>
 #include <flowtrace/metrics.h>
 #include <pthread.h>
+#include <string.h>
 
 #define TEXT_LIMIT ((size_t)1 << 30)
+
+enum { PLACES = 512 };
+
+/* Where spans of a call site, a kind and a status are counted. */
+struct place {
+    struct ftri_span_series *series; /* NULL: not known */
+    uint32_t key;
+};
 
 static struct {
     pthread_mutex_t reading;
@@ -35,7 +46,9 @@ static struct {
     struct ftri_bytes scratch;
     const struct ftri_record *viewed; /* what view is of; NULL: nothing that can come again */
     struct ftri_span_view view;
+    struct ftri_span_series *series; /* its */
     ftr_value dimensions[FTRI_SPAN_DIMENSIONS_MAX];
+    struct place places[PLACES];
 
     /* Read only while a session runs; the origin owns the texts. */
     struct ftri_span_metrics_settings settings;
@@ -88,6 +101,7 @@ static void take_settings(const struct ftri_settings *settings, const struct ftr
     metrics.is_estimated = !wanted->is_exact && drops_untold(&settings->sampler);
     metrics.filter = wanted->filter;
     metrics.n_missed = 0;
+    memset(metrics.places, 0, sizeof metrics.places);
 }
 
 int ftri_metrics_start(const struct ftri_settings *settings, struct ftri_origin *origin)
@@ -178,19 +192,76 @@ static bool read_view(const struct ftri_record *record)
     return true;
 }
 
+/* Most spans: of a call site, with nothing that says anything else about what is counted. */
+static bool is_simple(const struct ftri_record *record)
+{
+    enum { OTHER = FTRI_RECORD_START_IS_WALL | FTRI_RECORD_END_IS_WALL | FTRI_RECORD_IS_RENAMED };
+    return (record->bits & (FTRI_RECORD_HAS_SITE | OTHER)) == FTRI_RECORD_HAS_SITE &&
+           !record->block && metrics.settings.n_dimensions == 0 && record->clock < FTRI_CLOCK_FAKE;
+}
+
+static void view_simple(const struct ftri_record *record)
+{
+    const struct ftri_calibration *calibration = ftri_clock_calibration(record->clock);
+    struct ftri_span_view *view = &metrics.view;
+    view->service = metrics.service;
+    view->name = ftri_interned_str(ftri_interned(record->name_len), 0);
+    view->kind = record->kind;
+    view->status = record->status;
+    view->is_estimated = metrics.is_estimated;
+    view->whole = 1;
+    view->frac = 0;
+    view->start_ns = ftri_clock_convert(calibration, record->start);
+    view->end_ns = ftri_clock_convert(calibration, record->end);
+    view->trace_id = record->trace_id;
+    view->span_id = record->span_id;
+}
+
+/* The series of a call site is looked for once. */
+static struct ftri_span_series *series_of_site(const struct ftri_record *record)
+{
+    const uint32_t key =
+        (uint32_t)record->name_len << 16 | (uint32_t)record->kind << 8 | record->status;
+    struct place *place = &metrics.places[(key ^ key >> 16) % PLACES];
+    if (FTRI_LIKELY(place->key == key && place->series))
+        return place->series;
+    struct ftri_span_series *series = ftri_span_metrics_series(metrics.counts, &metrics.view);
+    if (ftri_span_series_is_own(series))
+        *place = (struct place){series, key};
+    return series;
+}
+
 void ftri_metrics_observe(const struct ftri_record *record)
 {
     if (!metrics.counts)
         return;
     metrics.viewed = NULL;
-    if (!read_view(record)) {
+    if (FTRI_LIKELY(is_simple(record))) {
+        view_simple(record);
+        metrics.series = series_of_site(record);
+    } else if (read_view(record)) {
+        metrics.series = ftri_span_metrics_series(metrics.counts, &metrics.view);
+    } else {
         metrics.n_missed++;
         return;
     }
     metrics.viewed = record;
-    ftri_span_metrics_observe(metrics.counts, &metrics.view);
+    ftri_span_metrics_observe_in(metrics.counts, metrics.series, &metrics.view);
     if (metrics.filter == FTR_EXEMPLARS_ALWAYS_ON)
-        ftri_span_metrics_offer(metrics.counts, &metrics.view);
+        ftri_span_metrics_offer_in(metrics.counts, metrics.series, &metrics.view);
+}
+
+/* One that was observed a while ago. */
+static void offer_later(const struct ftri_record *record)
+{
+    if (!read_view(record))
+        return;
+    metrics.viewed = NULL;
+    if (!metrics.is_in_pass)
+        pthread_mutex_lock(&metrics.counting);
+    ftri_span_metrics_offer(metrics.counts, &metrics.view);
+    if (!metrics.is_in_pass)
+        pthread_mutex_unlock(&metrics.counting);
 }
 
 /* Open spans are exported, too, and were not observed. */
@@ -199,14 +270,10 @@ void ftri_metrics_offer(const struct ftri_record *record)
     if (!metrics.counts || metrics.filter != FTR_EXEMPLARS_TRACE_BASED ||
         record->bits & FTRI_RECORD_IS_OPEN)
         return;
-    if (metrics.viewed != record && !read_view(record))
-        return;
-    metrics.viewed = NULL;
-    if (!metrics.is_in_pass)
-        pthread_mutex_lock(&metrics.counting);
-    ftri_span_metrics_offer(metrics.counts, &metrics.view);
-    if (!metrics.is_in_pass)
-        pthread_mutex_unlock(&metrics.counting);
+    if (FTRI_LIKELY(metrics.viewed == record && metrics.is_in_pass))
+        ftri_span_metrics_offer_in(metrics.counts, metrics.series, &metrics.view);
+    else
+        offer_later(record);
 }
 
 /* With `reading` held. */
@@ -322,6 +389,8 @@ void ftri_metrics_after_fork(void)
     if (!metrics.counts)
         return;
     ftri_span_metrics_free(metrics.counts);
+    memset(metrics.places, 0, sizeof metrics.places);
+    metrics.viewed = NULL;
     metrics.settings.start_ns = ftri_time_wall_ns();
     metrics.counts = ftri_span_metrics_new(&metrics.settings);
 }

@@ -31,7 +31,8 @@ enum ftri_record_bit {
     FTRI_RECORD_PAD = 8,       /* no span: fills the ring up to its end */
     FTRI_RECORD_IS_OPEN = 16,  /* a copy made before the end */
     FTRI_RECORD_HAS_SITE = 32, /* name_len is the number of the name, which is not in the stream */
-    FTRI_RECORD_CROSSES = 64   /* no span: a context of this trace went to another process */
+    FTRI_RECORD_CROSSES = 64,  /* no span: a context of this trace went to another process */
+    FTRI_RECORD_IS_RENAMED = 128 /* an entry has the name */
 };
 
 struct ftri_record {

@@ -89,7 +89,7 @@ static void handle(const struct ftri_record *record)
     if (atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) > 0)
         ftri_taps_offer(record);
     ftri_metrics_observe(record);
-    if (worker.n_senders > 0)
+    if (worker.n_senders > 0 || ftri_metrics_are_counted()) /* exemplars are of what is kept */
         ftri_tail_accept(record);
 }
 
@@ -111,8 +111,7 @@ static size_t read_part(const struct ftri_thread *thread, uint64_t head, uint64_
     for (const struct ftri_record *record;
          *position < end && (record = ftri_journal_read(thread, head, position));) {
         if (FTRI_UNLIKELY(record->bits & FTRI_RECORD_CROSSES)) {
-            if (worker.n_senders > 0)
-                ftri_tail_note(record);
+            ftri_tail_note(record);
             continue;
         }
         handle(record);

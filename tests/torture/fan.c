@@ -5,7 +5,7 @@
 #include "files.h"
 #include "graphs.h"
 
-#include "flow/manifest.h"
+#include "codec/manifest.h"
 
 #include <flowtrace/flowtrace.h>
 #include <unistd.h>

@@ -116,6 +116,9 @@ FTRI_UNUSED static void assert_str(const ftr_value *value, const char *expected)
     assert_true(is_text(value->as.str, expected));
 }
 
+/* How far the visits' clock may be from CLOCK_MONOTONIC, see trace/clock.h. */
+#define CLOCK_MS 0.01
+
 FTRI_UNUSED static double f64(const ftr_value *value)
 {
     assert_non_null(value);

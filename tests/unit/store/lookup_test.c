@@ -85,7 +85,7 @@ static void test_a_filter_knows_what_is_there_and_rules_out_most_else(void **sta
 /* Block n (from 1) holds the traces n and 10,000. */
 static void add_block(struct directory *directory, uint64_t n)
 {
-    struct ftri_bytes names, hashes;
+    struct ftri_bytes names, hashes[N_DIRECTORY_INDEXES] = {{0}};
     struct directory_entry entry;
     const struct block_entry block = {.id = (int64_t)n,
                                       .summary = {.n_spans = 2,
@@ -102,16 +102,18 @@ static void add_block(struct directory *directory, uint64_t n)
         sorted[0] = block_hash(common);
         sorted[1] = block_hash(own);
     }
-    ftri_bytes_init(&hashes, 16);
+    ftri_bytes_init(&hashes[DIRECTORY_TRACES], 16);
     for (size_t i = 0; i < 16; i++)
-        assert_int_equal(ftri_bytes_append_char(&hashes, (char)(sorted[i / 8] >> i % 8 * 8)), 0);
+        assert_int_equal(
+            ftri_bytes_append_char(&hashes[DIRECTORY_TRACES], (char)(sorted[i / 8] >> i % 8 * 8)),
+            0);
     names_of(n, &names);
     const struct ftri_view view = ftri_bytes_view(&names);
     assert_int_equal(directory_reserve(directory, 1), 0);
-    assert_int_equal(directory_entry_init(&entry, &block, &view, &hashes), 0);
+    assert_int_equal(directory_entry_init(&entry, &block, &view, hashes), 0);
     directory_add(directory, &entry);
     ftri_bytes_deinit(&names);
-    ftri_bytes_deinit(&hashes);
+    ftri_bytes_deinit(&hashes[DIRECTORY_TRACES]);
 }
 
 static void check_trace(struct directory *directory, uint64_t trace, uint64_t first, size_t n)
@@ -120,7 +122,7 @@ static void check_trace(struct directory *directory, uint64_t trace, uint64_t fi
     int64_t *ids = NULL;
     size_t n_found = 0;
     trace_id_of(trace, id);
-    assert_int_equal(directory_find_trace(directory, id, &ids, &n_found), 0);
+    assert_int_equal(directory_find_trace(directory, DIRECTORY_TRACES, id, &ids, &n_found), 0);
     assert_int_equal(n_found, n);
     for (size_t i = 0; i < n; i++)
         assert_int_equal(ids[i], first + i);

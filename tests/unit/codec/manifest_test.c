@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The manifest's packed strings: bytes by hand, round trips, damage, limits, memory short. */
-#include "flow/manifest.h"
+#include "codec/manifest.h"
 
 #include "base/mem.h"
 #include "base/random.h"

@@ -28,6 +28,12 @@
 
 #include <flowtrace/types.h>
 
+/* What it travels under; flow/names.h has these too, and others for other conventions. */
+#define FTRI_MANIFEST_SPAN_NAME "flow.manifest"
+#define FTRI_MANIFEST_KEY "flow.manifest"                 /* of a manifest span: one string */
+#define FTRI_MANIFEST_DROPPED_KEY "flow.manifest.dropped" /* of the fan-in span */
+#define FTRI_MANIFEST_RELATION_KEY "flow.relation"        /* of its links */
+
 enum {
     FTRI_MANIFEST_VERSION = 1,
     FTRI_MANIFEST_STRING_BYTES = 64 * 1024,
@@ -63,11 +69,26 @@ bool ftri_manifest_next_string(const struct ftri_manifest *self,
                                const struct ftri_manifest_string **cursor,
                                struct ftri_view *ret_packed);
 
+/* Why a packed string is refused. */
+enum ftri_manifest_problem {
+    FTRI_MANIFEST_SOUND,
+    FTRI_MANIFEST_BAD_LENGTH,  /* shorter than its head, or longer than a string may be */
+    FTRI_MANIFEST_BAD_VERSION, /* another one */
+    FTRI_MANIFEST_BAD_COUNT,   /* more entries than its bytes could hold */
+    FTRI_MANIFEST_TRUNCATED,   /* it ends before its last entry does */
+    FTRI_MANIFEST_BAD_ENTRY,   /* no such prefix, or an id of zeros */
+    FTRI_MANIFEST_TRAILING,    /* bytes behind the last entry */
+    FTRI_MANIFEST_N_PROBLEMS
+};
+/* "truncated"; of what is sound "sound". */
+const char *ftri_manifest_problem_name(enum ftri_manifest_problem problem);
+
 /* Reading one packed string, which may come from anybody. */
 struct ftri_manifest_reader {
     struct ftri_view rest;
     uint32_t n_left;
     struct ftri_manifest_id previous;
+    enum ftri_manifest_problem problem; /* set with -EBADMSG */
 };
 
 /* 0, or -EBADMSG: too short, too long, another version, or more entries than could fit. */

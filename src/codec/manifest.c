@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Packing and unpacking the contributors of a fan-in. The format is drawn in manifest.h. */
-#include "flow/manifest.h"
+#include "codec/manifest.h"
 
 #include "base/mem.h"
 
@@ -134,43 +134,59 @@ bool ftri_manifest_next_string(const struct ftri_manifest *self,
     return true;
 }
 
+const char *ftri_manifest_problem_name(enum ftri_manifest_problem problem)
+{
+    static const char *const names[FTRI_MANIFEST_N_PROBLEMS] = {
+        "sound",     "bad length",    "unknown version", "wrong count",
+        "truncated", "invalid entry", "trailing bytes",
+    };
+    return names[problem];
+}
+
+static int refuse(struct ftri_manifest_reader *self, enum ftri_manifest_problem problem)
+{
+    self->problem = problem;
+    return -EBADMSG;
+}
+
 int ftri_manifest_open(struct ftri_manifest_reader *self, struct ftri_view packed)
 {
+    *self = (struct ftri_manifest_reader){0};
     if (packed.len < FTRI_MANIFEST_HEAD_BYTES || packed.len > FTRI_MANIFEST_STRING_BYTES)
-        return -EBADMSG;
+        return refuse(self, FTRI_MANIFEST_BAD_LENGTH);
     const uint8_t *const head = packed.data;
     if (head[0] != FTRI_MANIFEST_VERSION)
-        return -EBADMSG;
+        return refuse(self, FTRI_MANIFEST_BAD_VERSION);
     const uint32_t n_entries = (uint32_t)head[1] << 24 | (uint32_t)head[2] << 16 |
                                (uint32_t)head[3] << 8 | (uint32_t)head[4];
     const size_t len = packed.len - FTRI_MANIFEST_HEAD_BYTES;
     if (n_entries > len / ENTRY_BYTES_MIN)
-        return -EBADMSG;
-    *self = (struct ftri_manifest_reader){
-        .rest = ftri_view_of(head + FTRI_MANIFEST_HEAD_BYTES, len),
-        .n_left = n_entries,
-    };
+        return refuse(self, FTRI_MANIFEST_BAD_COUNT);
+    self->rest = ftri_view_of(head + FTRI_MANIFEST_HEAD_BYTES, len);
+    self->n_left = n_entries;
     return 0;
 }
 
 int ftri_manifest_read(struct ftri_manifest_reader *self, struct ftri_manifest_id *ret_id)
 {
     if (self->n_left == 0)
-        return self->rest.len == 0 ? FTRI_MANIFEST_END : -EBADMSG;
-    if (self->rest.len == 0 || self->rest.data[0] > PREFIX_MAX)
-        return -EBADMSG;
+        return self->rest.len == 0 ? FTRI_MANIFEST_END : refuse(self, FTRI_MANIFEST_TRAILING);
+    if (self->rest.len == 0)
+        return refuse(self, FTRI_MANIFEST_TRUNCATED);
+    if (self->rest.data[0] > PREFIX_MAX)
+        return refuse(self, FTRI_MANIFEST_BAD_ENTRY);
     const size_t p = self->rest.data[0] / PREFIX_BASE;
     const size_t q = self->rest.data[0] % PREFIX_BASE;
     const size_t len = 1 + (TRACE_BYTES - p) + (SPAN_BYTES - q);
     if (self->rest.len < len)
-        return -EBADMSG;
+        return refuse(self, FTRI_MANIFEST_TRUNCATED);
     struct ftri_manifest_id id = self->previous;
     memcpy(id.trace_id.bytes + p, self->rest.data + 1, TRACE_BYTES - p);
     memcpy(id.span_id.bytes + q, self->rest.data + 1 + TRACE_BYTES - p, SPAN_BYTES - q);
     static const struct ftri_manifest_id zero;
     if (memcmp(&id.trace_id, &zero.trace_id, TRACE_BYTES) == 0 ||
         memcmp(&id.span_id, &zero.span_id, SPAN_BYTES) == 0)
-        return -EBADMSG;
+        return refuse(self, FTRI_MANIFEST_BAD_ENTRY);
     self->rest = ftri_view_of(self->rest.data + len, self->rest.len - len);
     self->n_left--;
     self->previous = id;
