@@ -68,6 +68,7 @@ struct writing {
     const struct ledger_row *rows;
     size_t n_rows;
     struct ftri_metric_sink sink;
+    struct ftri_metric family; /* stays where it is until the next one */
 };
 
 static int put_point(const struct writing *self, const struct ledger_row *row,
@@ -87,9 +88,9 @@ static int put_point(const struct writing *self, const struct ledger_row *row,
     return self->sink.point(self->sink.argument, &point);
 }
 
-static int put_family(const struct writing *self, const char *name, const char *help, bool is_level)
+static int put_family(struct writing *self, const char *name, const char *help, bool is_level)
 {
-    const struct ftri_metric family = {
+    self->family = (struct ftri_metric){
         .scope = FTR_STR("flowtrace"),
         .scope_version = FTR_STR(FTR_VERSION),
         .name = ftr_str_from(name),
@@ -98,10 +99,10 @@ static int put_family(const struct writing *self, const char *name, const char *
         .kind = FTRI_METRIC_SUM,
         .sum = is_level ? FTRI_SUM_LEVEL : FTRI_SUM_DELTA,
     };
-    return self->sink.family(self->sink.argument, &family);
+    return self->sink.family(self->sink.argument, &self->family);
 }
 
-static int put_instances(const struct writing *self)
+static int put_instances(struct writing *self)
 {
     int r = put_family(self, LEDGER_INSTANCE_METRIC, "Cuts of the ledger.", false);
     for (size_t i = 0; r == 0 && i < self->n_rows; i++) {
@@ -135,7 +136,7 @@ static bool has_counters(const struct writing *self, uint32_t mask)
     return false;
 }
 
-static int put_all(const struct writing *self)
+static int put_all(struct writing *self)
 {
     int r = put_instances(self);
     for (int counter = 0; r == 0 && counter < LEDGER_COUNTERS; counter++) {
@@ -172,7 +173,8 @@ int ledger_encode(const struct ledger_row *rows, size_t n_rows, ftr_str service,
         r = ftri_otlp_metrics_begin(&metrics, ftri_bytes_view(&resource), out);
     if (r < 0)
         return r;
-    const struct writing writing = {rows, n_rows, ftri_otlp_metrics_sink(&metrics)};
+    struct writing writing = {
+        .rows = rows, .n_rows = n_rows, .sink = ftri_otlp_metrics_sink(&metrics)};
     r = put_all(&writing);
     if (r == 0)
         r = ftri_otlp_metrics_end(&metrics);
