@@ -1,16 +1,18 @@
 # Thin front of CMake. `make help` lists the targets: each has its sentence behind `##`.
 # Tests are ctest tests; labels say when they run: `once` in the shipped build only, `tsan` also under
-# ThreadSanitizer, `torture` `crash` `long` only when asked for, everything else in `make test`.
+# ThreadSanitizer, `torture` `simulate` `crash` `long` only when asked for, everything else in `make test`.
 
 SHELL := /bin/bash
 PYTHON := /usr/bin/python3
 SECONDS := 60
+SEEDS := 1000
+SEED := 1
 PREFIX := /usr/local
 # Sources that clang-format decides about.
 C_SOURCES = git ls-files -co --exclude-standard '*.c' '*.h' '*.hpp' '*.cc'
 
 .DEFAULT_GOAL := build
-.PHONY: build setup demo test bench instructions bench-peers fuzz torture crash lint symbols format install clean help
+.PHONY: build setup demo test bench instructions bench-peers fuzz torture simulate crash lint symbols format install clean help
 
 build: setup ## builds the libraries and the program: build/bin/flowtrace
 	@cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
@@ -39,6 +41,9 @@ fuzz: setup ## long: fuzzes each decoder for SECONDS=60 under ASan and UBSan
 
 torture: setup ## long: many threads and every fault, under ASan and TSan
 	@$(PYTHON) tools/run_tests.py torture
+
+simulate: setup ## long: random graphs with random faults under a virtual clock, SEEDS=1000 of them from SEED=1 on
+	@FTR_SIMULATE_SEEDS=$(SEEDS) FTR_SIMULATE_FIRST=$(SEED) $(PYTHON) tools/run_tests.py simulate
 
 crash: setup ## long: kills the store in the middle of writing, again and again, and checks it
 	@$(PYTHON) tools/run_tests.py crash

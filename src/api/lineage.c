@@ -217,6 +217,7 @@ static int write_summary(struct ftri_bytes *out, const struct lineage_summary *s
     for (enum lineage_state state = 0; state < LINEAGE_N_STATES; state++)
         write_number(&json, lineage_state_name(state), summary->n_spans[state]);
     write_number(&json, "refused_manifests", summary->n_refused);
+    write_number(&json, "missing_manifests", summary->n_missing);
     write_number(&json, "repeated_in_manifests", summary->n_repeats);
     write_number(&json, "unnamed_by_manifests", summary->n_unnamed);
     write_incomplete(&json, summary);

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ARENA_LIMIT_BYTES = 1 << 30, NAME_COLUMNS = 60, INDENT_MAX = 32 };
+enum { ARENA_LIMIT_BYTES = 1 << 30, NAME_COLUMNS = 60, INDENT_MAX = 32, DEPTH_MAX = 1000 };
 
 enum side { MADE_FROM, MADE_INTO, N_SIDES };
 
@@ -164,12 +164,13 @@ static void draw_edge(struct text *text, const struct edge *edge, enum side side
     text_put_words(text, side == MADE_FROM ? " <- " : " -> ");
     draw_node(text, edge->far);
     const bool is_again = edge->far->is_drawn[side] && edge->far->first[side];
-    text_put_words(text, is_again ? " (see above)\n" : "\n");
-    if (!is_again)
+    const bool is_too_deep = depth >= DEPTH_MAX && edge->far->first[side];
+    text_put_words(text, is_again ? " (see above)\n" : is_too_deep ? " (goes on)\n" : "\n");
+    if (!is_again && !is_too_deep)
         draw_below(text, edge->far, side, depth + 1);
 }
 
-/* As deep as the server goes: 1000 levels. */
+/* A way down may be longer than the shortest one, by which the server counts. */
 static void draw_below(struct text *text, struct node *node, enum side side, size_t depth)
 {
     node->is_drawn[side] = true;

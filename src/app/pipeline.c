@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,21 @@ static const struct option rows[] = {
 
 static const struct option_table table = {rows, FTRI_COUNT(rows), sizeof(struct top_options)};
 
+static void fail_because(struct pipeline *self, const char *format, ...) FTRI_PRINTF(2, 3);
+
+static void fail_because(struct pipeline *self, const char *format, ...)
+{
+    char text[sizeof self->failure];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    log_write(LOG_LEVEL_ERROR, "%s", text);
+    if (!self->has_failed)
+        memcpy(self->failure, text, sizeof text);
+    self->has_failed = true;
+}
+
 static void begin_drain(struct pipeline *self)
 {
     if (self->is_draining) {
@@ -55,17 +71,18 @@ static void on_finished(void *argument)
 static void on_failed(void *argument, const char *node, const char *reason)
 {
     struct pipeline *self = argument;
-    log_write(LOG_LEVEL_ERROR, "node '%s': %s", node, reason);
-    if (!self->has_failed)
-        snprintf(self->failure, sizeof self->failure, "node '%s': %s", node, reason);
-    self->has_failed = true;
+    fail_because(self, "node '%s': %s", node, reason);
     if (!self->is_draining)
         begin_drain(self);
 }
 
+/* At rest the accounts are exact: if they contradict each other, they are of no use to anybody. */
 static void on_drained(void *argument)
 {
-    const struct pipeline *self = argument;
+    struct pipeline *self = argument;
+    struct ftri_error error;
+    if (graph_check_accounts(self->graph, &error) < 0)
+        fail_because(self, "the accounts do not balance: %s", error.text);
     loop_stop(self->loop);
 }
 

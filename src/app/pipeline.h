@@ -34,7 +34,7 @@ int pipeline_open_text(struct pipeline *self, ftr_str text, const char *name,
 int pipeline_append_quoted(struct ftri_bytes *out, const char *text) FTRI_MUST_CHECK;
 int pipeline_start(struct pipeline *self, struct ftri_error *error) FTRI_MUST_CHECK;
 /* Runs until the work is done, a node fails, or SIGINT or SIGTERM; drains (a second signal cuts it
- * short). 0, or -EIO with `failure` filled. */
+ * short). 0, or -EIO with `failure` filled, also when the accounts contradict each other. */
 int pipeline_run(struct pipeline *self) FTRI_MUST_CHECK;
 /* Begins to drain, as a signal does: pipeline_run then returns. */
 void pipeline_stop(struct pipeline *self);

@@ -18,12 +18,59 @@ static const char *const points[] = {
     "store.after_block",      "wal.before_truncate",   "wal.after_truncate",
 };
 
+/* The counting of the engine, by file and place in it. */
+static const char *const statements[] = {
+    "put: queue_depth_max",
+    "channel_lose: sent",
+    "channel_lose: n_sent_batches",
+    "channel_lose: lost",
+    "lose: lost",
+    "channel_send: sent",
+    "count_redelivered: redelivered",
+    "channel_send: n_sent_batches",
+    "channel_send: queued",
+    "stop_waiting: blocked_ns",
+    "take_out: queued",
+    "channel_receive: received",
+    "custody_take_items: n_held_items",
+    "custody_take_items: held",
+    "custody_drop_items: dropped",
+    "revoke: received",
+    "revoke: n_returned_items",
+    "stop_clock: work_ns",
+    "node_ingest: n_visits",
+    "absorb_input: n_held_items",
+    "absorb_input: merged",
+    "node_merge: n_visits",
+    "count_emitted: forwarded",
+    "count_emitted: created",
+    "count_emitted: emitted",
+    "count_emitted: emitted_bytes",
+    "node_send: absorbed",
+    "settled_items: received",
+    "settled_items: n_returned_items",
+    "node_ack: absorbed",
+    "node_nack: failed",
+    "node_drop_items: received",
+    "node_drop_items: n_returned_items",
+    "node_count_retry: retried",
+    "begin_frame: n_held_items",
+    "deliver_data: received",
+    "deliver_data: held",
+    "deliver_data: received_bytes",
+    "deliver_data: n_visits",
+    "deliver_data: queue_ns",
+};
+
+static const char *_Atomic skipped; /* NULL: none */
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static char chosen[64];
 static _Atomic long countdown; /* 0: no fault is armed */
 
 static void read_environment(void)
 {
+    atomic_store(&skipped, getenv("FTR_FAULT_SKIP"));
     const char *setting = getenv("FTR_FAULT");
     const char *colon = setting ? strchr(setting, ':') : NULL;
     if (!colon || (size_t)(colon - setting) >= sizeof chosen)
@@ -32,23 +79,45 @@ static void read_environment(void)
     atomic_store(&countdown, strtol(colon + 1, NULL, 10));
 }
 
-static bool is_listed(const char *name)
+static void check_listed(const char *name, const char *const *names, size_t n)
 {
-    for (size_t i = 0; i < FTRI_COUNT(points); i++)
-        if (strcmp(points[i], name) == 0)
-            return true;
-    return false;
+    size_t i = 0;
+    while (i < n && strcmp(names[i], name) != 0)
+        i++;
+    assert(i < n);
 }
 
 void ftri_fault_point(const char *name)
 {
-    assert(is_listed(name));
-    (void)is_listed;
+    check_listed(name, points, FTRI_COUNT(points));
     pthread_once(&once, read_environment);
     if (atomic_load(&countdown) == 0 || strcmp(name, chosen) != 0)
         return;
     if (atomic_fetch_sub(&countdown, 1) == 1)
         kill(getpid(), SIGKILL);
+}
+
+void ftri_fault_skip(const char *statement)
+{
+    if (statement)
+        check_listed(statement, statements, FTRI_COUNT(statements));
+    pthread_once(&once, read_environment);
+    atomic_store(&skipped, statement);
+}
+
+bool ftri_fault_skips(const char *statement)
+{
+    pthread_once(&once, read_environment);
+    const char *const name = atomic_load_explicit(&skipped, memory_order_relaxed);
+    if (!name)
+        return false;
+    check_listed(statement, statements, FTRI_COUNT(statements));
+    return strcmp(name, statement) == 0;
+}
+
+const char *ftri_fault_statement(size_t i)
+{
+    return i < FTRI_COUNT(statements) ? statements[i] : NULL;
 }
 #else
 /* An empty translation unit is not ISO C. */

@@ -2,6 +2,7 @@
 #include "engine/channel.h"
 
 #include "base/time.h"
+#include "engine/count.h"
 #include "engine/frame.h"
 #include "engine/pdata_pool.h"
 #include "engine/scheduler.h"
@@ -11,22 +12,28 @@ static void put(struct node *node, struct pdata *pdata)
 {
     ftri_list_append(&node->data, &pdata->link);
     node->n_data++;
-    if (node->n_data > node->account.queue_depth_max)
-        node->account.queue_depth_max = node->n_data;
+    account_raise("put: queue_depth_max", &node->account.queue_depth_max, node->n_data);
 }
 
-void channel_lose(struct edge *edge, uint64_t n_items)
+static void count_redelivered(struct edge *edge, const struct pdata *pdata)
 {
-    edge->account.sent += n_items;
-    edge->account.n_sent_batches++;
-    edge->account.lost += n_items;
+    if (pdata->n_attempt)
+        account_add("count_redelivered: redelivered", &edge->account.redelivered, pdata->n_items);
+}
+
+void channel_lose(struct edge *edge, const struct pdata *pdata)
+{
+    account_add("channel_lose: sent", &edge->account.sent, pdata->n_items);
+    count_redelivered(edge, pdata);
+    account_add("channel_lose: n_sent_batches", &edge->account.n_sent_batches, 1);
+    account_add("channel_lose: lost", &edge->account.lost, pdata->n_items);
 }
 
 static void lose(struct pdata *pdata, const struct result *result)
 {
     struct graph *const graph = pdata->edge->from->graph;
     struct frame *const frame = pdata->frame;
-    pdata->edge->account.lost += pdata->n_items;
+    account_add("lose: lost", &pdata->edge->account.lost, pdata->n_items);
     pdata_free(graph, pdata);
     frame_resolve(frame, result);
 }
@@ -34,17 +41,14 @@ static void lose(struct pdata *pdata, const struct result *result)
 void channel_send(struct edge *edge, struct pdata *pdata)
 {
     struct node *const to = edge->to;
+    /* From then on nobody holds a batch, or gets one. */
+    assert(edge->from->graph->drain < DRAIN_FORCED);
     pdata->edge = edge;
     pdata->sent_ns = ftri_time_monotonic_ns();
-    edge->account.sent += pdata->n_items;
-    edge->account.redelivered += pdata->n_attempt ? pdata->n_items : 0;
-    edge->account.n_sent_batches++;
-    if (edge->from->graph->drain >= DRAIN_FORCED) {
-        static const struct result closed = {.cause = NACK_NODE_SHUTDOWN, .reason = "shutdown"};
-        lose(pdata, &closed);
-        return;
-    }
-    edge->account.queued += pdata->n_items;
+    account_add("channel_send: sent", &edge->account.sent, pdata->n_items);
+    count_redelivered(edge, pdata);
+    account_add("channel_send: n_sent_batches", &edge->account.n_sent_batches, 1);
+    account_add("channel_send: queued", &edge->account.queued, pdata->n_items);
     if (to->n_data < to->graph->capacity && ftri_list_is_empty(&to->waiting)) {
         put(to, pdata);
     } else {
@@ -79,7 +83,7 @@ static void stop_waiting(struct pdata *pdata)
     struct node *const from = pdata->edge->from;
     const uint64_t waited_ns = ftri_time_monotonic_ns() - pdata->blocked_ns;
     pdata->blocked_ns = 0;
-    from->account.blocked_ns += waited_ns;
+    account_add("stop_waiting: blocked_ns", &from->account.blocked_ns, waited_ns);
     visit_blocked(pdata->frame, waited_ns);
     if (--from->n_waiting == 0)
         scheduler_ready(from);
@@ -109,14 +113,14 @@ static void take_out(struct node *node, struct pdata *pdata)
 {
     ftri_list_unlink(&pdata->link);
     node->n_data--;
-    pdata->edge->account.queued -= pdata->n_items;
+    account_take("take_out: queued", &pdata->edge->account.queued, pdata->n_items);
 }
 
 void channel_receive(struct node *node, struct pdata *pdata)
 {
     const bool was_full = node->n_data >= node->graph->capacity;
     take_out(node, pdata);
-    pdata->edge->account.received += pdata->n_items;
+    account_add("channel_receive: received", &pdata->edge->account.received, pdata->n_items);
     use_room(node, was_full);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/custody.h"
 
+#include "engine/count.h"
 #include "engine/pdata_pool.h"
 #include "engine/scheduler.h"
 #include "engine/visit.h"
@@ -67,8 +68,8 @@ uint64_t custody_take_items(struct frame *frame, uint64_t n_items, bool is_last)
 {
     struct frame *const owner = frame_owner(frame);
     const uint64_t n = is_last || n_items > owner->n_held_items ? owner->n_held_items : n_items;
-    owner->n_held_items -= n;
-    owner->node->account.held -= n;
+    account_take("custody_take_items: n_held_items", &owner->n_held_items, n);
+    account_take("custody_take_items: held", &owner->node->account.held, n);
     return n;
 }
 
@@ -84,7 +85,7 @@ void custody_drop_items(struct node *node, struct frame *frame, ftr_drop_reason 
                         uint64_t n_items)
 {
     const size_t index = (size_t)reason < ACCOUNT_DROP_REASONS ? (size_t)reason : 0;
-    node->account.dropped[index] += n_items;
+    account_add("custody_drop_items: dropped", &node->account.dropped[index], n_items);
     if (n_items)
         visit_drop(frame, reason, n_items);
 }
@@ -97,8 +98,8 @@ static void revoke(struct node *node, struct pdata *pdata, const struct result *
     uint64_t n = custody_take_items(frame, pdata->n_items, custody_is_last(frame));
     if (frame->is_source) {
         n = pdata->n_items;
-        node->account.received += n;
-        node->n_returned_items += n;
+        account_add("revoke: received", &node->account.received, n);
+        account_add("revoke: n_returned_items", &node->n_returned_items, n);
     }
     custody_drop_items(node, frame, FTR_DROP_SHUTDOWN, n);
     frame->is_at_fault = frame->is_at_fault || frame->result.is_ack;

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/count.h"
 #include "engine/scheduler.h"
 #include "engine/visit.h"
 
@@ -53,6 +54,8 @@ void frame_unref(struct frame *self)
     while (self && --self->n_refs == 0) {
         struct frame *const origin = self->origin;
         struct graph *const graph = self->node->graph;
+        if (origin)
+            ftr_hop_release(&self->hop);
         ftri_list_unlink(&self->running);
         ftri_free(self->parents);
         ftri_free(self);
@@ -79,7 +82,8 @@ static void stop_clock(struct frame *self, uint64_t now_ns)
 {
     if (!self->running_since_ns)
         return;
-    self->node->account.work_ns += now_ns - self->running_since_ns;
+    account_add("stop_clock: work_ns", &self->node->account.work_ns,
+                now_ns - self->running_since_ns);
     self->running_since_ns = 0;
 }
 

@@ -10,7 +10,8 @@
  *     an input's frame  <-- origin --- a watched frame                   node_derive_watched
  *
  * A watched frame has no visit of its own: it works on its origin's, but its result goes to the
- * node as a control message and not upwards. */
+ * node as a control message and not upwards. It may outlive that visit, and what is made of its
+ * batches continues the flow from there. */
 #pragma once
 
 #include "engine/runtime.h"
@@ -41,7 +42,10 @@ struct frame {
     bool is_at_fault;         /* the first failure was this node's own nack */
     bool has_refused_watched; /* the latest watched frame with this origin failed */
     enum visit_state visit_state;
-    ftr_visit visit;
+    union {
+        ftr_visit visit; /* its own */
+        ftr_hop hop;     /* of a watched frame: with the context of its origin's visit */
+    };
     struct result result; /* good until the first failure */
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "engine/channel.h"
+#include "engine/count.h"
 #include "engine/custody.h"
 #include "engine/pdata_pool.h"
 #include "engine/visit.h"
@@ -33,7 +34,7 @@ struct pdata *node_ingest(struct node *self, ftr_signal signal, const ftr_contex
     frame->is_watched = is_watched;
     frame->calldata = calldata;
     frame->n_pending = frame->n_in_hand = 1;
-    self->account.n_visits++;
+    account_add("node_ingest: n_visits", &self->account.n_visits, 1);
     pdata->signal = signal;
     pdata->frame = frame;
     if (origin)
@@ -69,7 +70,7 @@ struct pdata *node_derive_watched(struct node *self, struct pdata *input, uint64
         frame->calldata = calldata;
         frame->n_pending = frame->n_in_hand = 1;
         pdata->frame = frame;
-        visit_copy_context(above, &pdata->hop);
+        visit_copy_context(above, &frame->hop);
     } else if (frame) {
         frame_discard(frame);
     }
@@ -102,8 +103,8 @@ static void absorb_input(struct frame *merged, size_t i, struct pdata *input)
     const uint64_t n = custody_is_last(frame) || owner->n_held_items < input->n_items
                            ? owner->n_held_items
                            : input->n_items;
-    owner->n_held_items -= n;
-    merged->n_held_items += n;
+    account_take("absorb_input: n_held_items", &owner->n_held_items, n);
+    account_add("absorb_input: merged", &merged->n_held_items, n);
     merged->parents[i] = frame;
     frame->n_in_hand--;
     pdata_free(merged->node->graph, input);
@@ -130,7 +131,7 @@ struct pdata *node_merge(struct node *self, struct pdata **inputs, size_t n)
         absorb_input(frame, i, inputs[i]);
     }
     frame->n_pending = frame->n_in_hand = 1;
-    self->account.n_visits++;
+    account_add("node_merge: n_visits", &self->account.n_visits, 1);
     merged->frame = frame;
     return merged;
 }
@@ -151,10 +152,10 @@ static ftr_split split_of(const struct pdata *pdata, uint32_t index, uint32_t co
 static void count_emitted(struct node *self, struct frame *frame, const struct pdata *pdata)
 {
     const uint64_t n_forwarded = custody_take_items(frame, pdata->n_items, false);
-    self->account.forwarded += n_forwarded;
-    self->account.created += pdata->n_items - n_forwarded;
-    self->account.emitted += pdata->n_items;
-    self->account.emitted_bytes += pdata->n_bytes;
+    account_add("count_emitted: forwarded", &self->account.forwarded, n_forwarded);
+    account_add("count_emitted: created", &self->account.created, pdata->n_items - n_forwarded);
+    account_add("count_emitted: emitted", &self->account.emitted, pdata->n_items);
+    account_add("count_emitted: emitted_bytes", &self->account.emitted_bytes, pdata->n_bytes);
 }
 
 /* All edges but the last get copies. */
@@ -167,11 +168,10 @@ static void send_copies(struct node *self, const struct port *port, struct pdata
         struct pdata *const copy = pdata_copy(self->graph, pdata, NULL);
         if (!copy) {
             static const struct result short_of = {.reason = "memory is short"};
-            channel_lose(port->edges[i], pdata->n_items);
+            channel_lose(port->edges[i], pdata);
             frame_resolve(frame, &short_of);
             continue;
         }
-        ftr_hop_copy(&pdata->hop, &copy->hop);
         copy->frame = frame;
         visit_emit(frame, copy, port, split_of(pdata, (uint32_t)i, (uint32_t)port->n_edges));
         channel_send(port->edges[i], copy);
@@ -194,7 +194,8 @@ void node_send(struct node *self, size_t port, struct pdata *pdata)
     send_copies(self, out, pdata);
     count_emitted(self, frame, pdata);
     if (custody_is_last(frame))
-        self->account.absorbed += custody_take_items(frame, 0, true);
+        account_add("node_send: absorbed", &self->account.absorbed,
+                    custody_take_items(frame, 0, true));
     visit_emit(frame, pdata, out, split_of(pdata, n_edges - 1, n_edges));
     frame->n_in_hand--;
     pdata_take_back(pdata);
@@ -209,8 +210,8 @@ static uint64_t settled_items(struct node *self, struct frame *frame, const stru
 {
     if (!frame->is_source)
         return custody_take_items(frame, pdata->n_items, custody_is_last(frame));
-    self->account.received += pdata->n_items;
-    self->n_returned_items += pdata->n_items;
+    account_add("settled_items: received", &self->account.received, pdata->n_items);
+    account_add("settled_items: n_returned_items", &self->n_returned_items, pdata->n_items);
     return pdata->n_items;
 }
 
@@ -219,7 +220,7 @@ void node_ack(struct node *self, struct pdata *pdata)
     struct frame *const frame = custody_begin(self, pdata, "node_ack");
     if (!frame)
         return;
-    self->account.absorbed += settled_items(self, frame, pdata);
+    account_add("node_ack: absorbed", &self->account.absorbed, settled_items(self, frame, pdata));
     custody_settle(self, pdata, &ack);
     custody_end(self);
 }
@@ -241,7 +242,7 @@ void node_nack(struct node *self, struct pdata *pdata, const struct result *resu
         return;
     struct result refusal = *result;
     refusal.is_ack = false;
-    self->account.failed += settled_items(self, frame, pdata);
+    account_add("node_nack: failed", &self->account.failed, settled_items(self, frame, pdata));
     /* Passing on what came back from below is no fault of this node's. */
     frame->is_at_fault =
         frame->is_at_fault || (frame->result.is_ack && !frame->has_refused_watched);
@@ -257,8 +258,8 @@ void node_drop_items(struct node *self, struct pdata *pdata, ftr_drop_reason rea
         return;
     uint64_t n = n_items;
     if (frame->is_source) {
-        self->account.received += n;
-        self->n_returned_items += n;
+        account_add("node_drop_items: received", &self->account.received, n);
+        account_add("node_drop_items: n_returned_items", &self->n_returned_items, n);
     } else {
         n = custody_take_items(frame, n_items, false);
     }
@@ -278,7 +279,7 @@ void node_event(struct node *self, struct pdata *pdata, const char *name,
 
 void node_count_retry(struct node *self, struct pdata *pdata, uint32_t attempt, uint64_t delay_ns)
 {
-    self->account.retried++;
+    account_add("node_count_retry: retried", &self->account.retried, 1);
     const ftr_attribute attributes[] = {
         {FTR_STR("retry.attempt"), ftr_value_i64(attempt)},
         {FTR_STR("retry.delay_ms"), ftr_value_f64((double)delay_ns / 1e6)},

@@ -6,6 +6,7 @@
 
 #include "base/time.h"
 #include "engine/channel.h"
+#include "engine/count.h"
 #include "engine/drain.h"
 #include "engine/frame.h"
 #include "engine/pdata_pool.h"
@@ -112,7 +113,8 @@ static bool begin_frame(struct node *node, struct pdata *pdata)
     frame->parent = pdata->frame;
     frame->n_pending = 1;
     frame->n_in_hand = 1;
-    frame->n_items = frame->n_held_items = pdata->n_items;
+    frame->n_items = pdata->n_items;
+    account_add("begin_frame: n_held_items", &frame->n_held_items, pdata->n_items);
     frame->n_bytes = pdata->n_bytes;
     pdata->frame = frame;
     return true;
@@ -133,14 +135,15 @@ static void deliver_data(struct node *node)
     if (!begin_frame(node, pdata))
         return;
     channel_receive(node, pdata);
-    node->account.received += pdata->n_items;
-    node->account.held += pdata->n_items;
-    node->account.received_bytes += pdata->n_bytes;
-    node->account.n_visits++;
+    account_add("deliver_data: received", &node->account.received, pdata->n_items);
+    account_add("deliver_data: held", &node->account.held, pdata->n_items);
+    account_add("deliver_data: received_bytes", &node->account.received_bytes, pdata->n_bytes);
+    account_add("deliver_data: n_visits", &node->account.n_visits, 1);
     node->has_new_data = true;
     visit_arrive(pdata->frame, pdata, depth);
     frame_work(pdata->frame);
-    node->account.queue_ns += pdata->frame->running_since_ns - pdata->sent_ns;
+    account_add("deliver_data: queue_ns", &node->account.queue_ns,
+                pdata->frame->running_since_ns - pdata->sent_ns);
     pdata_hand_over(pdata, node);
     node->graph->active = node;
     node->class->consume(node, pdata);

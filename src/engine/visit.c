@@ -34,19 +34,41 @@ void visit_merge_input(struct frame *self, ftr_hop *ret_hop)
 {
     struct frame *const owner = frame_owner(self);
     ftr_hop_init(ret_hop);
-    if (owner->visit_state != VISIT_OPEN)
+    if (owner->visit_state != VISIT_OPEN) {
+        if (self->origin)
+            ftr_hop_copy(&self->hop, ret_hop);
         return;
+    }
     ftr_visit_emit(&owner->visit, FTR_STR("merge"), self->n_items, self->n_bytes, ret_hop);
     ret_hop->sent_ns = 0; /* it did not wait in a channel */
 }
 
+static bool is_traced(const struct frame *self)
+{
+    if (self->origin)
+        return ftr_trace_id_is_valid(&self->hop.context.span.trace_id);
+    return self->visit_state == VISIT_OPEN;
+}
+
+/* Whose visit is the parent's: that of the first input that is traced. */
+static size_t first_traced(const struct frame *self)
+{
+    size_t i = 0;
+    while (i + 1 < self->n_parents && !is_traced(self->parents[i]))
+        i++;
+    return i;
+}
+
 static void start_merged(struct frame *self, const ftr_arrival *arrival)
 {
+    const size_t first = first_traced(self);
     ftr_hop hop;
-    visit_merge_input(self->parents[0], &hop);
+    visit_merge_input(self->parents[first], &hop);
     ftr_visit_start(&self->visit, self->node->recorder, &hop, 1, arrival);
     ftr_hop_release(&hop);
-    for (size_t i = 1; i < self->n_parents; i++) {
+    for (size_t i = 0; i < self->n_parents; i++) {
+        if (i == first)
+            continue;
         visit_merge_input(self->parents[i], &hop);
         ftr_visit_add_input(&self->visit, &hop);
         ftr_hop_release(&hop);
@@ -81,6 +103,23 @@ void visit_copy_context(struct frame *self, ftr_hop *ret_hop)
     ftr_hop_init(ret_hop);
     if (owner->visit_state == VISIT_OPEN)
         ret_hop->context = ftr_span_context_of(ftr_visit_span(&owner->visit));
+    else if (self->origin)
+        ftr_hop_copy(&self->hop, ret_hop);
+}
+
+/* The visit has ended; what it knew of the flow is with the watched frame. */
+static void emit_late(const struct frame *self, struct pdata *pdata, const struct port *port,
+                      ftr_split split)
+{
+    ftr_hop_release(&pdata->hop);
+    if (self->origin)
+        pdata->hop.context = ftr_context_copy(&self->hop.context);
+    pdata->hop.sent_ns = ftri_time_monotonic_ns();
+    pdata->hop.port = port->name;
+    if (split.count > 1) {
+        pdata->hop.split_index = split.index;
+        pdata->hop.split_count = split.count;
+    }
 }
 
 void visit_emit(struct frame *self, struct pdata *pdata, const struct port *port, ftr_split split)
@@ -89,8 +128,7 @@ void visit_emit(struct frame *self, struct pdata *pdata, const struct port *port
     if (pdata->is_untraced)
         return;
     if (owner->visit_state != VISIT_OPEN) {
-        pdata->hop.sent_ns = ftri_time_monotonic_ns();
-        pdata->hop.port = port->name;
+        emit_late(self, pdata, port, split);
         return;
     }
     ftr_hop_release(&pdata->hop);

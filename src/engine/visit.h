@@ -31,5 +31,5 @@ void visit_unwound(struct frame *self, const struct result *result);
 void visit_pause(struct frame *self);
 void visit_resume(struct frame *self);
 void visit_close(struct frame *self);
-/* The context that a batch goes on with when its visit may end before it is sent. */
+/* The context that batches of a watched frame go on with when the visit has ended. */
 void visit_copy_context(struct frame *self, ftr_hop *ret_hop);

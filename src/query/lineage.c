@@ -335,6 +335,7 @@ int lineage_run(struct store *store, const struct lineage_question *question,
     ret_summary->n_refused = walk.graph.n_refused;
     ret_summary->n_repeats = walk.graph.n_repeats;
     ret_summary->n_unnamed = walk.graph.n_unnamed;
+    ret_summary->n_missing = walk.graph.n_missing;
     ret_summary->is_over_memory |= walk.graph.is_full;
     lineage_graph_deinit(&walk.graph);
     return r;

@@ -70,6 +70,7 @@ struct lineage_summary {
     size_t n_edges;
     size_t n_refused;   /* manifests */
     size_t n_repeats;   /* names that a manifest repeats */
+    uint64_t n_missing; /* manifests that others told of */
     uint64_t n_unnamed; /* contributors that manifests had no room for */
     bool is_over_limit, is_late, is_over_memory;
 };

@@ -145,6 +145,23 @@ static int name_one(struct ftri_bytes *all, struct graph_node *result,
     return ftri_bytes_append(all, &named, sizeof named);
 }
 
+static uint64_t count_missing(const struct graph_node *result)
+{
+    return result->n_manifests_told > result->n_manifests
+               ? result->n_manifests_told - result->n_manifests
+               : 0;
+}
+
+static void count_manifest(struct lineage_graph *self, const struct store_lineage_span *manifest,
+                           struct graph_node *result)
+{
+    self->n_missing -= count_missing(result);
+    result->n_manifests++;
+    if (manifest->n_manifests > result->n_manifests_told)
+        result->n_manifests_told = manifest->n_manifests;
+    self->n_missing += count_missing(result);
+}
+
 /* Whom a span names, for itself or, as a manifest, for its parent. */
 static int name_all(struct lineage_graph *self, const struct store_lineage_span *span,
                     struct ftri_bytes *all)
@@ -155,6 +172,8 @@ static int name_all(struct lineage_graph *self, const struct store_lineage_span 
     struct graph_node *result = lineage_graph_node(self, is_for_parent ? &parent.id : &span->id);
     if (!result)
         return -EMSGSIZE;
+    if (is_for_parent)
+        count_manifest(self, span, result);
     int r = span->has_parent && !is_for_parent ? name_one(all, result, &parent) : 0;
     for (size_t i = 0; i < span->n_contributors && r == 0; i++)
         r = name_one(all, result, &span->contributors[i]);

@@ -20,7 +20,8 @@ struct graph_node {
     struct store_span_id id;
     const struct store_lineage_span *span; /* NULL: not stored, or not yet read */
     struct graph_edge *contributors, *results;
-    struct graph_node *next; /* of its level, the walk's */
+    struct graph_node *next;                /* of its level, the walk's */
+    uint64_t n_manifests, n_manifests_told; /* received; how many there should be */
     uint32_t depth;
     uint8_t directions; /* in which the walk has met it */
     bool is_reported;
@@ -33,9 +34,9 @@ struct lineage_graph {
     struct lineage_batch *batches;
     size_t n_bytes; /* of the batches */
     size_t n_refused, n_repeats;
-    uint64_t n_unnamed;
-    uint64_t deadline_ns;  /* of reading; 0: none */
-    bool is_full, is_late; /* not all was read */
+    uint64_t n_unnamed, n_missing; /* contributors; manifests */
+    uint64_t deadline_ns;          /* of reading; 0: none */
+    bool is_full, is_late;         /* not all was read */
     /* Of each manifest that is refused. */
     int (*on_refused)(void *argument, const struct store_lineage_span *manifest);
     void *argument;

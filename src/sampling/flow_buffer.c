@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sampling/flow_buffer.h"
 
+#include "base/count.h"
 #include "base/random.h"
 
 #include <string.h>
@@ -32,12 +33,6 @@ struct flow {
 
 enum { CACHE_LINE = 64, HEAD_DATA = sizeof(struct flow) - offsetof(struct ftri_pool_page, data) };
 _Static_assert(sizeof(struct flow) <= FTRI_PAGE_SIZE / 2, "half of a first page is for spans");
-
-static void count(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
-                          memory_order_relaxed);
-}
 
 int ftri_flow_buffer_init(struct ftri_flow_buffer *self, const struct ftri_flow_settings *settings,
                           struct ftri_flow_counts *counts)
@@ -123,15 +118,15 @@ static void remember(struct ftri_flow_buffer *self, uint64_t hash,
                      const struct ftri_flow_fate *fate)
 {
     const uint8_t forgotten = ftri_verdicts_put(&self->verdicts, hash, ftri_fate_pack(fate));
-    count(&self->counts->n_forgotten, ftri_fate_byte_is_cut(forgotten));
+    ftri_count(&self->counts->n_forgotten, ftri_fate_byte_is_cut(forgotten));
 }
 
 static void count_flow(struct ftri_flow_buffer *self, const struct ftri_flow_fate *fate,
                        enum ftri_flow_cause cause)
 {
     struct ftri_flow_counts *counts = self->counts;
-    count(fate->is_kept ? &counts->n_flows_kept[fate->reason] : &counts->n_flows_dropped, 1);
-    count(&counts->n_flows_by[cause], 1);
+    ftri_count(fate->is_kept ? &counts->n_flows_kept[fate->reason] : &counts->n_flows_dropped, 1);
+    ftri_count(&counts->n_flows_by[cause], 1);
 }
 
 /* ---- streams ---- */
@@ -210,8 +205,8 @@ static void decide(struct ftri_flow_buffer *self, uint32_t first_page, uint32_t 
     if (fate.is_kept)
         release_spans(self, first_page, &fate);
     else
-        count(&self->counts->n_dropped, flow->n_spans);
-    count(&self->counts->n_waiting, -(uint64_t)flow->n_spans);
+        ftri_count(&self->counts->n_dropped, flow->n_spans);
+    ftri_count(&self->counts->n_waiting, -(uint64_t)flow->n_spans);
     remember(self, flow->hash, &fate);
     unlink_from(self, &self->by_age, first_page);
     if (flow->has_ended)
@@ -383,7 +378,7 @@ static struct ftri_flow_fate follow(struct ftri_flow_buffer *self, uint64_t hash
         fate.has_crossed = true;
         (void)ftri_verdicts_put(&self->verdicts, hash, ftri_fate_pack(&fate));
     }
-    count(&self->counts->n_missed, !fate.is_kept && reasons != 0);
+    ftri_count(&self->counts->n_missed, !fate.is_kept && reasons != 0);
     return fate;
 }
 
@@ -391,8 +386,8 @@ static bool add_late(struct ftri_flow_buffer *self, uint64_t hash, uint8_t verdi
                      uint32_t reasons, struct ftri_flow_fate *ret_fate)
 {
     *ret_fate = follow(self, hash, verdict, reasons);
-    count(&self->counts->n_late, 1);
-    count(&self->counts->n_dropped, !ret_fate->is_kept);
+    ftri_count(&self->counts->n_late, 1);
+    ftri_count(&self->counts->n_dropped, !ret_fate->is_kept);
     return false;
 }
 
@@ -438,7 +433,7 @@ bool ftri_flow_buffer_add(struct ftri_flow_buffer *self, const struct ftri_flow_
         return add_squeezed(self, flow, hash, reasons, ret_fate);
     take_in(flow_at(self, flow), span, reasons);
     hear_of(self, flow, now_ns, span->is_root);
-    count(&self->counts->n_waiting, 1);
+    ftri_count(&self->counts->n_waiting, 1);
     return true;
 }
 

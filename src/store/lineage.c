@@ -83,9 +83,9 @@ static int add_contributors(struct store_lineage *self, const struct ftri_otlp_s
     return 0;
 }
 
-static uint64_t count_unnamed(const struct ftri_otlp_span *span)
+/* An attribute that counts something; 0: there is none. */
+static uint64_t read_count(const struct ftri_otlp_span *span, ftr_str key)
 {
-    const ftr_str key = FTR_STR(FTRI_MANIFEST_DROPPED_KEY);
     struct ftri_view value;
     if (!ftri_otlp_attribute_find(FTRI_OTLP_SPAN, span->bytes, key, &value))
         return 0;
@@ -113,7 +113,9 @@ static int fill(struct store_lineage *self, const struct found_span *found, ftr_
         return -EMSGSIZE;
     if (from->bytes.len == 0 || !contributors_may_be_named(from))
         return 0;
-    span->n_unnamed = count_unnamed(from);
+    span->n_unnamed = read_count(from, FTR_STR(FTRI_MANIFEST_DROPPED_KEY));
+    if (span->is_manifest)
+        span->n_manifests = read_count(from, FTR_STR(FTRI_MANIFEST_COUNT_KEY));
     return add_contributors(self, from, span);
 }
 

@@ -34,6 +34,7 @@ struct store_lineage_span {
     enum store_refusal refusal;
     uint64_t start_ns, end_ns; /* end 0: unfinished */
     ftr_str service, name;
+    uint64_t n_manifests;                   /* of a manifest: how many its parent should have */
     uint64_t n_unnamed;                     /* contributors that its manifest had no room for */
     struct store_contributor *contributors; /* as they stand, repeats too */
     size_t n_contributors;

@@ -256,13 +256,15 @@ static int look_at_ghost(void *argument, int64_t id, const struct place *places,
     return sqlite_pass_over(self->sqlite, r);
 }
 
-/* Every block that ever was is there or has left a ghost; else some have been forgotten. */
+/* Every block that ever was is there or has left a ghost; else some have been forgotten. Looked at
+ * in the order in which a block goes through them: number, directory, ghosts. */
 static bool has_forgotten(struct sqlite_store *sqlite)
 {
     struct store_statistics blocks = {0}, ghosts = {0};
+    const int64_t last_id = atomic_load(&sqlite->last_id);
     directory_count(&sqlite->directory, &blocks);
     directory_count(&sqlite->ghosts, &ghosts);
-    return blocks.n_blocks + ghosts.n_blocks < (uint64_t)atomic_load(&sqlite->last_id);
+    return blocks.n_blocks + ghosts.n_blocks < (uint64_t)last_id;
 }
 
 int sqlite_explain_absence(struct store *self, const struct store_span_id *spans, size_t n,

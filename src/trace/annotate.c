@@ -2,6 +2,7 @@
  *
  * What is said about an open span: attributes, name, status, events, links. */
 #include "base/bytes.h"
+#include "base/count.h"
 #include "context/block.h"
 #include "trace/clock.h"
 #include "trace/entries.h"

@@ -243,10 +243,8 @@ static FTRI_ALWAYS_INLINE uint8_t *put_values(uint8_t *at, const struct ftri_ent
 {
     struct ftri_values_head head;
     memcpy(&head, entry + 1, sizeof head);
-    if (FTRI_UNLIKELY(!ftri_is_interned(head.keys)))
-        return NULL;
-    const struct ftri_interned *list = ftri_interned(head.keys);
-    if (FTRI_UNLIKELY(list->n_texts != head.n || (!is_only && !note_list(keys, list))))
+    const struct ftri_interned *list = ftri_interned_keys(head.keys, head.n);
+    if (FTRI_UNLIKELY(!list || (!is_only && !note_list(keys, list))))
         return NULL;
     const uint8_t *next = (const uint8_t *)(entry + 1) + sizeof head;
     const struct ftri_interned_text *const end = list->texts + head.n;
@@ -312,9 +310,11 @@ static FTRI_ALWAYS_INLINE uint8_t *put_name(uint8_t *at, const struct ftri_recor
     const uint8_t *name = ftri_record_stream(record);
     size_t len = record->name_len;
     if (FTRI_LIKELY(record->bits & FTRI_RECORD_HAS_SITE)) {
-        const struct ftri_interned_text *text = &ftri_interned(record->name_len)->texts[0];
-        name = text->key + 2;
-        len = text->len;
+        const struct ftri_interned *list = ftri_interned(record->name_len);
+        if (FTRI_UNLIKELY(!list))
+            return NULL;
+        name = list->texts[0].key + 2;
+        len = list->texts[0].len;
     } else if (len > SHORT_BYTES || !is_valid(name, len)) {
         return NULL;
     }
@@ -374,6 +374,7 @@ static bool is_simple(const struct ftri_record *record)
 {
     enum { OTHER = FTRI_RECORD_START_IS_WALL | FTRI_RECORD_END_IS_WALL | FTRI_RECORD_IS_OPEN };
     return !record->block && !(record->bits & OTHER) && !(record->clock & FTRI_CLOCK_FAKE) &&
+           record->kind < 0x80 && /* one byte */
            record->n_events == 0 && record->n_links == 0 && record->n_dropped_attributes == 0 &&
            record->n_dropped_events == 0 && record->n_dropped_links == 0 &&
            record->stream_len < SPAN_BYTES_MAX &&

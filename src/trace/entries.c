@@ -153,10 +153,11 @@ static void unpack(struct ftri_open *open, struct ftri_found *found, size_t end)
     const uint8_t *at = open->slot->room + found->position + sizeof found->entry;
     memcpy(&head, at, sizeof head);
     at += sizeof head;
-    for (uint32_t i = 0; i < head.n; i++) {
+    const struct ftri_interned *keys = ftri_interned_keys(head.keys, head.n);
+    for (uint32_t i = 0; keys && i < head.n; i++) {
         const struct ftri_values_item item = ftri_values_next(&at);
         const ftr_value value = value_of(&item);
-        unpack_value(open, before, ftri_interned_str(ftri_interned(head.keys), i), &value);
+        unpack_value(open, before, ftri_interned_str(keys, i), &value);
     }
     found->entry.is_dead = 1;
     write_head(open->slot, found);

@@ -7,6 +7,7 @@
  * thread, 22 bits slot, 26 bits of the slot's generation. */
 #include "trace/span.h"
 
+#include "base/count.h"
 #include "trace/current.h"
 
 #define UNSAMPLED_SHARED (UINT64_C(1) << 63)

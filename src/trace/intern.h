@@ -50,6 +50,15 @@ static inline bool ftri_is_interned(uint32_t number)
     return number <= FTRI_INTERNED_LISTS_MAX && ftri_interned(number) != NULL;
 }
 
+/* The list of n texts that keys said they are; NULL: they are no longer those that were entered, or
+ * never were. */
+static inline const struct ftri_interned *ftri_interned_keys(uint32_t number, uint32_t n)
+{
+    const struct ftri_interned *list =
+        number <= FTRI_INTERNED_LISTS_MAX ? ftri_interned(number) : NULL;
+    return list && list->n_texts == n ? list : NULL;
+}
+
 static inline ftr_str ftri_interned_str(const struct ftri_interned *self, size_t i)
 {
     return (ftr_str){(const char *)self->texts[i].key + 2, self->texts[i].len};

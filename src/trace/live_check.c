@@ -87,7 +87,7 @@ static bool is_values(struct ftri_view value)
     if (value.len < sizeof head)
         return false;
     memcpy(&head, value.data, sizeof head);
-    if (!ftri_is_interned(head.keys) || ftri_interned(head.keys)->n_texts != head.n)
+    if (!ftri_interned_keys(head.keys, head.n))
         return false;
     const uint8_t *at = value.data + sizeof head;
     const uint8_t *const end = value.data + value.len;
@@ -128,20 +128,25 @@ static bool is_entry(const struct ftri_entry *entry)
     }
 }
 
-static uint32_t n_values(const struct ftri_entry *entry)
+static uint32_t n_attributes_of(const struct ftri_entry *entry)
 {
     struct ftri_values_head head;
+    if (entry->type != FTRI_ENTRY_VALUES)
+        return entry->type == FTRI_ENTRY_ATTRIBUTE;
     memcpy(&head, entry + 1, sizeof head);
     return head.n;
 }
 
-static void count(struct ftri_record *record, const struct ftri_entry *entry)
+/* False: there are more attributes than a record can count, while some are being replaced. */
+static bool count(struct ftri_record *record, const struct ftri_entry *entry)
 {
-    record->n_attributes += entry->type == FTRI_ENTRY_ATTRIBUTE;
-    if (entry->type == FTRI_ENTRY_VALUES)
-        record->n_attributes += (uint16_t)n_values(entry);
+    const uint32_t n = record->n_attributes + n_attributes_of(entry);
+    if (n > UINT16_MAX)
+        return false;
+    record->n_attributes = (uint16_t)n;
     record->n_events += entry->type == FTRI_ENTRY_EVENT;
     record->n_links += entry->type == FTRI_ENTRY_LINK;
+    return true;
 }
 
 void ftri_live_check(struct ftri_record *record)
@@ -158,9 +163,7 @@ void ftri_live_check(struct ftri_record *record)
         if (entry->size < sizeof *entry || entry->size % 8 != 0 ||
             entry->size > record->stream_len - at)
             break;
-        if (!entry->is_dead && is_entry(entry))
-            count(record, entry);
-        else
+        if (entry->is_dead || !is_entry(entry) || !count(record, entry))
             entry->is_dead = 1;
         at += entry->size;
     }

@@ -15,8 +15,8 @@
 #include "trace/clock.h"
 #include "trace/histograms.h"
 #include "trace/intern.h"
+#include "trace/origin.h"
 #include "trace/record.h"
-#include "trace/sender.h"
 #include "trace/settings.h"
 
 #include <errno.h>
@@ -77,6 +77,14 @@ static bool drops_untold(const struct ftri_sampler *sampler)
            sampler->is_limited;
 }
 
+static void take_defaults(void)
+{
+    const struct ftri_origin *origin = metrics.origin;
+    for (size_t i = 0; i < metrics.settings.n_dimensions; i++)
+        metrics.defaults[i] =
+            find_attribute(origin->resource, origin->n_resource, metrics.settings.dimensions[i]);
+}
+
 static void take_settings(const struct ftri_settings *settings, const struct ftri_origin *origin)
 {
     const struct ftri_metric_settings *wanted = &settings->metrics;
@@ -91,9 +99,7 @@ static void take_settings(const struct ftri_settings *settings, const struct ftr
         .series_max = wanted->series_max,
         .start_ns = ftri_time_wall_ns(),
     };
-    for (size_t i = 0; i < wanted->n_dimensions; i++)
-        metrics.defaults[i] =
-            find_attribute(origin->resource, origin->n_resource, wanted->dimensions[i]);
+    take_defaults();
     const ftr_value service =
         find_attribute(origin->resource, origin->n_resource, FTR_STR("service.name"));
     metrics.service = service.type == FTR_VALUE_STR ? service.as.str : (ftr_str){NULL, 0};
@@ -391,6 +397,7 @@ void ftri_metrics_after_fork(void)
     ftri_span_metrics_free(metrics.counts);
     memset(metrics.places, 0, sizeof metrics.places);
     metrics.viewed = NULL;
+    take_defaults();
     metrics.settings.start_ns = ftri_time_wall_ns();
     metrics.counts = ftri_span_metrics_new(&metrics.settings);
 }

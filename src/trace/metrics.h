@@ -33,7 +33,8 @@ int ftri_metrics_print(struct ftri_bytes *out, size_t *ret_n_points) FTRI_MUST_C
 /* (any) The fields of series and spans. */
 void ftri_metrics_count(struct ftr_statistics *ret_statistics);
 
-/* Around fork(), in the forking thread; the child's spans and observations count from 0. */
+/* Around fork(), in the forking thread; the child's spans and observations count from 0,
+ * by its own resource. */
 void ftri_metrics_lock(void);
 void ftri_metrics_unlock(void);
 void ftri_metrics_after_fork(void);

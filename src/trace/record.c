@@ -190,9 +190,9 @@ static void read_values(struct reader *self, const uint8_t *bytes, struct lists 
 {
     struct ftri_values_head head;
     memcpy(&head, bytes, sizeof head);
-    if (!ftri_is_interned(head.keys) || ftri_interned(head.keys)->n_texts != head.n)
-        return; /* the caller's keys are no longer those that were entered */
-    const struct ftri_interned *keys = ftri_interned(head.keys);
+    const struct ftri_interned *keys = ftri_interned_keys(head.keys, head.n);
+    if (!keys)
+        return;
     const uint8_t *at = bytes + sizeof head;
     for (size_t i = 0; i < head.n; i++) {
         const struct ftri_values_item item = ftri_values_next(&at);
@@ -258,9 +258,10 @@ static void read_entry(struct reader *self, const struct ftri_entry *entry, stru
 
 static ftr_str name_of(const struct ftri_record *self)
 {
-    if (self->bits & FTRI_RECORD_HAS_SITE)
-        return ftri_interned_str(ftri_interned(self->name_len), 0);
-    return (ftr_str){(const char *)ftri_record_stream(self), self->name_len};
+    if (!(self->bits & FTRI_RECORD_HAS_SITE))
+        return (ftr_str){(const char *)ftri_record_stream(self), self->name_len};
+    const bool is_known = ftri_is_interned(self->name_len); /* else a number that nobody gave */
+    return is_known ? ftri_interned_str(ftri_interned(self->name_len), 0) : FTR_STR("");
 }
 
 static void read_head(const struct ftri_record *self, ftr_span_data *ret_span)

@@ -5,6 +5,7 @@
  * shutdown's store of the word and its loads of the marks, so one of the two sees the other. */
 #include "trace/sampling.h"
 
+#include "base/count.h"
 #include "base/random.h"
 #include "base/time.h"
 #include "context/tracestate.h"

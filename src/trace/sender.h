@@ -7,9 +7,8 @@
  * that hangs can be left behind. Functions are the worker's unless marked (any). */
 #pragma once
 
-#include "base/bytes.h"
+#include "base/check.h"
 #include "trace/diagnostics.h"
-#include "trace/record.h"
 
 #include <flowtrace/tracing.h>
 
@@ -25,18 +24,8 @@ struct ftri_sender_settings {
     uint64_t metrics_timeout_ns; /* for one export of metrics */
 };
 
-/* What every batch says about its origin; outlives the senders that name it. */
-struct ftri_origin {
-    const ftr_attribute *resource;
-    size_t n_resource;
-    struct ftri_view resource_otlp;
-    _Atomic uint32_t n_refs;
-    void (*free)(struct ftri_origin *self);
-};
-
-struct ftri_origin *ftri_origin_ref(struct ftri_origin *self);
-void ftri_origin_unref(struct ftri_origin *self);
-
+struct ftri_origin;
+struct ftri_record;
 struct ftri_sender;
 
 /* Takes the exporter over; the caller keeps it when the result is NULL (memory is short). Takes a

@@ -6,22 +6,34 @@
  *
  * fork: the handlers below hold every lock of the library across fork(), so the child finds whole
  * data. It goes on with a session of a new number (all old handles are stale there) and starts its
- * own threads when it first records. */
+ * own threads when it first records.
+ *
+ * The order of locks; whoever holds one takes only later ones:
+ *
+ *     session.lock        set-up, statistics
+ *     worker.pass         the worker, but for its pauses: tail.c and the queues' open batches, too
+ *     metrics.reading     who writes metrics; exporters' threads, which hold no other lock then
+ *     metrics.counting    the worker while it reads journals; readers while they copy
+ *     histograms.lock     the program's own: the list, new series
+ *     each sender's lock  the worker sealing a batch, its thread, who waits for either
+ *     worker.lock         requests of passes
+ *     threads' table      a thread that sets itself up; nothing is called from there
+ *     table of taps       the worker offering a record, and inside it
+ *     each tap's lock     its reader
+ *
+ * No exporter, sampler, finish callback or reader of metrics is called with any of them held; a
+ * diagnostic may be (on_diagnostic may not call the library). */
 #include <flowtrace/tracing.h>
 
 #include "base/error.h"
-#include "base/mem.h"
-#include "base/text.h"
 #include "base/thread.h"
 #include "base/time.h"
 #include "context/block.h"
-#include "otlp/encode.h"
+#include "trace/choice.h"
 #include "trace/clock.h"
-#include "trace/diagnostics.h"
-#include "trace/exporter.h"
 #include "trace/initiator.h"
 #include "trace/metrics.h"
-#include "trace/resource.h"
+#include "trace/origin.h"
 #include "trace/sampling.h"
 #include "trace/sender.h"
 #include "trace/settings.h"
@@ -34,16 +46,8 @@
 #include <flowtrace/live.h>
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
 enum state { IDLE, RUNNING, STOPPING };
-
-/* What senders that were left behind may still read. */
-struct origin {
-    struct ftri_origin shared;
-    struct ftri_settings settings;
-    struct ftri_bytes otlp;
-};
 
 static struct {
     pthread_mutex_t lock;
@@ -53,7 +57,7 @@ static struct {
     struct ftri_initiator initiator;
     bool is_disabled;
     _Atomic bool needs_threads; /* in a forked child that has not recorded yet */
-    struct origin *origin;
+    struct ftri_origin *origin;
     struct ftri_sender *senders[FTR_EXPORTERS_MAX];
     size_t n_senders;
     size_t n_span_senders; /* the first ones; the others take metrics only */
@@ -76,154 +80,6 @@ static void set_recording_word(void)
     __atomic_store_n(&ftr_recording_word, number, __ATOMIC_SEQ_CST); /* see sampling.c */
 }
 
-static void free_origin(struct ftri_origin *shared)
-{
-    struct origin *self = FTRI_CONTAINER(shared, struct origin, shared);
-    ftri_bytes_deinit(&self->otlp);
-    ftri_settings_deinit(&self->settings);
-    ftri_free(self);
-}
-
-static int encode_origin(struct origin *self)
-{
-    ftri_bytes_reset(&self->otlp);
-    const int rc =
-        ftri_otlp_encode_resource(self->settings.resource, self->settings.n_resource, &self->otlp);
-    self->shared.resource_otlp = ftri_bytes_view(&self->otlp);
-    return rc;
-}
-
-static ftr_str service_name(const struct origin *self)
-{
-    for (size_t i = 0; i < self->settings.n_resource; i++) {
-        const ftr_attribute *one = &self->settings.resource[i];
-        if (ftri_text_is(one->key, "service.name") && one->value.type == FTR_VALUE_STR)
-            return one->value.as.str;
-    }
-    return FTR_STR("");
-}
-
-static int make_origin(const ftr_config *config, struct origin **ret_origin,
-                       struct ftri_error *error)
-{
-    struct origin *self = ftri_zalloc(sizeof *self);
-    if (!self)
-        return ftri_error_set(error, -ENOMEM, "out of memory");
-    int rc = ftri_settings_init(&self->settings, config, error);
-    if (rc < 0) {
-        ftri_free(self);
-        return rc;
-    }
-    ftri_bytes_init(&self->otlp, (size_t)64 << 20);
-    atomic_init(&self->shared.n_refs, 1);
-    self->shared.free = free_origin;
-    self->shared.resource = self->settings.resource;
-    self->shared.n_resource = self->settings.n_resource;
-    rc = encode_origin(self);
-    if (rc < 0) {
-        free_origin(&self->shared);
-        return ftri_error_set(error, rc, "resource: cannot be encoded");
-    }
-    *ret_origin = self;
-    return 0;
-}
-
-/* The exporters of a session to be: the caller's or, by the environment, our own. */
-struct choice {
-    ftr_exporter *exporters[FTR_EXPORTERS_MAX];
-    bool takes_metrics[FTR_EXPORTERS_MAX];
-    size_t n;
-    size_t n_of_spans; /* the first ones */
-    bool is_ours;
-};
-
-static void free_choice(struct choice *self)
-{
-    for (size_t i = 0; self->is_ours && i < self->n; i++)
-        ftr_exporter_free(self->exporters[i]);
-}
-
-static int add_own(struct choice *self, ftr_exporter *exporter, bool takes_metrics,
-                   struct ftri_error *error)
-{
-    if (!exporter)
-        return ftri_error_set(error, -ENOMEM, "out of memory");
-    self->takes_metrics[self->n] = takes_metrics;
-    self->exporters[self->n++] = exporter;
-    return 0;
-}
-
-/* A function of flowtrace-export, which the program passes in `field`. */
-struct maker {
-    ftr_exporter *(*make)(ftr_error *error);
-    const char *field;
-    const char *function;
-};
-
-static int add_otlp(struct choice *self, const struct maker *maker, bool takes_metrics,
-                    struct ftri_error *error)
-{
-    if (!maker->make)
-        return ftri_error_set(error, -ENOSYS,
-                              "the environment asks for OTLP export: set %s to %s (library "
-                              "flowtrace-export)",
-                              maker->field, maker->function);
-    ftr_error why = {FTR_OK, ""};
-    ftr_exporter *exporter = maker->make(&why);
-    if (!exporter)
-        return ftri_error_set(error, why.status == FTR_ERR_MEMORY ? -ENOMEM : -EINVAL, "%s",
-                              why.text);
-    if (why.text[0])
-        ftri_diagnose("%s", why.text);
-    return add_own(self, exporter, takes_metrics, error);
-}
-
-/* Those of spans first; an exporter that is wanted for both signals is one. */
-static int choose_own(struct choice *self, const ftr_config *config,
-                      const struct ftri_settings *settings, struct ftri_error *error)
-{
-    const struct ftri_metric_settings *metrics = &settings->metrics;
-    const struct maker otlp = {config->otlp_exporter, "otlp_exporter",
-                               "ftr_otlp_exporter_from_environment"};
-    const struct maker otlp_stdout = {config->otlp_stdout_exporter, "otlp_stdout_exporter",
-                                      "ftr_otlp_stdout_exporter_new"};
-    int rc = 0;
-    if (settings->wants_console)
-        rc = add_own(self, ftr_stdio_exporter_new(), metrics->wants_console, error);
-    if (rc == 0 && settings->wants_otlp)
-        rc = add_otlp(self, &otlp, metrics->wants_otlp, error);
-    if (rc == 0 && settings->wants_otlp_stdout)
-        rc = add_otlp(self, &otlp_stdout, false, error);
-    self->n_of_spans = self->n;
-    if (rc == 0 && metrics->wants_console && !settings->wants_console)
-        rc = add_own(self, ftr_stdio_exporter_new(), true, error);
-    const bool can_otlp = config->otlp_exporter || !metrics->is_implied;
-    if (rc == 0 && metrics->wants_otlp && !settings->wants_otlp && can_otlp)
-        rc = add_otlp(self, &otlp, true, error);
-    return rc;
-}
-
-static int choose_exporters(struct choice *self, const ftr_config *config,
-                            const struct ftri_settings *settings, struct ftri_error *error)
-{
-    *self = (struct choice){.is_ours = config->n_exporters == 0};
-    if (config->n_exporters > FTR_EXPORTERS_MAX)
-        return ftri_error_set(error, -EINVAL, "n_exporters: more than %d", FTR_EXPORTERS_MAX);
-    for (; self->n < config->n_exporters; self->n++) {
-        if (!config->exporters[self->n])
-            return ftri_error_set(error, -EINVAL, "exporters[%zu] is NULL", self->n);
-        self->exporters[self->n] = config->exporters[self->n];
-        self->takes_metrics[self->n] = settings->metrics.is_exported && !settings->is_disabled;
-    }
-    self->n_of_spans = self->n;
-    if (settings->is_disabled || config->n_exporters > 0)
-        return 0;
-    const int rc = choose_own(self, config, settings, error);
-    if (rc < 0)
-        free_choice(self);
-    return rc;
-}
-
 static void discard_senders(void)
 {
     for (size_t i = 0; i < session.n_senders; i++)
@@ -241,20 +97,20 @@ static int start_threads(void)
     return session.is_disabled
                ? 0
                : ftri_worker_start(session.senders, session.n_span_senders, session.pending_ns,
-                                   &session.origin->settings.tail);
+                                   &ftri_origin_settings(session.origin)->tail);
 }
 
-static int make_senders(const struct choice *choice, struct origin *origin)
+static int make_senders(const struct ftri_choice *choice, struct ftri_origin *origin)
 {
+    const struct ftri_settings *settings = ftri_origin_settings(origin);
     session.n_senders = 0;
     for (size_t i = 0; i < choice->n; i++) {
-        session.senders[i] =
-            ftri_sender_new(choice->exporters[i], &origin->settings.sender, &origin->shared);
+        session.senders[i] = ftri_sender_new(choice->exporters[i], &settings->sender, origin);
         if (!session.senders[i])
             return -ENOMEM;
         session.n_senders++;
         if (choice->takes_metrics[i])
-            ftri_sender_take_metrics(session.senders[i], origin->settings.metrics.is_implied);
+            ftri_sender_take_metrics(session.senders[i], settings->metrics.is_implied);
     }
     session.n_span_senders = choice->n_of_spans;
     return 0;
@@ -284,7 +140,7 @@ static uint32_t quick_bytes(const struct ftri_settings *settings)
 
 static void publish(const ftr_config *config)
 {
-    const struct ftri_settings *settings = &session.origin->settings;
+    const struct ftri_settings *settings = ftri_origin_settings(session.origin);
     session.state = RUNNING;
     session.number++;
     ftri_threads_lock();
@@ -332,20 +188,11 @@ static void after_fork_in_parent(void)
     pthread_mutex_unlock(&session.lock);
 }
 
-static void say_new_pid(struct origin *origin)
-{
-    struct ftri_settings *settings = &origin->settings;
-    for (size_t i = 0; i < settings->n_resource; i++) {
-        if (ftri_text_is(settings->resource[i].key, FTRI_RESOURCE_PID))
-            settings->resource[i].value = ftr_value_i64(getpid());
-    }
-    if (encode_origin(origin) < 0)
-        origin->shared.resource_otlp = (struct ftri_view){NULL, 0};
-}
-
 static void after_fork_in_child(void)
 {
     pthread_mutex_init(&session.lock, NULL);
+    if (session.state != IDLE)
+        ftri_origin_after_fork(session.origin);
     ftri_metrics_after_fork();
     ftri_threads_after_fork();
     ftri_taps_after_fork();
@@ -357,7 +204,6 @@ static void after_fork_in_child(void)
         return;
     session.state = RUNNING;
     session.number++;
-    say_new_pid(session.origin);
     atomic_store(&session.needs_threads, true);
     if (!session.is_disabled)
         atomic_store(&ftri_session, session.number);
@@ -370,39 +216,48 @@ static void watch_forks(void)
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-/* With the lock held. */
+/* With the lock held. On failure the choice is the caller's. */
+static int start_exporting(const struct ftri_choice *choice, struct ftri_origin *origin)
+{
+    const struct ftri_settings *settings = ftri_origin_settings(origin);
+    session.origin = origin;
+    session.is_disabled = settings->is_disabled;
+    session.mode = settings->mode;
+    ftri_tail_set_mode(session.mode);
+    int rc = make_senders(choice, origin);
+    if (rc == 0)
+        rc = ftri_metrics_start(settings, origin);
+    if (rc == 0)
+        rc = start_threads();
+    if (rc == 0)
+        return 0;
+    discard_senders();
+    session.origin = NULL;
+    return rc;
+}
+
 static int start(const ftr_config *config, const void *caller, struct ftri_error *error)
 {
-    struct origin *origin = NULL;
-    int rc = make_origin(config, &origin, error);
+    struct ftri_origin *origin = NULL;
+    struct ftri_choice choice;
+    int rc = ftri_origin_new(config, &origin, error);
     if (rc < 0)
         return rc;
-    struct choice choice;
-    rc = choose_exporters(&choice, config, &origin->settings, error);
+    rc = ftri_choice_make(&choice, config, ftri_origin_settings(origin), error);
     if (rc < 0) {
-        ftri_origin_unref(&origin->shared);
+        ftri_origin_unref(origin);
         return rc;
     }
     ftri_clock_start();
-    session.is_disabled = origin->settings.is_disabled;
     session.pending_ns = config->pending_interval_ms * FTRI_NS_PER_MS;
-    rc = make_senders(&choice, origin);
-    session.origin = origin;
-    session.mode = origin->settings.mode;
-    ftri_tail_set_mode(session.mode);
-    if (rc == 0)
-        rc = ftri_metrics_start(&origin->settings, &origin->shared);
-    if (rc == 0)
-        rc = start_threads();
+    rc = start_exporting(&choice, origin);
     if (rc < 0) {
         ftri_error_errno(error, rc, "starting the library's threads");
-        discard_senders();
-        free_choice(&choice);
-        ftri_origin_unref(&origin->shared);
-        session.origin = NULL;
+        ftri_choice_undo(&choice);
+        ftri_origin_unref(origin);
         return rc;
     }
-    ftri_initiator_note(&session.initiator, config->place, caller, service_name(origin));
+    ftri_initiator_note(&session.initiator, config->place, caller, ftri_origin_service(origin));
     publish(config);
     return 0;
 }
@@ -551,7 +406,7 @@ static void finish(void)
     for (size_t i = 0; i < session.n_senders; i++)
         ftri_sender_unref(session.senders[i]);
     session.n_senders = session.n_span_senders = 0;
-    ftri_origin_unref(&session.origin->shared);
+    ftri_origin_unref(session.origin);
     session.origin = NULL;
     session.state = IDLE;
     ftri_threads_trim();

@@ -6,6 +6,7 @@
  */
 #include "trace/span.h"
 
+#include "base/count.h"
 #include "base/random.h"
 #include "trace/clock.h"
 #include "trace/current.h"

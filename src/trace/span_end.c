@@ -3,6 +3,7 @@
  * Ending a span: its record copied into the journal of the thread that ends it, the slot given
  * back. Three ways, each for what the one before does not do: short spans of this thread, spans of
  * this thread that fit in their slot, all others. */
+#include "base/count.h"
 #include "context/block.h"
 #include "trace/clock.h"
 #include "trace/intern.h"

@@ -6,6 +6,7 @@
  * span that had just ended when its slot was looked at is there. */
 #include "trace/tail.h"
 
+#include "base/count.h"
 #include "base/time.h"
 #include "context/block.h"
 #include "sampling/flow_buffer.h"
@@ -56,12 +57,6 @@ static struct {
     uint64_t look_ns;
     uint64_t next_look_ns; /* on the real clock */
 } tail;
-
-static void count(_Atomic uint64_t *counter)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
-}
 
 static void clear_counts(void)
 {
@@ -257,7 +252,7 @@ static void follow_span(const struct ftri_record *record)
 {
     struct ftri_flow_fate fate;
     if (ftri_flow_buffer_recall(&tail.buffer, &record->trace_id, &fate) && !fate.is_kept)
-        count(&tail.n_dropped_later);
+        ftri_count(&tail.n_dropped_later, 1);
     else
         tail.exit->keep(record);
 }
@@ -280,7 +275,7 @@ static void hold_span(const struct ftri_record *record)
 void ftri_tail_accept(const struct ftri_record *record)
 {
     if (ftri_record_is_only_recorded(record))
-        count(&tail.n_only_recorded);
+        ftri_count(&tail.n_only_recorded, 1);
     else if (FTRI_LIKELY(tail.regime == PASSING))
         tail.exit->keep(record);
     else if (tail.regime == HOLDING)

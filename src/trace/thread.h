@@ -8,7 +8,6 @@
  * Fields are the owning thread's unless marked: (any) any thread, (worker) the worker. */
 #pragma once
 
-#include "base/count.h"
 #include "trace/record.h"
 
 #include <flowtrace/tracing.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trace/worker.h"
 
+#include "base/count.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/time.h"

@@ -102,6 +102,12 @@ CASES = [
     ("node-recording", {"src/nodes/processors/a.c": "int a = ftr_span_start(x);\n\nint b = ftr_visit_end(y);\n"
                         "int c = ftr_context_current();\n", "src/engine/b.c": "int a = ftr_visit_end(x);\n"},
      ["src/nodes/processors/a.c:1", "src/nodes/processors/a.c:3"]),
+    ("counting", {"src/base/fault.c": 'const char *names[] = {"f: sent", "f: lost"};\n',
+                  "src/engine/a.c": 'account_add("f: sent", &a->account.sent, 1);\naccount_add("f: sent", &b.account.sent, 1);\n'
+                                    'account_take("f: held", &b.account.held, 1);\na->account.lost += 2;\n'
+                                    'if (a->account.lost == 2)\n    --self->account.dropped[0];\n',
+                  "src/store/b.c": "a->account.lost += 2;\n"},
+     ["src/engine/a.c:2", "src/engine/a.c:3", "src/engine/a.c:4", "src/engine/a.c:6"]),
     ("words: open ends", {"a.md": f"one\n{OPEN_END}: two\n{OPEN_END}(#12): three\nmkstemp " + 6 * "X" + "\n"}, ["a.md:2"]),
     ("words: paths", {"a.sh": "cd /wor" + "k/main\ncd src/wor" + "k/main\n"}, ["a.sh:1"]),
     ("words: addresses", {"ui/package-lock.json": '{\n  "resolved": "there"\n}\n'}, ["ui/package-lock.json:2"]),

@@ -133,6 +133,8 @@ class Collector:
         code = self.process.wait()
         self.reader.join()
         self.process.stderr.close()
+        unbalanced = [line for line in self.lines if "the accounts do not balance" in line]
+        assert not unbalanced, unbalanced
         return code
 
     def stop(self):

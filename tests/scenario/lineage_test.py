@@ -6,6 +6,7 @@ in a thousand blocks, after a restart, after another kill -9, and when retention
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import time
@@ -113,6 +114,7 @@ class LineageTest(Scenario):
         self.assertEqual(answer.states(self.ledger.absent), {"not_received"})
         self.assertEqual(answer.spans[self.ledger.batch]["state"], "stored")
         self.assertEqual(answer.summary["incomplete"], [])
+        self.assertEqual(answer.summary["missing_manifests"], 0)
         self.assertEqual(answer.summary["removed"], n_removed)
         self.assertEqual(answer.summary["not_received"], ABSENT)
 
@@ -252,11 +254,28 @@ class SmallLineageTest(Scenario):
         nothing = self.ask("/".join(ids[0]) + "?depth=0")
         self.assertEqual((nothing.edges, list(nothing.spans)), ([], [ids[0]]))
 
+    def test_the_tree_of_a_way_that_is_long(self):
+        """Each span is made from the one before and from the first: near, and far."""
+        self.start()
+        trace = new_id(16)
+        spans = [new_span("step", traceId=trace, spanId=f"{i + 1:016x}") for i in range(20_000)]
+        for i, span in enumerate(spans[1:]):
+            span["links"] = [self.link(trace, spans[j]["spanId"]) for j in {0, i}]
+        send_json(self.collector.otlp, span_document(spans))
+        done = subprocess.run([harness.program(), "lineage", f"{trace}/{1:016x}", "--direction",
+                               "down", "--tree", "--server", self.collector.url()],
+                              capture_output=True, text=True, timeout=WAIT_S, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("(goes on)", done.stdout)
+        self.assertEqual(set(re.findall(trace + "/([0-9a-f]{16})", done.stdout)),
+                         {span["spanId"] for span in spans})
+
     def test_a_manifest_that_lies_is_named(self):
         self.start()
         batch = new_span("processor/batch")
         lie = new_span("flow.manifest", traceId=batch["traceId"], parentSpanId=batch["spanId"])
-        lie["attributes"] = [{"key": "flow.manifest", "value": {"bytesValue": "AQAAAAI="}}]
+        lie["attributes"] = [{"key": "flow.manifest", "value": {"bytesValue": "AQAAAAI="}},
+                             {"key": "flow.manifest.count", "value": {"intValue": "3"}}]
         send_json(self.collector.otlp, span_document([batch, lie]))
         status, _, body = request(self.collector.api, "GET",
                                   "/api/flow/v1/lineage/" + "/".join(id_of(batch)))
@@ -265,6 +284,7 @@ class SmallLineageTest(Scenario):
         self.assertIn({"type": "refused_manifest", "traceId": lie["traceId"],
                        "spanId": lie["spanId"], "reason": "wrong count"}, lines)
         self.assertEqual(lines[-1]["refused_manifests"], 1)
+        self.assertEqual(lines[-1]["missing_manifests"], 2)
         self.collector.stop()
         self.assertTrue(any("manifest" in line and "wrong count" in line
                             for line in self.collector.lines), self.collector.lines)

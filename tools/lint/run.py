@@ -34,6 +34,7 @@ RULES = {
     "banned-calls": words.banned_calls,
     "printing": words.printing,
     "node-recording": words.node_recording,
+    "counting": words.counting,
     "words": words.forbidden_words,
     "exported-symbols": binary.exported_symbols,
     "symbol-lists": binary.symbol_lists,

@@ -78,6 +78,29 @@ def node_recording(tree):
                 yield Finding(file.path, line, f"{name}() in a node", "the engine records; add a node_event")
 
 
+def counting(tree):
+    """accounts change by statements that have a name of their own, listed in base/fault.c"""
+    term = r"(?:account(?:\.|->)\w+|n_held_items|n_returned_items)(?:\[[^\]\n]*\])?"
+    bare = re.compile(rf"{term}\s*(?:[-+]?=(?!=)|\+\+|--)|(?:\+\+|--)[\w.>-]*{term}")
+    call = re.compile(r'\baccount_(?:add|take|raise)\(\s*"([^"]+)"')
+    listed = {name for file in tree.under("src") if file.path == "src/base/fault.c"
+              for name in re.findall(r'"(\w+: \w+)"', file.text)}
+    seen = set()
+    for file in tree.under("src"):
+        if file.folder != "engine":
+            continue
+        for match in bare.finditer(file.code):
+            yield Finding(file.path, file.code.count("\n", 0, match.start()) + 1, "a term changes without a name",
+                          "account_add, account_take or account_raise of engine/count.h")
+        for match in call.finditer(file.text):
+            name = match.group(1)
+            if name in seen or name not in listed:
+                yield Finding(file.path, file.text.count("\n", 0, match.start()) + 1,
+                              f'"{name}" is ' + ("used twice" if name in seen else "not listed"),
+                              "a name of its own, listed in src/base/fault.c")
+            seen.add(name)
+
+
 def forbidden_words(tree):
     """no open ends, no paths of a machine, no addresses in lock files"""
     for path in tree.paths:

@@ -12,7 +12,10 @@
 #include "base/time.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 enum {
@@ -126,28 +129,34 @@ static void append_contributors(struct fixture *f, uint64_t first, size_t n, uin
 }
 
 /* The batch span, and below it one manifest span for each packed string. */
-static void append_batch(struct fixture *f, size_t n, uint64_t received_ns)
+static void append_batch_of(struct fixture *f, uint64_t trace, uint64_t first, size_t n,
+                            uint64_t received_ns)
 {
     struct ftri_manifest manifest;
     struct ftri_bytes span;
-    const struct store_span_id batch = id_of(BATCH_TRACE, BATCH_SPAN);
+    const struct store_span_id batch = id_of(trace, BATCH_SPAN);
     begin_span(&span, &batch, 0, "processor/batch");
     append_span(f, &span, received_ns);
     ftri_manifest_init(&manifest, FTRI_MANIFEST_VISIT_BYTES);
     for (uint64_t i = 0; i < n; i++) {
-        const struct store_span_id id = contributor(i);
+        const struct store_span_id id = contributor(first + i);
         const struct ftri_manifest_id entry = {id.trace_id, id.span_id};
         ftri_manifest_add(&manifest, &entry);
     }
     const struct ftri_manifest_string *cursor = NULL;
     struct ftri_view packed;
     for (uint64_t i = 0; ftri_manifest_next_string(&manifest, &cursor, &packed); i++) {
-        const struct store_span_id id = id_of(BATCH_TRACE, 100 + i);
+        const struct store_span_id id = id_of(trace, 100 + i);
         begin_span(&span, &id, BATCH_SPAN, "flow.manifest");
         put_manifest(&span, packed);
         append_span(f, &span, received_ns);
     }
     ftri_manifest_deinit(&manifest);
+}
+
+static void append_batch(struct fixture *f, size_t n, uint64_t received_ns)
+{
+    append_batch_of(f, BATCH_TRACE, 0, n, received_ns);
 }
 
 /* --- questions ----------------------------------------------------------------------------- */
@@ -586,6 +595,92 @@ static void test_any_request_for_memory_may_fail(void **state)
     assert_false(read_short_of_memory(f));
 }
 
+/* --- threads ------------------------------------------------------------------------------- */
+
+enum { N_READERS = 3, ROUNDS = 150 };
+
+struct shared {
+    struct store *store;
+    _Atomic uint64_t n_rounds; /* rounds 1 to this are in */
+    _Atomic bool is_done;
+    _Atomic uint64_t n_reads;
+};
+
+/* cmocka's asserts belong to the main thread. */
+static void demand(bool condition, const char *what)
+{
+    if (condition)
+        return;
+    fprintf(stderr, "a reader: %s\n", what);
+    abort();
+}
+
+static void ask_about_round(struct shared *shared, uint64_t round)
+{
+    const struct store_span_id batch = id_of(BATCH_TRACE + round, 1), absent = id_of(round, 99);
+    const struct store_span_id source = contributor(round * A_REQUEST + round % A_REQUEST);
+    const struct store_wanted wanted = {&source, 1, 0};
+    struct store_lineage lineage;
+    struct ftri_bytes traces;
+    uint8_t absence;
+    size_t n_named = 0;
+    ftri_bytes_init(&traces, 1 << 20);
+    demand(store_find_results(shared->store, &wanted, &traces) == 0 && traces.len == 16 &&
+               memcmp(traces.data, &batch.trace_id, 16) == 0,
+           "an edge is missing");
+    ftri_bytes_deinit(&traces);
+    store_lineage_init(&lineage, 1 << 20);
+    demand(store_read_lineage(shared->store, &batch.trace_id, 1, true, &lineage) == 0, "reading");
+    for (const struct store_lineage_span *span = lineage.first; span; span = span->next)
+        n_named += span->n_contributors;
+    demand(lineage.n_spans == 2 && n_named == A_REQUEST, "contributors are missing");
+    store_lineage_deinit(&lineage);
+    demand(store_explain_absence(shared->store, &absent, 1, &absence) == 0 &&
+               absence == STORE_ABSENCE_NEVER,
+           "an absence");
+}
+
+static void *run_reader(void *argument)
+{
+    struct shared *shared = argument;
+    uint64_t seed = (uint64_t)(uintptr_t)&seed;
+    while (!atomic_load(&shared->is_done)) {
+        const uint64_t n = atomic_load(&shared->n_rounds);
+        if (n == 0)
+            continue;
+        ask_about_round(shared, 1 + sample_random(&seed) % n);
+        ask_about_round(shared, n);
+        atomic_fetch_add(&shared->n_reads, 1);
+    }
+    return NULL;
+}
+
+static void test_readers_miss_no_edge_while_blocks_are_made(void **state)
+{
+    struct fixture *f = *state;
+    fixture_close(f);
+    f->options.block_spans = 16;
+    fixture_open(f);
+    struct shared shared = {.store = f->store};
+    pthread_t readers[N_READERS];
+    for (size_t i = 0; i < N_READERS; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, run_reader, &shared), 0);
+    for (uint64_t round = 1; round <= ROUNDS; round++) {
+        append_contributors(f, round * A_REQUEST, A_REQUEST, round);
+        append_batch_of(f, BATCH_TRACE + round, round * A_REQUEST, A_REQUEST, round);
+        atomic_store(&shared.n_rounds, round);
+        if (round % 7 == 0)
+            fixture_settle(f);
+        fixture_collect(f);
+    }
+    fixture_settle(f);
+    while (atomic_load(&shared.n_reads) < 10)
+        sched_yield();
+    atomic_store(&shared.is_done, true);
+    for (size_t i = 0; i < N_READERS; i++)
+        pthread_join(readers[i], NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -600,6 +695,7 @@ int main(void)
         FIXTURE_TEST_ALL(test_edges_go_with_the_block_of_the_fan_in),
         FIXTURE_TEST_ALL(test_what_was_forgotten_is_unknown),
         FIXTURE_TEST_ALL(test_any_request_for_memory_may_fail),
+        FIXTURE_TEST_ALL(test_readers_miss_no_edge_while_blocks_are_made),
         FIXTURE_TEST(test_blocks_of_version_1_get_their_mentions, "sqlite"),
     };
     return cmocka_run_group_tests_name("lineage", tests, NULL, NULL);

@@ -149,7 +149,7 @@ static void test_shutdown_passes_a_node_that_waits_for_those_below(void **state)
     lab_check();
 }
 
-/* Found by random_test: the second attempt came to a node that had had its Shutdown, and stayed. */
+/* The second attempt came to a node that had had its Shutdown, and stayed. */
 static void test_second_attempt_after_the_shutdown_is_sent_on(void **state)
 {
     (void)state;
@@ -188,7 +188,7 @@ static void test_receiver_that_does_not_drain_has_half_of_the_time(void **state)
             0);
     assert_true(lab_ingest("in", 1, 5));
     lab_settle();
-    drain(20 * FTRI_NS_PER_MS);
+    drain(2 * FTRI_NS_PER_S); /* of which the second half is enough on a slow machine, too */
     assert_int_equal(lab_answer(5)->kind, CONTROL_ACK);
     assert_int_equal(lab_account("m")->dropped[FTR_DROP_SHUTDOWN], 0);
 }

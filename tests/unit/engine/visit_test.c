@@ -334,6 +334,81 @@ static void test_untraced_batches_leave_no_spans(void **state)
     lab_check();
 }
 
+/* Our own telemetry and somebody's in one batch: DESIGN 4.2, the parent is the first contributor
+ * that is sampled. It used to be a new trace when the first of all was not. */
+static void test_merge_is_below_the_first_input_that_is_traced(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  m: {type: processor/merge, config: {n: 4}}\n"
+            "  out: {type: exporter/test}\n"
+            "connections: [{from: in, to: m}, {from: m, to: out}]",
+            0);
+    for (uint64_t i = 0; i < 4; i++) {
+        struct pdata *pdata = node_ingest(lab_node("in"), FTR_SIGNAL_TRACES, NULL, true, i);
+        pdata->is_untraced = i == 0 || i == 2;
+        pdata->n_items = 1 + i;
+        node_send(lab_node("in"), 0, pdata);
+    }
+    lab_settle();
+    /* Two of the receiver, two of the inputs, the merge, the exporter. */
+    assert_int_equal(count_spans(), 6);
+    ftr_span_data merge = {0}, second = {0}, fourth = {0};
+    for (size_t i = 0; i < 3; i++) {
+        const ftr_span_data span = span_named("processor/merge/m", i);
+        const int64_t n_items = attribute(&span, "pdata.batch.size")->as.i64;
+        *(n_items == 2 ? &second : n_items == 4 ? &fourth : &merge) = span;
+    }
+    assert_child(&merge, &second);
+    assert_i64(&merge, "flow.fan_in.count", 4);
+    assert_int_equal(merge.n_links, 1);
+    assert_memory_equal(&merge.links[0].context.span_id, &fourth.context.span_id, 8);
+    lab_check();
+}
+
+/* A node answers for a batch and goes on with a copy: whatever it makes of the copy continues the
+ * flow, though the visit has ended. Parts and merges of it used to start traces of their own. */
+static void test_what_comes_of_a_copy_after_its_visit_continues_the_flow(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  h: {type: processor/hold}\n"
+            "  out: {type: exporter/test}\n"
+            "connections: [{from: in, to: h}, {from: h, to: out}]",
+            0);
+    struct node *const h = lab_node("h");
+    assert_true(lab_ingest("in", 4, 1));
+    lab_settle();
+    struct pdata *copy = node_derive_watched(h, lab.held[0], 7);
+    assert_non_null(copy);
+    node_ack(h, lab.held[0]);
+    lab_settle();
+    assert_int_equal(lab_answer(1)->kind, CONTROL_ACK);
+    struct pdata *part = node_derive(h, copy, 0, 2);
+    assert_non_null(part);
+    node_send(h, 0, part);
+    struct pdata *merged = node_merge(h, &copy, 1);
+    assert_non_null(merged);
+    merged->n_items = 4;
+    node_send(h, 0, merged);
+    lab_settle();
+    assert_int_equal(lab_answer(7)->kind, CONTROL_ACK);
+    /* The receiver, the hold and its merge, the exporter twice. */
+    assert_int_equal(count_spans(), 5);
+    const ftr_span_data hold = span_named("processor/hold/h", 0);
+    const ftr_span_data merge = span_named("processor/hold/h", 1);
+    const ftr_span_data exports[] = {span_named("exporter/test/out", 0),
+                                     span_named("exporter/test/out", 1)};
+    assert_child(&merge, &hold);
+    const bool is_part_first =
+        memcmp(&exports[0].parent_span_id, &hold.context.span_id, sizeof(ftr_span_id)) == 0;
+    assert_child(&exports[is_part_first ? 0 : 1], &hold);
+    assert_child(&exports[is_part_first ? 1 : 0], &merge);
+    lab_check();
+}
+
 static void test_waiting_for_room_is_recorded(void **state)
 {
     (void)state;
@@ -486,6 +561,8 @@ int main(void)
         RECORDED(test_timer_tick_is_an_event_on_the_merge),
         RECORDED(test_shutdown_is_a_span_linked_to_what_it_touched),
         RECORDED(test_untraced_batches_leave_no_spans),
+        RECORDED(test_merge_is_below_the_first_input_that_is_traced),
+        RECORDED(test_what_comes_of_a_copy_after_its_visit_continues_the_flow),
         RECORDED(test_waiting_for_room_is_recorded),
         RECORDED(test_custody_keeps_one_trace),
         RECORDED(test_late_derivative_is_still_below_the_ended_visit),

@@ -266,11 +266,23 @@ static void test_lengths(void **unused)
     stop();
 }
 
+/* A kind that is none is a number as any: it does not spoil the message. */
+static void test_kinds_that_are_none(void **unused)
+{
+    (void)unused;
+    start();
+    for (int kind = 0; kind < 256; kind++)
+        ftr_span_end(ftr_span_start(FTR_STR("n"), (ftr_span_kind)kind, NULL));
+    compare();
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_spans),
         cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_kinds_that_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

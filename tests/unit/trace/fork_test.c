@@ -156,6 +156,93 @@ static void test_fork_during_an_export_gives_a_child_that_does_not_export(void *
     free(probe);
 }
 
+static void take_no_metrics(void *instance, const ftr_metrics_batch *batch, uint64_t deadline_ns,
+                            ftr_export_result *ret_result)
+{
+    (void)instance, (void)deadline_ns;
+    ret_result->n_delivered = batch->n_points;
+}
+
+/* Nobody is waited for who is not going to export. */
+static void test_a_child_without_exporter_flushes_though_metrics_were_exported(void **state)
+{
+    (void)state;
+    struct probe *probe = new_probe();
+    ftr_exporter_class both = probe_class;
+    both.export_metrics = take_no_metrics;
+    ftr_exporter *exporter = ftr_exporter_new(&both, probe);
+    ftr_metrics_config metrics = FTR_METRICS_CONFIG_INIT;
+    metrics.is_exported = true;
+    const ftr_config config = {
+        .size = sizeof config, .exporters = &exporter, .n_exporters = 1, .metrics = &metrics};
+    assert_int_equal(ftr_init(&config, NULL), FTR_OK);
+    pthread_mutex_lock(&probe->gate);
+    record(1);
+    assert_int_equal(ftr_flush(20 * MS), FTR_ERR_TIMEOUT);
+    while (!atomic_load(&probe->is_in_export))
+        usleep(1000);
+    const pid_t child = fork();
+    if (child == 0) {
+        record(3);
+        const bool is_flushed = ftr_flush(20 * SECOND) == FTR_OK;
+        const bool is_stopped = ftr_shutdown(20 * SECOND) == FTR_OK;
+        _exit(is_flushed && is_stopped && counts().exporters[0].lost_export == 3 ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    pthread_mutex_unlock(&probe->gate);
+    assert_int_equal(ftr_shutdown(20 * SECOND), FTR_OK);
+    free(probe);
+}
+
+static bool keep_text(void *argument, const char *text, size_t len)
+{
+    char *kept = argument;
+    memcpy(kept, text, len < 8191 ? len : 8191);
+    return true;
+}
+
+/* process.pid="..." of its spans. */
+static bool has_own_pid(void)
+{
+    static char text[8192];
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "process_pid=\"%d\"", (int)getpid());
+    memset(text, 0, sizeof text);
+    if (ftr_metrics_text(FTR_METRICS_PROMETHEUS, keep_text, text) != FTR_OK)
+        return false;
+    const char *calls = strstr(text, "\ntraces_span_metrics_calls_total{"); /* behind target_info */
+    return calls && strstr(calls, wanted);
+}
+
+static void test_a_dimension_of_the_resource_is_that_of_the_child(void **state)
+{
+    (void)state;
+    struct probe *probe = new_probe();
+    const ftr_str pid = FTR_STR("process.pid");
+    ftr_metrics_config metrics = FTR_METRICS_CONFIG_INIT;
+    metrics.dimensions = &pid;
+    metrics.n_dimensions = 1;
+    ftr_config config = FTR_CONFIG_INIT;
+    config.metrics = &metrics;
+    start_with(&config, probe);
+    record(1);
+    assert_int_equal(ftr_flush(5 * SECOND), FTR_OK);
+    assert_true(has_own_pid());
+    const pid_t child = fork();
+    if (child == 0) {
+        record(1);
+        const bool is_flushed = ftr_flush(5 * SECOND) == FTR_OK;
+        _exit(is_flushed && has_own_pid() ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
+    free(probe);
+}
+
 /* Forks when it is closed: what the child does with the exporter then comes back as its status. */
 static void close_and_fork(void *instance)
 {
@@ -392,6 +479,8 @@ int main(void)
         cmocka_unit_test(test_no_id_occurs_twice),
         cmocka_unit_test(test_flows_that_wait_stay_with_the_parent),
         cmocka_unit_test(test_fork_during_an_export_gives_a_child_that_does_not_export),
+        cmocka_unit_test(test_a_child_without_exporter_flushes_though_metrics_were_exported),
+        cmocka_unit_test(test_a_dimension_of_the_resource_is_that_of_the_child),
         cmocka_unit_test(test_a_child_does_not_use_an_exporter_that_is_closed),
         cmocka_unit_test(test_a_child_is_not_told_what_its_parent_lost),
         cmocka_unit_test(test_a_tap_of_the_child_is_its_own),

@@ -458,6 +458,32 @@ static void test_any_bytes_can_be_checked_and_read(void **state)
     free(scratch);
 }
 
+/* One more than a record can count, as while one of them is replaced: they are not counted as if
+ * there were few, which reading would make room for. */
+static void test_attributes_beyond_what_can_be_counted(void **state)
+{
+    (void)state;
+    enum { N = UINT16_MAX + 3, SIZE = sizeof(struct ftri_entry) + 8 };
+    struct ftri_record *record = calloc(1, sizeof *record + (size_t)N * SIZE);
+    record->stream_len = N * SIZE;
+    record->bits = FTRI_RECORD_IS_OPEN;
+    for (uint32_t i = 0; i < N; i++) {
+        uint8_t *at = (uint8_t *)(record + 1) + (size_t)i * SIZE;
+        const struct ftri_entry entry = {.type = FTRI_ENTRY_ATTRIBUTE,
+                                         .value_type = FTR_VALUE_STR,
+                                         .size = SIZE,
+                                         .key_len = sizeof i,
+                                         .value_len = 0};
+        memcpy(at, &entry, sizeof entry);
+        memcpy(at + sizeof entry, &i, sizeof i);
+    }
+    ftri_live_check(record);
+    assert_int_equal(record->n_attributes, UINT16_MAX);
+    const uint8_t *last = (uint8_t *)(record + 1) + (size_t)(N - 1) * SIZE;
+    assert_true(((const struct ftri_entry *)(const void *)last)->is_dead);
+    free(record);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +499,7 @@ int main(void)
         cmocka_unit_test(test_short_memory_is_told),
         cmocka_unit_test(test_each_copy_is_of_one_span),
         cmocka_unit_test(test_any_bytes_can_be_checked_and_read),
+        cmocka_unit_test(test_attributes_beyond_what_can_be_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -251,6 +251,46 @@ static void test_keys_with_a_foreign_number(void **state)
     stop();
 }
 
+/* The same where values are taken apart, and of keys that are more than were entered. */
+static void test_foreign_keys_at_the_limit_of_attributes(void **state)
+{
+    (void)state;
+    ftr_config config = FTR_CONFIG_INIT;
+    config.limits.attributes = 9;
+    start(&config);
+    const ftr_value values[] = {ftr_value_i64(1), ftr_value_i64(2), ftr_value_i64(3)};
+    ftr_keys foreign = {FTRI_INTERNED_LISTS_MAX - 1, 3, names};
+    ftr_keys grown = {0, 2, names};
+    const ftr_span span = begin();
+    ftr_span_set_values(span, &foreign, values);
+    ftr_span_set_values(span, &grown, values);
+    grown.n_keys = 3;
+    ftr_span_set_values(span, &grown, values);
+    ftr_span_set_i64(span, FTR_STR("one more"), 8);
+    ftr_span_set_i64(span, FTR_STR("and one"), 9);
+    ftr_span_end(span);
+    const ftr_span_data data = flushed(0);
+    assert_int_equal(data.n_attributes, 4);
+    assert_i64_attribute(&data, "second", 2);
+    assert_i64_attribute(&data, "and one", 9);
+    stop();
+}
+
+static void test_a_call_site_with_a_foreign_number(void **state)
+{
+    (void)state;
+    start_standard();
+    const ftr_span root = ftr_span_start(FTR_STR("root"), FTR_KIND_INTERNAL, NULL);
+    ftr_context context = ftr_span_context_of(root);
+    ftr_call_site site = {FTRI_INTERNED_LISTS_MAX - 1, FTR_KIND_INTERNAL, FTR_STR("x"), "", "", 0};
+    for (int i = 0; i < 2; i++) /* the second one in a slot that is there already */
+        ftr_span_end(ftr_span_start_site(&site, &context));
+    ftr_context_release(&context);
+    assert_text(flushed(1).name, "");
+    ftr_span_end(root);
+    stop();
+}
+
 static void test_a_span_of_a_call_site(void **state)
 {
     (void)state;
@@ -451,6 +491,8 @@ int main(void)
         cmocka_unit_test(test_more_than_a_slot_holds),
         cmocka_unit_test(test_keys_that_cannot_be_entered),
         cmocka_unit_test(test_keys_with_a_foreign_number),
+        cmocka_unit_test(test_foreign_keys_at_the_limit_of_attributes),
+        cmocka_unit_test(test_a_call_site_with_a_foreign_number),
         cmocka_unit_test(test_a_span_of_a_call_site),
         cmocka_unit_test(test_values_at_the_end),
         cmocka_unit_test(test_values_at_the_end_of_any_kind),
