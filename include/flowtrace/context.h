@@ -17,18 +17,6 @@ extern "C" {
 
 enum { FTR_TRACEPARENT_LEN = 55 };
 
-/* W3C trace flags; and, in this process only, what is not sampled but recorded for metrics
- * (FTR_DECISION_RECORD of <flowtrace/sampler.h>): never written to a carrier. */
-enum { FTR_TRACE_FLAG_SAMPLED = 1, FTR_TRACE_FLAG_RANDOM = 2, FTR_TRACE_FLAG_RECORDED = 128 };
-
-typedef struct ftr_span_context {
-    ftr_trace_id trace_id;
-    ftr_span_id span_id;
-    uint8_t trace_flags;
-    bool is_remote; /* extracted from a carrier */
-    uint8_t reserved[6];
-} ftr_span_context;
-
 struct ftr_context_block; /* immutable, reference-counted */
 
 typedef struct ftr_context {

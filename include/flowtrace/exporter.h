@@ -8,8 +8,6 @@
 #ifndef FLOWTRACE_EXPORTER_H
 #define FLOWTRACE_EXPORTER_H
 
-#include <flowtrace/context.h>
-#include <flowtrace/span.h>
 #include <flowtrace/types.h>
 
 #ifdef __cplusplus

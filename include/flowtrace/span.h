@@ -25,23 +25,6 @@ typedef struct ftr_span {
     uint64_t generation; /* 0: does not record; then handle may name the context it passes on */
 } ftr_span;
 
-/* The values of OTLP's SpanKind. */
-typedef enum ftr_span_kind {
-    FTR_KIND_UNSPECIFIED = 0,
-    FTR_KIND_INTERNAL = 1,
-    FTR_KIND_SERVER = 2,
-    FTR_KIND_CLIENT = 3,
-    FTR_KIND_PRODUCER = 4,
-    FTR_KIND_CONSUMER = 5
-} ftr_span_kind;
-
-/* The values of OTLP's StatusCode. */
-typedef enum ftr_span_status {
-    FTR_SPAN_UNSET = 0,
-    FTR_SPAN_OK = 1,
-    FTR_SPAN_ERROR = 2
-} ftr_span_status;
-
 typedef struct ftr_link {
     const ftr_context *context;
     const ftr_attribute *attributes;

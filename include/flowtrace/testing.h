@@ -16,6 +16,7 @@
 #ifndef FLOWTRACE_TESTING_H
 #define FLOWTRACE_TESTING_H
 
+#include <flowtrace/context.h>
 #include <flowtrace/exporter.h>
 #include <flowtrace/tracing.h>
 

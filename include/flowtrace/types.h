@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The values that every other header uses: strings, identifiers, attribute values, errors.
+ * The values that every other header uses: strings, identifiers, attribute values, what names and
+ * rates a span, errors.
  * All are plain values; strings, bytes and arrays in them are borrowed from the caller for the
  * duration of a call unless a function says otherwise. */
 #ifndef FLOWTRACE_TYPES_H
@@ -76,6 +77,35 @@ FTR_API bool ftr_span_id_is_valid(const ftr_span_id *id);
 /* Lower-case hexadecimal with a terminating NUL: 33 and 17 bytes. */
 FTR_API void ftr_trace_id_format(const ftr_trace_id *id, char ret_text[33]);
 FTR_API void ftr_span_id_format(const ftr_span_id *id, char ret_text[17]);
+
+/* W3C trace flags; and, in this process only, what is not sampled but recorded for metrics
+ * (FTR_DECISION_RECORD of <flowtrace/sampler.h>): never written to a carrier. */
+enum { FTR_TRACE_FLAG_SAMPLED = 1, FTR_TRACE_FLAG_RANDOM = 2, FTR_TRACE_FLAG_RECORDED = 128 };
+
+typedef struct ftr_span_context {
+    ftr_trace_id trace_id;
+    ftr_span_id span_id;
+    uint8_t trace_flags;
+    bool is_remote; /* extracted from a carrier */
+    uint8_t reserved[6];
+} ftr_span_context;
+
+/* The values of OTLP's SpanKind. */
+typedef enum ftr_span_kind {
+    FTR_KIND_UNSPECIFIED = 0,
+    FTR_KIND_INTERNAL = 1,
+    FTR_KIND_SERVER = 2,
+    FTR_KIND_CLIENT = 3,
+    FTR_KIND_PRODUCER = 4,
+    FTR_KIND_CONSUMER = 5
+} ftr_span_kind;
+
+/* The values of OTLP's StatusCode. */
+typedef enum ftr_span_status {
+    FTR_SPAN_UNSET = 0,
+    FTR_SPAN_OK = 1,
+    FTR_SPAN_ERROR = 2
+} ftr_span_status;
 
 /* Attribute values: the OTLP AnyValue (opentelemetry.proto.common.v1). */
 typedef enum ftr_value_type {

@@ -7,6 +7,7 @@
 
 #include "api/jaeger_legacy.h"
 #include "api/lineage.h"
+#include "api/loss.h"
 #include "api/reply.h"
 #include "api/traces.h"
 #include "base/error.h"
@@ -60,6 +61,7 @@ static const struct route routes[] = {
     {"/api/dependencies", false, jaeger_dependencies},
     {"/api/metrics/", true, jaeger_metrics},
     {"/api/flow/v1/lineage/", true, lineage_get},
+    {"/api/flow/v1/loss", false, loss_get},
     {"/healthz", false, handle_health},
     {"/readyz", false, handle_health},
 };

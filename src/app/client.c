@@ -65,17 +65,20 @@ static int refused(const char *url, const struct ftri_http_answer *answer, struc
                           (const char *)shown.data);
 }
 
-static int read_answer(const char *url, struct ftri_view body, struct ftri_bytes *ret_otlp,
+static int not_ours(const char *url, struct ftri_error *error)
+{
+    return ftri_error_set(error, -EPROTO,
+                          "%s did not answer as a Flowtrace server does; is --server right?", url);
+}
+
+static int read_traces(const char *url, struct ftri_view body, struct ftri_bytes *ret_otlp,
                        struct ftri_error *error)
 {
     const struct ftri_view result = client_find_member(body, "result");
     struct ftri_otlp_json_counts counts;
     struct ftri_otlp_error reason = {0};
     if (result.len == 0)
-        return ftri_error_set(error, -EPROTO,
-                              "%s did not answer as a Flowtrace server does; "
-                              "is --server right?",
-                              url);
+        return not_ours(url, error);
     const int r = ftri_otlp_traces_from_json(result, ret_otlp, &counts, &reason);
     if (r == -EBADMSG)
         return ftri_error_set(error, -EPROTO, "%s answered what is not OTLP: %s: %s", url,
@@ -136,7 +139,43 @@ int client_get_traces(const char *server, const char *path, struct ftri_bytes *r
     if (r == 0)
         r = build_url(server, path, &url, error);
     if (r == 0)
-        r = read_answer((const char *)url.data, ftri_bytes_view(&body), ret_otlp, error);
+        r = read_traces((const char *)url.data, ftri_bytes_view(&body), ret_otlp, error);
+    ftri_bytes_deinit(&body);
+    return r;
+}
+
+/* -EPROTO: it is no list. */
+static int each_element(struct ftri_view list, int (*each)(void *argument, ftr_str element),
+                        void *argument)
+{
+    struct ftri_json_reader reader;
+    ftri_json_reader_init(&reader, list);
+    int r = ftri_json_reader_next(&reader) == FTRI_JSON_ARRAY ? 0 : -EPROTO;
+    int token;
+    while (r == 0 && (token = ftri_json_reader_next(&reader)) != FTRI_JSON_ARRAY_END) {
+        const size_t start = reader.offset;
+        if (token <= 0 || ftri_json_reader_skip(&reader, token) < 0)
+            r = -EPROTO;
+        else
+            r = each(argument, (ftr_str){(const char *)list.data + start, reader.next - start});
+    }
+    ftri_json_reader_deinit(&reader);
+    return r;
+}
+
+int client_get_list(const char *server, const char *path,
+                    int (*each)(void *argument, ftr_str element), void *argument,
+                    struct ftri_error *error)
+{
+    struct ftri_bytes body;
+    int r = client_get(server, path, &body, error);
+    if (r == 0) {
+        r = each_element(client_find_member(ftri_bytes_view(&body), "result"), each, argument);
+        if (r == -EPROTO)
+            r = not_ours(server, error);
+        else if (r < 0)
+            r = ftri_error_errno(error, r, "printing");
+    }
     ftri_bytes_deinit(&body);
     return r;
 }

@@ -28,5 +28,10 @@ int client_fetch(const char *server, const char *path, struct ftri_bytes *ret_bo
  * next. -ENOENT: the server has no such trace. */
 int client_get_traces(const char *server, const char *path, struct ftri_bytes *ret_otlp,
                       struct ftri_error *error) FTRI_MUST_CHECK;
+/* GET server + path. Calls back for each element of {"result": [...]}, as JSON text, borrowed;
+ * stops at the first result below 0. Errors as above. */
+int client_get_list(const char *server, const char *path,
+                    int (*each)(void *argument, ftr_str element), void *argument,
+                    struct ftri_error *error) FTRI_MUST_CHECK;
 /* Percent-encodes for a query string. */
 int client_append_escaped(struct ftri_bytes *out, const char *text) FTRI_MUST_CHECK;

@@ -9,6 +9,7 @@ extern const struct command command_validate;
 extern const struct command command_components;
 extern const struct command command_demo;
 extern const struct command command_env;
+extern const struct command command_loss;
 extern const struct command command_sink;
 extern const struct command command_lineage;
 extern const struct command command_trace_get;

@@ -10,8 +10,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_serve,     &command_run_graph,   &command_validate, &command_components, &command_env,
-    &command_trace_get, &command_trace_query, &command_lineage,  &command_demo,       &command_sink,
+    &command_serve, &command_run_graph, &command_validate,    &command_components,
+    &command_env,   &command_trace_get, &command_trace_query, &command_lineage,
+    &command_loss,  &command_demo,      &command_sink,
 };
 
 static void print_help(void)

@@ -97,6 +97,7 @@ static int build(struct pipeline *self, struct ftri_error *error)
     int r = options_read(&table, config_root(self->document), "the configuration", &top, error);
     if (r < 0)
         return r;
+    self->name = top.name;
     self->loop = loop_new(error);
     if (!self->loop)
         return -ENOMEM;

@@ -17,6 +17,7 @@ struct pipeline {
     struct loop *loop;
     struct graph *graph;
     struct nodes_environment environment;
+    const char *name; /* "": it has none; lives as long as the document */
     uint64_t drain_timeout_ns;
     bool is_draining;
     bool has_failed;

@@ -4,6 +4,7 @@
 #include "app/accounts.h"
 #include "app/commands.h"
 #include "app/data_directory.h"
+#include "app/ledger.h"
 #include "app/pipeline.h"
 #include "base/bytes.h"
 #include "base/error.h"
@@ -22,6 +23,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+static const uint64_t DELIVERY_NS = 5 * FTRI_NS_PER_S;
 
 struct run_options {
     const char *data;
@@ -54,7 +57,12 @@ static int run_pipeline(struct pipeline *pipeline, const struct run_options *opt
     struct ftri_error error = {.text = "memory is short"};
     if (pipeline_start(pipeline, &error) < 0)
         return fail(1, "%s", error.text);
+    struct ledger *ledger = ledger_start_exported(pipeline);
     int status = pipeline_run(pipeline) < 0 ? fail(1, "%s", pipeline->failure) : 0;
+    if (!ledger_stop(ledger, DELIVERY_NS))
+        status =
+            fail(1, "the last cut of the flow ledger could not be delivered within 5 s; is the "
+                    "collector up?");
     if (print_table(pipeline->graph) != 0)
         status = 1;
     if (options->accounts && accounts_write_file(pipeline->graph, options->accounts, &error) < 0)
@@ -89,7 +97,7 @@ static int run(const void *values, const char *const *operands, size_t n_operand
     }
     int status = run_pipeline(&pipeline, options);
     pipeline_close(&pipeline);
-    if (ftr_shutdown(5 * FTRI_NS_PER_S) != FTR_OK)
+    if (ftr_shutdown(DELIVERY_NS) != FTR_OK)
         status = fail(1, "the last spans could not be delivered within 5 s; is the collector up?");
     return status;
 }

@@ -5,6 +5,7 @@
 #include "api/server.h"
 #include "app/commands.h"
 #include "app/data_directory.h"
+#include "app/ledger.h"
 #include "app/pipeline.h"
 #include "base/bytes.h"
 #include "base/error.h"
@@ -158,7 +159,9 @@ static int serve(struct pipeline *pipeline, const char *http)
         return fail(1, "%s", error.text);
     if (pipeline->environment.n_starting == 0)
         on_started(&serving);
+    struct ledger *ledger = pipeline->environment.store ? ledger_start_own(pipeline) : NULL;
     const int r = pipeline_run(pipeline);
+    (void)ledger_stop(ledger, 0);
     api_stop(serving.api); /* before the store that it reads */
     if (r < 0)
         return fail(1, "%s", pipeline->failure);

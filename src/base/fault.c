@@ -26,6 +26,7 @@ static const char *const statements[] = {
     "channel_lose: lost",
     "lose: lost",
     "channel_send: sent",
+    "count_redelivered: redelivered",
     "channel_send: n_sent_batches",
     "channel_send: queued",
     "stop_waiting: blocked_ns",

@@ -18,6 +18,7 @@ enum { ACCOUNT_DROP_REASONS = 10 }; /* index: ftr_drop_reason */
 struct edge_account {
     uint64_t sent, received, queued, lost;
     uint64_t n_sent_batches;
+    uint64_t redelivered; /* of the sent: deliveries after the first */
 };
 
 struct node_account {

@@ -15,11 +15,18 @@ static void put(struct node *node, struct pdata *pdata)
     account_raise("put: queue_depth_max", &node->account.queue_depth_max, node->n_data);
 }
 
-void channel_lose(struct edge *edge, uint64_t n_items)
+static void count_redelivered(struct edge *edge, const struct pdata *pdata)
 {
-    account_add("channel_lose: sent", &edge->account.sent, n_items);
+    if (pdata->n_attempt)
+        account_add("count_redelivered: redelivered", &edge->account.redelivered, pdata->n_items);
+}
+
+void channel_lose(struct edge *edge, const struct pdata *pdata)
+{
+    account_add("channel_lose: sent", &edge->account.sent, pdata->n_items);
+    count_redelivered(edge, pdata);
     account_add("channel_lose: n_sent_batches", &edge->account.n_sent_batches, 1);
-    account_add("channel_lose: lost", &edge->account.lost, n_items);
+    account_add("channel_lose: lost", &edge->account.lost, pdata->n_items);
 }
 
 static void lose(struct pdata *pdata, const struct result *result)
@@ -39,6 +46,7 @@ void channel_send(struct edge *edge, struct pdata *pdata)
     pdata->edge = edge;
     pdata->sent_ns = ftri_time_monotonic_ns();
     account_add("channel_send: sent", &edge->account.sent, pdata->n_items);
+    count_redelivered(edge, pdata);
     account_add("channel_send: n_sent_batches", &edge->account.n_sent_batches, 1);
     account_add("channel_send: queued", &edge->account.queued, pdata->n_items);
     if (to->n_data < to->graph->capacity && ftri_list_is_empty(&to->waiting)) {

@@ -9,8 +9,8 @@
 
 /* Takes over the batch, whose frame and hop are set. */
 void channel_send(struct edge *edge, struct pdata *pdata);
-/* A batch that could not be made: sent and lost at once. */
-void channel_lose(struct edge *edge, uint64_t n_items);
+/* A copy of the batch that could not be made: sent and lost at once. */
+void channel_lose(struct edge *edge, const struct pdata *pdata);
 /* The oldest batch, still in the channel; NULL when it is empty. */
 struct pdata *channel_first(const struct node *node);
 /* Takes it out as received; what waits moves up. */

@@ -168,7 +168,7 @@ static void send_copies(struct node *self, const struct port *port, struct pdata
         struct pdata *const copy = pdata_copy(self->graph, pdata, NULL);
         if (!copy) {
             static const struct result short_of = {.reason = "memory is short"};
-            channel_lose(port->edges[i], pdata->n_items);
+            channel_lose(port->edges[i], pdata);
             frame_resolve(frame, &short_of);
             continue;
         }

@@ -30,6 +30,7 @@ struct ftri_otlp_delivery {
     struct route traces;
     struct route metrics;
     bool has_metrics;
+    bool may_retry; /* the last export of metrics */
     struct ftri_http_session *session;
     struct ftri_otlp_message message;
     struct ftri_bytes answer;
@@ -188,6 +189,7 @@ static void delivery_export_metrics(void *instance, const ftr_metrics_batch *bat
     struct route *route = &self->metrics;
     struct ftri_otlp_body body;
     struct ftri_otlp_verdict verdict;
+    self->may_retry = false;
     *ret_result = (ftr_export_result){.n_lost = batch->n_points};
     if (!self->has_metrics) {
         snprintf(ret_result->text, sizeof ret_result->text, "there is no endpoint for metrics");
@@ -198,7 +200,13 @@ static void delivery_export_metrics(void *instance, const ftr_metrics_batch *bat
     const uint64_t now_ns = ftri_time_monotonic_ns();
     const uint64_t until_ns = deadline_of(route, deadline_ns);
     try_once(self, route, &body, until_ns > now_ns ? until_ns - now_ns : 1, &verdict);
+    self->may_retry = verdict.kind == FTRI_OTLP_PASSING;
     settle(&verdict, batch->n_points, ret_result);
+}
+
+bool ftri_otlp_delivery_may_retry(const struct ftri_otlp_delivery *self)
+{
+    return self->may_retry;
 }
 
 static const ftr_exporter_class classes[] = {

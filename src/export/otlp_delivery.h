@@ -15,5 +15,8 @@ ftri_otlp_delivery_new(struct ftri_otlp_settings *settings) FTRI_MUST_CHECK;
 /* Before its first export: settings of metrics, taken over. Without them it takes no metrics. */
 void ftri_otlp_delivery_take_metrics(struct ftri_otlp_delivery *self,
                                      struct ftri_otlp_settings *settings);
+/* Whether the last export of metrics came to nothing for a reason that may pass: the same may be
+ * tried again. */
+bool ftri_otlp_delivery_may_retry(const struct ftri_otlp_delivery *self);
 /* The exporter class of an instance with these settings. */
 const struct ftr_exporter_class *ftri_otlp_delivery_class(ftr_otlp_protocol protocol);

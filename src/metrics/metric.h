@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Metrics on their way out, whoever counted them: families of points, cumulative since start_ns
- * (OpenTelemetry metrics data model). Everything is borrowed for the call. */
+ * unless a sum says otherwise (OpenTelemetry metrics data model). Everything is borrowed for the
+ * call. */
 #pragma once
 
 #include "base/check.h"
@@ -9,6 +10,9 @@
 #include <flowtrace/types.h>
 
 enum ftri_metric_kind { FTRI_METRIC_SUM, FTRI_METRIC_HISTOGRAM, FTRI_METRIC_EXPONENTIAL };
+
+/* DELTA: what came between start_ns and time_ns. LEVEL: what there is at time_ns. */
+enum ftri_sum { FTRI_SUM_CUMULATIVE, FTRI_SUM_DELTA, FTRI_SUM_LEVEL };
 
 /* A family; valid until the next. Names are OpenTelemetry's; the text writer makes Prometheus' of
  * them. */
@@ -19,6 +23,7 @@ struct ftri_metric {
     ftr_str help;
     ftr_str unit; /* of UCUM: "s", "ms", "{call}" */
     enum ftri_metric_kind kind;
+    enum ftri_sum sum;    /* of SUM */
     const double *bounds; /* of HISTOGRAM: upper bounds, inclusive, without the infinite one */
     size_t n_bounds;
 };

@@ -23,11 +23,17 @@ bool intake_is_telemetry(struct node *node, struct pdata *pdata)
     return pdata->otlp || refuse(node, pdata, "records were sent to a node that takes telemetry");
 }
 
-bool intake_is_traces(struct node *node, struct pdata *pdata)
+/* Of metrics only our own go untraced: the flow ledger. */
+static bool is_ledger(const struct pdata *pdata)
+{
+    return pdata->signal == FTR_SIGNAL_METRICS && pdata->is_untraced;
+}
+
+bool intake_is_kept(struct node *node, struct pdata *pdata)
 {
     return intake_is_telemetry(node, pdata) &&
-           (pdata->signal == FTR_SIGNAL_TRACES ||
-            refuse(node, pdata, "metrics or logs were sent to a node that takes traces"));
+           (pdata->signal == FTR_SIGNAL_TRACES || is_ledger(pdata) ||
+            refuse(node, pdata, "metrics or logs were sent to a node that keeps traces"));
 }
 
 const struct ftri_otlp_message *intake_request(const struct pdata *pdata)

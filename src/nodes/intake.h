@@ -14,4 +14,5 @@ const struct ftri_otlp_message *intake_request(const struct pdata *pdata);
 /* False: the batch carries something else; it was refused for good and is gone. */
 bool intake_is_records(struct node *node, struct pdata *pdata) FTRI_MUST_CHECK;
 bool intake_is_telemetry(struct node *node, struct pdata *pdata) FTRI_MUST_CHECK;
-bool intake_is_traces(struct node *node, struct pdata *pdata) FTRI_MUST_CHECK;
+/* Traces, and the flow ledger. */
+bool intake_is_kept(struct node *node, struct pdata *pdata) FTRI_MUST_CHECK;

@@ -11,7 +11,7 @@
 #include "metrics/metric.h"
 #include "otlp/encode.h"
 
-enum { CUMULATIVE = 2 };
+enum { DELTA = 1, CUMULATIVE = 2 };
 
 /* Where the kinds of metrics, and of their points, differ. */
 static const struct {
@@ -173,8 +173,10 @@ static int end_family(struct ftri_otlp_metrics *self)
     struct ftri_bytes *out = self->out;
     if (!self->has_family)
         return 0;
-    int r = ftri_wire_put_varint(out, 2, CUMULATIVE);
-    if (r == 0 && self->kind == FTRI_METRIC_SUM)
+    const bool is_sum = self->kind == FTRI_METRIC_SUM;
+    int r =
+        ftri_wire_put_varint(out, 2, is_sum && self->sum == FTRI_SUM_DELTA ? DELTA : CUMULATIVE);
+    if (r == 0 && is_sum && self->sum != FTRI_SUM_LEVEL)
         r = ftri_wire_put_varint(out, 3, true);
     if (r == 0)
         r = ftri_wire_end(out, self->data);
@@ -228,6 +230,7 @@ static int metrics_family(void *argument, const struct ftri_metric *metric)
     self->metric = metric;
     self->has_family = true;
     self->kind = (uint8_t)metric->kind;
+    self->sum = (uint8_t)metric->sum;
     self->scope_name = metric->scope;
     return r;
 }

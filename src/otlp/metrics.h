@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Metrics to OTLP protobuf bytes (opentelemetry-proto 1.x, metrics.proto): one MetricsData, which
- * has the same bytes as an ExportMetricsServiceRequest. Cumulative. Sans-I/O, one thread at a time.
+ * has the same bytes as an ExportMetricsServiceRequest. Sans-I/O, one thread at a time.
  * All: 0; -ENOMEM; -EMSGSIZE over the limit of out, which then holds a part of the message. */
 #pragma once
 
@@ -15,7 +15,8 @@ struct ftri_otlp_metrics {
     struct ftri_bytes *out;
     const struct ftri_metric *metric; /* the family's */
     bool has_family;
-    uint8_t kind; /* of the family, which is gone when the next one comes */
+    uint8_t kind; /* of the family, which is gone when the next one comes; so is sum */
+    uint8_t sum;
     ftr_str scope_name;
     size_t n_points;
     size_t resource;

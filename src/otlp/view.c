@@ -231,8 +231,9 @@ bool ftri_otlp_attribute_next(enum ftri_otlp_owner owner, struct ftri_view messa
                               struct ftri_otlp_attribute *ret_attribute)
 {
     static const uint8_t numbers[] = {
-        [FTRI_OTLP_SPAN] = 9,  [FTRI_OTLP_RESOURCE] = 1, [FTRI_OTLP_SCOPE] = 3,
-        [FTRI_OTLP_EVENT] = 3, [FTRI_OTLP_LINK] = 4,     [FTRI_OTLP_LOG_RECORD] = 6};
+        [FTRI_OTLP_SPAN] = 9,        [FTRI_OTLP_RESOURCE] = 1, [FTRI_OTLP_SCOPE] = 3,
+        [FTRI_OTLP_EVENT] = 3,       [FTRI_OTLP_LINK] = 4,     [FTRI_OTLP_LOG_RECORD] = 6,
+        [FTRI_OTLP_NUMBER_POINT] = 7};
     struct ftri_view bytes;
     if (!next_bytes(message, numbers[owner], next, &bytes))
         return false;

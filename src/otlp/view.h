@@ -126,14 +126,15 @@ struct ftri_otlp_attribute {
     struct ftri_view value; /* of the AnyValue message */
 };
 /* Attributes (KeyValue) of a Span (field 9), Resource (1), Scope (3), Event (3), Link (4),
- * LogRecord (6). */
+ * LogRecord (6), NumberDataPoint (7). */
 enum ftri_otlp_owner {
     FTRI_OTLP_SPAN,
     FTRI_OTLP_RESOURCE,
     FTRI_OTLP_SCOPE,
     FTRI_OTLP_EVENT,
     FTRI_OTLP_LINK,
-    FTRI_OTLP_LOG_RECORD
+    FTRI_OTLP_LOG_RECORD,
+    FTRI_OTLP_NUMBER_POINT
 };
 bool ftri_otlp_attribute_next(enum ftri_otlp_owner owner, struct ftri_view message, size_t *next,
                               struct ftri_otlp_attribute *ret_attribute);

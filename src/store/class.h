@@ -10,6 +10,7 @@
 #include "store/result.h"
 #include "store/store.h"
 
+struct ledger_set;
 struct store_lineage;
 struct store_span_id;
 struct store_wanted;
@@ -35,6 +36,8 @@ struct store_class {
     int (*explain_absence)(struct store *self, const struct store_span_id *spans, size_t n,
                            uint8_t *ret_absences);
     int (*find_names)(struct store *self, struct name_set *names);
+    /* Adds the ledger rows that are no longer in the gather. */
+    int (*find_ledger)(struct store *self, struct ledger_set *set);
     void (*statistics)(struct store *self, struct store_statistics *ret_statistics);
 };
 

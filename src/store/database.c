@@ -9,11 +9,12 @@
 #include <string.h>
 
 enum {
-    SCHEMA_VERSION = 2,
+    SCHEMA_VERSION = 3,
     BUSY_TIMEOUT_MS = 5000,
     SHRINK_PAGES = 2048, /* at once */
     FREE_SHARE = 8,      /* an eighth of the file may be free */
     JOURNAL_BYTES = 64 << 20,
+    LEDGER_TRIM = 1000,
 };
 
 /* migrations[i] takes version i to i + 1. */
@@ -29,6 +30,10 @@ static const char *const migrations[SCHEMA_VERSION] = {
     "ALTER TABLE blocks ADD COLUMN mentions BLOB;"
     "CREATE TABLE ghosts ("
     " id INTEGER PRIMARY KEY, size INTEGER NOT NULL, hashes BLOB NOT NULL, spans BLOB NOT NULL);",
+    "CREATE TABLE ledger ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, \"end\" INTEGER NOT NULL,"
+    " received INTEGER NOT NULL, value BLOB NOT NULL);"
+    "CREATE INDEX ledger_end ON ledger (\"end\");",
 };
 
 enum statement {
@@ -50,6 +55,9 @@ enum statement {
     STATEMENT_REMOVE_GHOST,
     STATEMENT_LIST_GHOSTS,
     STATEMENT_READ_GHOST,
+    STATEMENT_INSERT_LEDGER,
+    STATEMENT_TRIM_LEDGER,
+    STATEMENT_LIST_LEDGER,
     N_STATEMENTS
 };
 
@@ -77,6 +85,13 @@ static const char *const statements[N_STATEMENTS] = {
     [STATEMENT_REMOVE_GHOST] = "DELETE FROM ghosts WHERE id = ?",
     [STATEMENT_LIST_GHOSTS] = "SELECT id, size, hashes FROM ghosts ORDER BY id",
     [STATEMENT_READ_GHOST] = "SELECT spans FROM ghosts WHERE id = ?",
+    [STATEMENT_INSERT_LEDGER] =
+        "INSERT OR IGNORE INTO ledger (key, \"end\", received, value) VALUES (?,?,?,?)",
+    /* Ids are nearly without gaps. */
+    [STATEMENT_TRIM_LEDGER] = "DELETE FROM ledger WHERE id IN (SELECT id FROM"
+                              " (SELECT id, received FROM ledger ORDER BY id LIMIT ?1)"
+                              " WHERE received < ?2 OR id <= (SELECT max(id) FROM ledger) - ?3)",
+    [STATEMENT_LIST_LEDGER] = "SELECT key, value, received FROM ledger WHERE \"end\" > ?",
 };
 
 struct database {
@@ -463,4 +478,54 @@ int database_list_ghosts(struct database *self, database_each *each, void *argum
 int database_read_ghost(struct database *self, int64_t id, struct ftri_bytes *out)
 {
     return read_one(self, STATEMENT_READ_GHOST, id, out);
+}
+
+/* --- ledger -------------------------------------------------------------------------------- */
+
+static void bind_view(sqlite3_stmt *statement, int column, struct ftri_view bytes)
+{
+    sqlite3_bind_blob64(statement, column, bytes.data, bytes.len, SQLITE_STATIC);
+}
+
+int database_insert_ledger(struct database *self, struct ftri_view key, struct ftri_view value,
+                           uint64_t end_ns, uint64_t received_ns)
+{
+    sqlite3_stmt *statement = self->prepared[STATEMENT_INSERT_LEDGER];
+    bind_view(statement, 1, key);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)end_ns);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)received_ns);
+    bind_view(statement, 4, value);
+    return step(statement);
+}
+
+int database_trim_ledger(struct database *self, uint64_t received_ns, uint64_t n_max,
+                         uint64_t *ret_n)
+{
+    sqlite3_stmt *statement = self->prepared[STATEMENT_TRIM_LEDGER];
+    sqlite3_bind_int64(statement, 1, LEDGER_TRIM);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)received_ns);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)n_max);
+    const int r = step(statement);
+    if (r == 0)
+        *ret_n = (uint64_t)sqlite3_changes(self->connection);
+    return r;
+}
+
+int database_list_ledger(struct database *self, uint64_t since_ns, database_each_ledger *each,
+                         void *argument)
+{
+    sqlite3_stmt *statement = self->prepared[STATEMENT_LIST_LEDGER];
+    struct ftri_view key, value;
+    int code, r = 0;
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)since_ns);
+    while (r == 0 && (code = sqlite3_step(statement)) != SQLITE_DONE) {
+        if (code != SQLITE_ROW)
+            r = to_errno(code);
+        else if (!read_blob(statement, 0, &key) || !read_blob(statement, 1, &value))
+            r = to_errno(sqlite3_errcode(self->connection));
+        else
+            r = each(argument, key, value, (uint64_t)sqlite3_column_int64(statement, 2));
+    }
+    sqlite3_reset(statement);
+    return r;
 }

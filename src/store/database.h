@@ -8,6 +8,8 @@
  * so that listing blocks skips them) ghosts  id of a block that retention removed, size, and what
  * tells that a span was in it: hashes of its traces, hashes of its spans
  *
+ *   ledger  id, key, end, received, value     (a row each, otlp/ledger.h; ids rise)
+ *
  * user_version is the schema's version; migrations are run one by one in one transaction each.
  * A connection belongs to one thread at a time. WAL journal, synchronous=FULL: a committed block is
  * on disk. All return 0 or a negated errno: -ENOSPC, -EIO, -EBUSY, -ENOMEM, -EBADMSG (corrupt). */
@@ -52,6 +54,19 @@ int database_list(struct database *self, database_each *each, void *argument) FT
 /* A packed piece of one block, appended. -ENOENT: the block is gone. */
 int database_read(struct database *self, int64_t id, enum block_piece piece,
                   struct ftri_bytes *out) FTRI_MUST_CHECK;
+
+/* Inside a transaction: a ledger row, unless it is there. */
+int database_insert_ledger(struct database *self, struct ftri_view key, struct ftri_view value,
+                           uint64_t end_ns, uint64_t received_ns) FTRI_MUST_CHECK;
+/* Removes up to 1,000 of the oldest ledger rows: those received before a time, and as many as there
+ * are beyond n_max. */
+int database_trim_ledger(struct database *self, uint64_t received_ns, uint64_t n_max,
+                         uint64_t *ret_n) FTRI_MUST_CHECK;
+/* Calls back for every row that ends after a time, borrowed; stops at the first result below 0. */
+typedef int database_each_ledger(void *argument, struct ftri_view key, struct ftri_view value,
+                                 uint64_t received_ns);
+int database_list_ledger(struct database *self, uint64_t since_ns, database_each_ledger *each,
+                         void *argument) FTRI_MUST_CHECK;
 /* Of a block of version 1. */
 int database_set_mentions(struct database *self, int64_t id,
                           const struct ftri_bytes *packed) FTRI_MUST_CHECK;

@@ -9,6 +9,7 @@
 #include "base/payload.h"
 #include "base/random.h"
 #include "store/contributors.h"
+#include "store/ledger_set.h"
 
 #include <errno.h>
 #include <string.h>
@@ -133,7 +134,7 @@ static void read_spans(struct gathered *entry, struct ftri_view otlp)
 static struct gathered *entry_new(const struct gathered *values)
 {
     const struct ftri_view otlp = ftri_payload_view(values->payload);
-    const size_t n = ftri_otlp_count_spans(otlp);
+    const size_t n = values->is_ledger ? 0 : ftri_otlp_count_spans(otlp);
     const size_t size = sizeof(struct gathered) + n * sizeof(struct gathered_span);
     struct gathered *entry = ftri_alloc(size);
     if (!entry)
@@ -142,8 +143,11 @@ static struct gathered *entry_new(const struct gathered *values)
                                .token = values->token,
                                .received_ns = values->received_ns,
                                .n_bytes = otlp.len + size,
-                               .n_spans = n};
-    read_spans(entry, otlp);
+                               .n_spans = n,
+                               .is_ledger = values->is_ledger,
+                               .is_unwatched = values->is_unwatched};
+    if (n)
+        read_spans(entry, otlp);
     if (gathered_mentions_init(&entry->mentions, entry->spans, n) < 0) {
         entry_free(entry);
         return NULL;
@@ -192,7 +196,7 @@ static int insert(struct gather *self, struct gathered *entry)
     entry->order = self->next_order++;
     index_entry(self, entry);
     ftri_list_append(&self->entries, &entry->link);
-    self->n_unsettled++;
+    self->n_unsettled += !entry->is_unwatched;
     self->n_spans += entry->n_spans;
     self->n_appended_spans += entry->n_spans;
     self->n_appended_fragments += entry->n_fragments;
@@ -245,11 +249,13 @@ static void unindex_mention(const struct gathered_mention *mention)
         mention->next->link = mention->link;
 }
 
-static void put_settled(struct gather *self, uint64_t token, int error)
+static void put_settled(struct gather *self, const struct gathered *entry, int error)
 {
+    if (entry->is_unwatched)
+        return;
     assert(self->n_settled < self->settled_capacity);
     self->n_unsettled--;
-    self->settled[self->n_settled++] = (struct store_settled){token, error};
+    self->settled[self->n_settled++] = (struct store_settled){entry->token, error};
 }
 
 /* Takes the first entry out; the caller holds the mutex and frees it outside. */
@@ -274,7 +280,7 @@ void gather_remove(struct gather *self, size_t n, int error)
     pthread_mutex_lock(&self->mutex);
     for (size_t i = 0; i < n && !ftri_list_is_empty(&self->entries); i++) {
         struct gathered *entry = take_first(self);
-        put_settled(self, entry->token, error);
+        put_settled(self, entry, error);
         ftri_list_append(&removed, &entry->link);
     }
     pthread_mutex_unlock(&self->mutex);
@@ -287,7 +293,7 @@ void gather_settle_last(struct gather *self)
 {
     pthread_mutex_lock(&self->mutex);
     const struct gathered *last = FTRI_CONTAINER(self->entries.previous, struct gathered, link);
-    put_settled(self, last->token, 0);
+    put_settled(self, last, 0);
     pthread_mutex_unlock(&self->mutex);
 }
 
@@ -426,6 +432,19 @@ int gather_find_names(struct gather *self, struct name_set *names)
         const struct gathered *entry = FTRI_CONTAINER(i, struct gathered, link);
         for (size_t j = 0; j < entry->n_spans && r == 0; j++)
             r = name_add(names, entry->spans[j].service, entry->spans[j].span.name);
+    }
+    pthread_mutex_unlock(&self->mutex);
+    return r;
+}
+
+int gather_find_ledger(struct gather *self, struct ledger_set *set)
+{
+    int r = 0;
+    pthread_mutex_lock(&self->mutex);
+    for (struct ftri_list *i = self->entries.next; i != &self->entries && r == 0; i = i->next) {
+        const struct gathered *entry = FTRI_CONTAINER(i, struct gathered, link);
+        if (entry->is_ledger)
+            r = ledger_set_add_payload(set, entry->payload, entry->received_ns);
     }
     pthread_mutex_unlock(&self->mutex);
     return r;

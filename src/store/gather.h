@@ -17,6 +17,7 @@
 #include <pthread.h>
 
 struct gathered;
+struct ledger_set;
 
 struct gathered_span {
     struct ftri_otlp_span span;
@@ -34,6 +35,8 @@ struct gathered {
     uint64_t order;              /* of appending */
     size_t n_bytes;              /* of memory, with the index */
     size_t n_spans, n_fragments; /* the latter among the former */
+    bool is_ledger;              /* the payload holds ledger rows, no spans */
+    bool is_unwatched;           /* nobody waits for its token */
     struct gathered_mentions mentions;
     struct gathered_span spans[];
 };
@@ -86,3 +89,5 @@ bool gather_has_trace(struct gather *self, const uint8_t trace_id[16]);
 int gather_find_matches(struct gather *self, const struct store_query *query,
                         struct candidates *candidates) FTRI_MUST_CHECK;
 int gather_find_names(struct gather *self, struct name_set *names) FTRI_MUST_CHECK;
+/* Adds the ledger rows of every entry. */
+int gather_find_ledger(struct gather *self, struct ledger_set *set) FTRI_MUST_CHECK;

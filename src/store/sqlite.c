@@ -263,5 +263,6 @@ const struct store_class store_sqlite = {
     .find_results = sqlite_find_results,
     .explain_absence = sqlite_explain_absence,
     .find_names = sqlite_read_names,
+    .find_ledger = sqlite_read_ledger,
     .statistics = sqlite_statistics,
 };

@@ -65,3 +65,7 @@ int sqlite_find_results(struct store *self, const struct store_wanted *wanted,
                         struct ftri_bytes *out) FTRI_MUST_CHECK;
 int sqlite_explain_absence(struct store *self, const struct store_span_id *spans, size_t n,
                            uint8_t *ret_absences) FTRI_MUST_CHECK;
+int sqlite_read_ledger(struct store *self, struct ledger_set *set) FTRI_MUST_CHECK;
+/* The writer's: the rows of the first entries, inside its transaction; what is too old goes. */
+int sqlite_write_ledger(struct store *self, size_t n_entries) FTRI_MUST_CHECK;
+int sqlite_trim_ledger(struct store *self, uint64_t now_ns) FTRI_MUST_CHECK;

@@ -28,6 +28,7 @@ struct work {
     struct found_span *spans;
     size_t n_spans;
     uint64_t received_max_ns;
+    size_t n_ledgers;               /* entries that hold ledger rows */
     struct directory_entry *blocks; /* written ones */
     size_t n_blocks, capacity;
 };
@@ -47,6 +48,7 @@ static int collect_spans(struct gather *gather, size_t n_entries, struct work *w
     for (size_t i = 0; i < n_entries; i++) {
         entry = gather_next(gather, entry);
         n += entry->n_spans;
+        work->n_ledgers += entry->is_ledger;
         if (entry->received_ns > work->received_max_ns)
             work->received_max_ns = entry->received_ns;
     }
@@ -135,12 +137,14 @@ static int insert_blocks(struct store *self, struct work *work)
 }
 
 /* Room in the directory is made before the commit: nothing behind it can fail. */
-static int commit(struct store *self, struct work *work)
+static int commit(struct store *self, size_t n_entries, struct work *work)
 {
     struct sqlite_store *sqlite = self->backend;
     int r = database_begin(sqlite->writing);
     if (r == 0)
         r = insert_blocks(self, work);
+    if (r == 0 && work->n_ledgers)
+        r = sqlite_write_ledger(self, n_entries);
     if (r == 0)
         r = directory_reserve(&sqlite->directory, work->n_blocks);
     if (r == 0)
@@ -157,8 +161,8 @@ static int write_entries(struct store *self, size_t n_entries)
     struct work work = {0};
     int r = collect_spans(&self->gather, n_entries, &work);
     FTRI_FAULT_POINT("store.before_block");
-    if (r == 0 && work.n_spans)
-        r = commit(self, &work);
+    if (r == 0 && (work.n_spans || work.n_ledgers))
+        r = commit(self, n_entries, &work);
     FTRI_FAULT_POINT("store.after_block");
     if (r == 0) {
         for (size_t i = 0; i < work.n_blocks; i++) {
@@ -304,6 +308,8 @@ static void apply_retention(struct store *self)
     }
     if (r == 0)
         r = trim_ghosts(self, n_bytes);
+    if (r == 0)
+        r = sqlite_trim_ledger(self, now);
     if (r == 0)
         r = database_shrink(sqlite->writing);
     if (r < 0)

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "store/class.h"
+#include "store/ledger_set.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -67,18 +68,36 @@ void store_close(struct store *self)
     ftri_free(self);
 }
 
-int store_append(struct store *self, struct ftri_payload *payload, uint64_t received_ns,
-                 uint64_t token)
+static int append(struct store *self, const struct gathered *values)
 {
-    const struct gathered values = {.payload = payload, .token = token, .received_ns = received_ns};
     const bool has_blocks = self->store_class->find_trace != NULL;
     const int r = gather_append(
-        &self->gather, &values,
+        &self->gather, values,
         has_blocks ? (size_t)self->options.block_spans * BUSY_SPANS_FACTOR : SIZE_MAX / 2,
         has_blocks ? self->options.block_bytes * BUSY_BYTES_FACTOR : UINT64_MAX / 2);
     if (r == 0)
         self->store_class->appended(self, false);
     return r;
+}
+
+int store_append(struct store *self, struct ftri_payload *payload, uint64_t received_ns,
+                 uint64_t token)
+{
+    const struct gathered values = {.payload = payload, .token = token, .received_ns = received_ns};
+    return append(self, &values);
+}
+
+int store_append_ledger(struct store *self, struct ftri_payload *payload, uint64_t received_ns,
+                        const uint64_t *token)
+{
+    const struct gathered values = {
+        .payload = payload,
+        .token = token ? *token : 0,
+        .received_ns = received_ns,
+        .is_ledger = true,
+        .is_unwatched = !token,
+    };
+    return append(self, &values);
 }
 
 void store_flush(struct store *self)
@@ -206,6 +225,18 @@ int store_names(struct store *self, ftr_str service, void (*each)(void *argument
     if (r == 0)
         r = report_names(&set, each, argument);
     ftri_map_deinit(&set.names);
+    return r;
+}
+
+int store_get_ledger(struct store *self, uint64_t since_ns,
+                     int (*each)(void *argument, const struct ledger_row *row), void *argument)
+{
+    struct ledger_set set;
+    ledger_set_init(&set, since_ns, each, argument);
+    int r = gather_find_ledger(&self->gather, &set);
+    if (r == 0 && self->store_class->find_ledger)
+        r = self->store_class->find_ledger(self, &set);
+    ledger_set_deinit(&set);
     return r;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The store's contract: spans in, traces out. One suite (tests/contract/store_test.c) holds for
- * every backend.
+ * The store's contract: spans in, traces out; ledger rows in and out. One suite
+ * (tests/contract/store_test.c) holds for every backend.
  *
  * - What was appended is visible to every read from the moment store_append returns.
  * - Each (trace id, span id) is returned once by every read path: a finished span beats an
@@ -12,6 +12,8 @@
  *   its fragments, by time, each of the latter once however often it was appended. Until there is
  *   a span, its fragments are read and found as one, an unfinished span of the fragments' name,
  *   which starts with the first of them. store_names leaves that name out.
+ * - Ledger rows (otlp/ledger.h) are kept beside spans, under the same retention, each once however
+ *   often it was appended: what a row is known by is said there.
  * - An append is *settled* when it is durable (or, in a memory store, kept). The owner learns of it
  *   by on_settled and store_collect, and only then lets go of the write-ahead log's record: what
  *   was not settled at a crash is appended again, so appending twice is harmless.
@@ -26,6 +28,7 @@
 
 struct ftri_error;
 struct ftri_otlp_span;
+struct ledger_row;
 struct ftri_payload;
 struct store;
 
@@ -56,6 +59,9 @@ enum { STORE_BUSY = 1 };
  * try again after the next on_settled. */
 int store_append(struct store *self, struct ftri_payload *payload, uint64_t received_ns,
                  uint64_t token) FTRI_MUST_CHECK;
+/* The same for a MetricsData that ledger_select made. token NULL: it does not come back. */
+int store_append_ledger(struct store *self, struct ftri_payload *payload, uint64_t received_ns,
+                        const uint64_t *token) FTRI_MUST_CHECK;
 /* Makes the writer write what is gathered without waiting for a full block. */
 void store_flush(struct store *self);
 
@@ -113,6 +119,11 @@ int store_search(struct store *self, const struct store_query *query,
 int store_names(struct store *self, ftr_str service, void (*each)(void *argument, ftr_str name),
                 void *argument) FTRI_MUST_CHECK;
 
+/* Calls back for each ledger row that ends after since_ns, in no order; its texts are borrowed for
+ * the call. Stops at the first result below 0, which is the answer. The callback calls no store. */
+int store_get_ledger(struct store *self, uint64_t since_ns,
+                     int (*each)(void *argument, const struct ledger_row *row),
+                     void *argument) FTRI_MUST_CHECK;
 enum { STORE_REFUSALS_MAX = 16 };
 
 struct store_statistics {

@@ -64,7 +64,8 @@ static inline ftr_str ftri_interned_str(const struct ftri_interned *self, size_t
     return (ftr_str){(const char *)self->texts[i].key + 2, self->texts[i].len};
 }
 
-/* Of the call site with this number, read while it was written; empty: nobody gave such a number. */
+/* Of the call site with this number, read while it was written; empty: nobody gave such a number.
+ */
 static inline ftr_str ftri_interned_name(uint32_t number)
 {
     return ftri_is_interned(number) ? ftri_interned_str(ftri_interned(number), 0) : FTR_STR("");

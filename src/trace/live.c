@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trace/live.h"
 
+#include "trace/live_check.h"
 #include "trace/thread.h"
 
 #include <errno.h>

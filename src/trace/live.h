@@ -35,7 +35,3 @@ ftr_status ftri_live_walk(ftri_live_function *each, void *argument);
 /* The traces of all open spans, sampled or not; of one that ends meanwhile perhaps. */
 void ftri_live_walk_traces(void (*each)(void *argument, const ftr_trace_id *trace_id),
                            void *argument);
-
-/* The record's stream, checked entry by entry: what is not whole is cut off or marked dead, and the
- * counts are those of what is left. */
-void ftri_live_check(struct ftri_record *record);

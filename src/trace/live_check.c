@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Checking the copy of a record that was being written. The layout is drawn in record.h. */
-#include "trace/live.h"
+ * The layout is drawn in record.h. */
+#include "trace/live_check.h"
 
+#include "base/bytes.h"
 #include "trace/intern.h"
 #include "trace/record.h"
 

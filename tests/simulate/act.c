@@ -295,7 +295,7 @@ void act_send(struct actor *self, struct held *held, size_t port)
         node_send(self->node, port, was.pdata);
         return;
     }
-    const uint64_t token = model_send(was.visit, port, was.pdata->n_items, was.pdata->n_bytes);
+    const uint64_t token = model_send(was.visit, port, was.pdata);
     story_tell("n%zu: sends %llu to p%zu as %llu, %llu items", self->index, id_of(&was), port,
                (unsigned long long)token, (unsigned long long)was.pdata->n_items);
     was.pdata->received_ns = token;

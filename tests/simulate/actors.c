@@ -132,6 +132,7 @@ static void try(struct actor *self, struct held *held)
         return;
     }
     held->copy = copy->visit;
+    copy->pdata->n_attempt = (uint32_t)held->n_attempts;
     if (held->n_attempts++)
         act_count_retry(self, held);
     if (chance_one_in(8))

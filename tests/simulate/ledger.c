@@ -29,7 +29,7 @@ static const struct {
 },
   edge_terms[] = {
       TERM(edge_account, sent), TERM(edge_account, received),       TERM(edge_account, queued),
-      TERM(edge_account, lost), TERM(edge_account, n_sent_batches),
+      TERM(edge_account, lost), TERM(edge_account, n_sent_batches), TERM(edge_account, redelivered),
 };
 
 static uint64_t term(const void *account, size_t offset)

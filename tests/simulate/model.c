@@ -265,8 +265,9 @@ int model_merge(size_t node, struct held *const *inputs, size_t n)
     return merged;
 }
 
-static void send_over(size_t edge, int visit, uint64_t token, uint64_t n_items, uint64_t n_bytes)
+static void send_over(size_t edge, int visit, uint64_t token, const struct pdata *pdata)
 {
+    const uint64_t n_items = pdata->n_items, n_bytes = pdata->n_bytes;
     struct node_account *const account = account_of(visit);
     const uint64_t n_forwarded = take_items(visit, n_items, false);
     account->held -= n_forwarded;
@@ -275,6 +276,7 @@ static void send_over(size_t edge, int visit, uint64_t token, uint64_t n_items, 
     account->emitted += n_items;
     account->emitted_bytes += n_bytes;
     model.edges[edge].account.sent += n_items;
+    model.edges[edge].account.redelivered += pdata->n_attempt ? n_items : 0;
     model.edges[edge].account.n_sent_batches++;
     visit_at(visit)->n_in_transit++;
     RULE(model.n_transits < TRANSITS_MAX, "the model has no room for more batches");
@@ -282,14 +284,14 @@ static void send_over(size_t edge, int visit, uint64_t token, uint64_t n_items, 
         (struct transit){token, edge, visit, n_items, n_bytes, ftri_time_monotonic_ns()};
 }
 
-uint64_t model_send(int visit, size_t port, uint64_t n_items, uint64_t n_bytes)
+uint64_t model_send(int visit, size_t port, const struct pdata *pdata)
 {
     struct node_account *const account = account_of(visit);
     const size_t node = visit_at(visit)->node;
     const uint64_t token = model.n_transits;
     for (size_t i = 0; i < model.n_edges; i++)
         if (model.edges[i].from == node && model.edges[i].port == port)
-            send_over(i, visit, token, n_items, n_bytes);
+            send_over(i, visit, token, pdata);
     if (is_last(visit)) {
         const uint64_t n_rest = take_items(visit, 0, true);
         account->held -= n_rest;

@@ -60,7 +60,7 @@ int model_derive_watched(int visit);
 int model_merge(size_t node, struct held *const *inputs, size_t n);
 /* Counts what leaves, before it does; returns its token. Then each of its ways (the edges of the
  * port) has come to pass or not, in order. NULL: it has no more ways. */
-uint64_t model_send(int visit, size_t port, uint64_t n_items, uint64_t n_bytes);
+uint64_t model_send(int visit, size_t port, const struct pdata *pdata);
 const struct model_edge *model_way(uint64_t token, size_t i);
 void model_sent(uint64_t token, size_t i, const struct result *lost);
 void model_ack(int visit, uint64_t n_items);

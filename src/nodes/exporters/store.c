@@ -88,14 +88,16 @@ static int store_start(struct node *node, struct ftri_error *error)
 /* False: the store takes nothing now. */
 static bool try_append(struct store_state *state, struct pdata *pdata)
 {
-    const int r =
-        store_append(state->store, pdata->otlp, pdata->received_ns, (uint64_t)(uintptr_t)pdata);
+    const uint64_t token = (uint64_t)(uintptr_t)pdata;
+    const int r = pdata->signal == FTR_SIGNAL_METRICS
+                      ? store_append_ledger(state->store, pdata->otlp, pdata->received_ns, &token)
+                      : store_append(state->store, pdata->otlp, pdata->received_ns, token);
     if (r == 0) {
         state->n_held++;
         return true;
     }
     if (r < 0) {
-        log_write(LOG_LEVEL_WARNING, "exporter/store '%s': taking in %llu spans: %s",
+        log_write(LOG_LEVEL_WARNING, "exporter/store '%s': taking in %llu items: %s",
                   node_id(state->node), (unsigned long long)pdata->n_items, strerror(-r));
         node_set_timer(state->node, RETRY_DELAY_NS);
     }
@@ -120,7 +122,7 @@ static void append_waiting(struct store_state *state)
 static void store_consume(struct node *node, struct pdata *pdata)
 {
     struct store_state *state = node_state(node);
-    if (!intake_is_traces(node, pdata))
+    if (!intake_is_kept(node, pdata))
         return;
     ftri_list_append(&state->waiting, &pdata->link);
     append_waiting(state);
@@ -134,7 +136,7 @@ static void settle(struct store_state *state, const struct store_settled *settle
         node_ack(state->node, pdata);
         return;
     }
-    log_write(LOG_LEVEL_ERROR, "exporter/store '%s': writing %llu spans: %s; trying again",
+    log_write(LOG_LEVEL_ERROR, "exporter/store '%s': writing %llu items: %s; trying again",
               node_id(state->node), (unsigned long long)pdata->n_items, strerror(-settled->error));
     ftri_list_append(&state->waiting, &pdata->link);
     node_set_timer(state->node, RETRY_DELAY_NS);
@@ -186,7 +188,7 @@ static void store_stop(struct node *node)
 const struct node_class exporter_store = {
     .type = "exporter/store",
     .kind = FTR_NODE_EXPORTER,
-    .sentence = "Keeps spans in the embedded store.",
+    .sentence = "Keeps spans and the flow ledger in the embedded store.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct store_node_options)},
     .state_size = sizeof(struct store_state),
     .is_stateful = true,

@@ -17,6 +17,7 @@
 #include "nodes/environment.h"
 #include "nodes/intake.h"
 #include "nodes/place.h"
+#include "otlp/signals.h"
 #include "otlp/view.h"
 #include "store/store.h"
 #include "wal/wal.h"
@@ -148,7 +149,7 @@ static void refuse_full(struct wal_state *state, struct pdata *pdata)
 static void wal_consume(struct node *node, struct pdata *pdata)
 {
     struct wal_state *state = node_state(node);
-    if (!intake_is_traces(node, pdata))
+    if (!intake_is_kept(node, pdata))
         return;
     if (state->is_replaying) {
         refuse(node, pdata, "the write-ahead log is being replayed", false);
@@ -217,25 +218,39 @@ static void collect(struct wal_state *state)
     }
 }
 
+/* As it was checked before it was logged. */
+static bool check_record(const struct wal_record *record, size_t *ret_n_items, size_t *ret_n_spans)
+{
+    struct ftri_otlp_counts counts = {0};
+    struct ftri_otlp_error error;
+    const bool is_ledger = record->kind == FTR_SIGNAL_METRICS;
+    const int r =
+        is_ledger ? ftri_otlp_metrics_check(record->body, &ftri_otlp_unlimited, ret_n_items, &error)
+                  : ftri_otlp_traces_check(record->body, &counts, &error);
+    *ret_n_spans = counts.n_spans;
+    *ret_n_items = is_ledger ? *ret_n_items : counts.n_spans;
+    return r == 0;
+}
+
 static bool send_replayed(struct wal_state *state, const struct wal_record *record)
 {
     struct replayed *entry = ftri_alloc(sizeof *entry);
     struct ftri_payload *payload = ftri_payload_copy(record->body);
     struct pdata *pdata = NULL;
-    struct ftri_otlp_counts counts = {0};
-    struct ftri_otlp_error error;
-    if (entry && payload && ftri_otlp_traces_check(record->body, &counts, &error) == 0)
+    size_t n_items = 0, n_spans = 0;
+    if (entry && payload && check_record(record, &n_items, &n_spans))
         pdata = node_ingest(state->node, (ftr_signal)record->kind, NULL, true, record->position);
     if (!pdata) {
         ftri_payload_unref(payload);
         ftri_free(entry);
         return false;
     }
-    *entry = (struct replayed){.position = record->position, .n_spans = counts.n_spans};
+    *entry = (struct replayed){.position = record->position, .n_spans = n_spans};
     ftri_list_append(&state->replayed, &entry->link);
-    state->n_replayed_spans += counts.n_spans;
-    pdata_set_otlp(pdata, payload, counts.n_spans);
+    state->n_replayed_spans += n_spans;
+    pdata_set_otlp(pdata, payload, n_items);
     pdata->received_ns = record->received_ns;
+    pdata->is_untraced = record->kind == FTR_SIGNAL_METRICS;
     node_send(state->node, 0, pdata);
     return true;
 }

@@ -48,7 +48,7 @@ static const struct option rows[] = {
                  "mode lets."},
     {"metrics", OPTION_CHOICE, offsetof(struct otlp_options, metrics), "reject",
      .choices = metrics_names,
-     .sentence = "What becomes of data points: rejected, as the store keeps none, or passed on."},
+     .sentence = "What becomes of data points: rejected but for the flow ledger, or passed on."},
     {"logs", OPTION_CHOICE, offsetof(struct otlp_options, logs), "events", .choices = logs_names,
      .sentence = "What becomes of log records: those with an event name and a span become events "
                  "of spans and the others are rejected, or all are passed on as they are."},
@@ -195,6 +195,7 @@ static int send_on(struct otlp_request *request, const struct otlp_content *cont
     request->arrival.protocol->hold(request->arrival.peer, request);
     pdata_set_otlp(pdata, content->payload, content->n_items + content->n_rejected);
     pdata->received_ns = received_ns;
+    pdata->is_untraced = content->is_ledger;
     node_drop_items(state->node, pdata, FTR_DROP_NO_ROUTE, content->n_rejected);
     pdata->n_items = content->n_items;
     node_send(state->node, 0, pdata);

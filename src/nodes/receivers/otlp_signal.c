@@ -3,6 +3,7 @@
 
 #include "base/payload.h"
 #include "otlp/json.h"
+#include "otlp/ledger.h"
 #include "otlp/log_events.h"
 #include "otlp/signals.h"
 
@@ -35,13 +36,20 @@ static int select_all(struct ftri_bytes *bytes, uint64_t received_ns, struct otl
     return content->n_items && !content->payload ? -ENOMEM : 0;
 }
 
-static int select_none(struct ftri_bytes *bytes, uint64_t received_ns, struct otlp_content *content)
+static int select_ledger(struct ftri_bytes *bytes, uint64_t received_ns,
+                         struct otlp_content *content)
 {
-    (void)bytes;
-    (void)received_ns;
-    content->n_rejected = content->n_items;
-    content->n_items = 0;
-    return 0;
+    size_t n_points, n_others;
+    struct ftri_bytes ledger FTRI_CLEANUP(ftri_bytes_deinit);
+    ftri_bytes_init(&ledger, UINT32_MAX);
+    const int r = ledger_select(ftri_bytes_view(bytes), &ledger, &n_points, &n_others);
+    if (r < 0)
+        return r;
+    content->n_items = n_points;
+    content->n_rejected = n_others;
+    content->signal = FTR_SIGNAL_METRICS;
+    content->is_ledger = true;
+    return select_all(&ledger, received_ns, content);
 }
 
 static int select_events(struct ftri_bytes *bytes, uint64_t received_ns,
@@ -60,7 +68,7 @@ static int select_events(struct ftri_bytes *bytes, uint64_t received_ns,
 
 static const struct otlp_reading traces = {check_traces, ftri_otlp_traces_from_json, select_all};
 static const struct otlp_reading metrics = {ftri_otlp_metrics_check, ftri_otlp_metrics_from_json,
-                                            select_none};
+                                            select_ledger};
 static const struct otlp_reading logs = {ftri_otlp_logs_check, ftri_otlp_logs_from_json,
                                          select_events};
 
@@ -71,8 +79,9 @@ const struct otlp_signal otlp_signals[OTLP_SIGNALS] = {
      "", &traces},
     {FTR_SIGNAL_METRICS, "/v1/metrics", "/" SERVICE("metrics.v1.MetricsService/Export"),
      "rejectedDataPoints",
-     "metrics are not kept: this collector keeps traces; send metrics to another endpoint, or turn "
-     "their exporter off (OTEL_METRICS_EXPORTER=none)",
+     "metrics are not kept: this collector keeps traces and the flow ledger (ftr.edge.*, "
+     "ftr.node.*, ftr.instance.cuts); send metrics to another endpoint, or turn their exporter "
+     "off (OTEL_METRICS_EXPORTER=none)",
      &metrics},
     {FTR_SIGNAL_LOGS, "/v1/logs", "/" SERVICE("logs.v1.LogsService/Export"), "rejectedLogRecords",
      "log records are kept as events of spans only: these have no event name, or no valid trace id "
@@ -105,7 +114,7 @@ int otlp_content_read(const struct otlp_signal *signal, const struct otlp_body *
                       struct otlp_content *ret_content, struct ftri_otlp_error *error)
 {
     const struct otlp_reading *reading = signal->reading;
-    struct otlp_content content = {0};
+    struct otlp_content content = {.signal = FTR_SIGNAL_TRACES};
     size_t n_items = 0;
     int r = body->is_json ? convert_json(reading, body, &content, error) : 0;
     if (r < 0)

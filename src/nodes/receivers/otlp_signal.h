@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The signals of receiver/otlp: where their requests come in, how these are read, and what of them
- * goes on. Everything that goes on is a checked TracesData: spans as they came, events out of log
- * records as fragments (otlp/log_events.h). What has nowhere to go is counted and rejected. */
+ * goes on: a checked TracesData (spans as they came, events out of log records as fragments, see
+ * otlp/log_events.h), or a MetricsData of the flow ledger (otlp/ledger.h). What has nowhere to go
+ * is counted and rejected. */
 #pragma once
 
 #include "otlp/view.h"
@@ -29,6 +30,7 @@ extern const struct otlp_signal otlp_signals[OTLP_SIGNALS];
 struct otlp_content {
     ftr_signal signal;            /* of what goes on: log records may have become spans */
     struct ftri_payload *payload; /* the caller's reference; NULL when n_items is 0 */
+    bool is_ledger;               /* rows of the flow ledger: our own telemetry */
     uint64_t n_items;             /* in the payload */
     uint64_t n_rejected;
     uint64_t n_null_numbers; /* doubles sent as null in JSON */

@@ -547,7 +547,7 @@ static void test_blocks_of_version_1_get_their_mentions(void **state)
     /* As version 1 left it. */
     assert_int_equal(sqlite3_exec(connection,
                                   "ALTER TABLE blocks DROP COLUMN mentions; DROP TABLE ghosts;"
-                                  "PRAGMA user_version = 1",
+                                  "DROP TABLE ledger; PRAGMA user_version = 1",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
     sqlite3_close(connection);

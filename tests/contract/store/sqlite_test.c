@@ -210,9 +210,22 @@ static void test_a_later_schema_is_refused(void **state)
     fixture_close(f);
     run_sql(f, "PRAGMA user_version = 99");
     check_refused(f, "version 99");
-    run_sql(f, "PRAGMA user_version = 2");
+    run_sql(f, "PRAGMA user_version = 3");
     fixture_open(f);
     check_block(f, 1, true);
+}
+
+static void test_a_file_without_a_ledger_is_taken_over(void **state)
+{
+    struct fixture *f = *state;
+    append_blocks(f);
+    fixture_close(f);
+    run_sql(f, "DROP TABLE ledger; PRAGMA user_version = 2");
+    fixture_open(f);
+    check_block(f, 1, true);
+    fixture_close(f);
+    run_sql(f, "SELECT key, \"end\", received, value FROM ledger");
+    fixture_open(f);
 }
 
 static void test_a_file_that_is_no_database_is_refused(void **state)
@@ -413,6 +426,7 @@ int main(void)
         FIXTURE_TEST(test_a_damaged_block_is_counted_and_passed_over, "sqlite"),
         FIXTURE_TEST(test_a_missing_piece_is_passed_over, "sqlite"),
         FIXTURE_TEST(test_a_later_schema_is_refused, "sqlite"),
+        FIXTURE_TEST(test_a_file_without_a_ledger_is_taken_over, "sqlite"),
         FIXTURE_TEST(test_a_file_that_is_no_database_is_refused, "sqlite"),
         FIXTURE_TEST(test_a_database_of_another_program_is_refused, "sqlite"),
         FIXTURE_TEST(test_a_directory_that_cannot_be_used_is_refused, "sqlite"),

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "probe.h"
 #include "trace/live.h"
+#include "trace/live_check.h"
 #include "trace/record.h"
 
 #include <stdio.h>
