@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-enum { CAN_FORK = 0, SWITCHES = 60 }; /* see fork_test.c */
+enum { CAN_FORK = 0, SWITCHES = 40 }; /* see fork_test.c */
 #else
 enum { CAN_FORK = 1, SWITCHES = 150 };
 #endif
