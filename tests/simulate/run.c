@@ -201,7 +201,8 @@ static bool has_emptied(struct actor *self)
     return self->n_told[CONTROL_SHUTDOWN] > 0;
 }
 
-/* The shutdown is sent to a node when all above it have emptied. */
+/* The shutdown is sent to a node when all above it have emptied, and it has taken all in but what
+ * it does not accept. */
 static void check_shutdowns(void)
 {
     for (size_t i = 0; i < stage.plan.n_nodes; i++) {
@@ -209,7 +210,8 @@ static void check_shutdowns(void)
         if (self->is_shut_down || !self->node->is_shut_down)
             continue;
         self->is_shut_down = true;
-        RULE(model_n_arriving(i) == 0, "n%zu is shut down, and batches wait for it", i);
+        RULE(model_n_arriving(i) == 0 || !self->is_accepting,
+             "n%zu is shut down, and batches wait for it", i);
         for (size_t j = 0; j < model_n_edges(); j++)
             RULE(model_edge(j)->to != i || has_emptied(&stage.actors[model_edge(j)->from]),
                  "n%zu is shut down, and n%zu above it has not emptied", i, model_edge(j)->from);
