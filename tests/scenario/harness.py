@@ -170,6 +170,12 @@ class Collector:
         return self.memory_bytes()
 
 
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
 def connect(port, timeout=30):
     return socket.create_connection(("127.0.0.1", port), timeout=timeout)
 

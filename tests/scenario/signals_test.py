@@ -19,7 +19,7 @@ import grpc
 from google.protobuf import json_format
 
 import harness
-from harness import Scenario, get_json, get_trace, new_id, new_span, request, send_json, span_document
+from harness import Scenario, free_port, get_json, get_trace, new_id, new_span, request, send_json, span_document
 
 PROTO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "otlp")
 compiled = tempfile.TemporaryDirectory(prefix="flowtrace-proto-")
@@ -94,12 +94,6 @@ def metrics_request():
                 point.explicit_bounds.extend([0.5])
     members.add(name="none")
     return out, 1 + 2 + 3 + 4 + 5
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def wait_for(condition, what):
