@@ -3,10 +3,13 @@
  * The SQLite file: the only module that includes sqlite3.h.
  *
  *   blocks  id, n_spans, n_traces, start_min, start_max, duration_max, order_max, received_max,
- *           statuses (1: has error, 2: has ok), size, names, hashes, mentions (NULL: the block is
- * of version 1, they are still to be made) pieces  id of the block, columns, bodies       (apart,
- * so that listing blocks skips them) ghosts  id of a block that retention removed, size, and what
- * tells that a span was in it: hashes of its traces, hashes of its spans
+ *           statuses (1: has error, 2: has ok), size, names, hashes, mentions
+ *           (NULL: the block is of version 1, they are still to be made)
+ *
+ *   pieces  id of the block, columns, bodies  (apart, so that listing blocks skips them)
+ *
+ *   ghosts  id of a block that retention removed, size, and what tells that a span was in it:
+ *           hashes of its traces, hashes of its spans
  *
  *   ledger  id, key, end, received, value     (a row each, otlp/ledger.h; ids rise)
  *
