@@ -48,7 +48,7 @@ typedef struct ftr_config {
     bool is_off; /* start in FTR_MODE_OFF */
     ftr_limits limits;
     size_t queue_bytes;         /* per exporter: 16 MiB */
-    size_t batch_bytes;         /* 512 KiB */
+    size_t batch_bytes;         /* 512 KiB; at most half of queue_bytes */
     uint32_t batch_delay_ms;    /* 200 */
     uint32_t export_timeout_ms; /* 10000 */
     size_t journal_bytes;       /* per thread that ends spans: 8 MiB, rounded up to 2^n */

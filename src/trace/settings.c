@@ -66,6 +66,16 @@ static uint32_t read_count(const char *name)
     return (uint32_t)n;
 }
 
+/* A queue that is smaller than a batch would lose spans while its exporter has nothing to do. */
+static void fit_batches(struct ftri_sender_settings *sender)
+{
+    if (sender->batch_bytes > sender->queue_bytes / 2)
+        sender->batch_bytes = sender->queue_bytes / 2;
+    if (sender->queue_spans &&
+        (sender->batch_spans == 0 || sender->batch_spans > sender->queue_spans))
+        sender->batch_spans = sender->queue_spans;
+}
+
 /* OTEL_BSP_* have their exact meaning where they are set: counts of spans bound the queue then. */
 static void choose_sender(struct ftri_settings *self, const ftr_config *config)
 {
@@ -83,12 +93,11 @@ static void choose_sender(struct ftri_settings *self, const ftr_config *config)
         sender->queue_spans = read_count("OTEL_BSP_MAX_QUEUE_SIZE");
     if (config->batch_bytes == 0)
         sender->batch_spans = read_count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE");
-    if (sender->queue_spans == 0 || sender->batch_spans <= sender->queue_spans)
-        return;
-    ftri_diagnose("OTEL_BSP_MAX_EXPORT_BATCH_SIZE: more than OTEL_BSP_MAX_QUEUE_SIZE; %" PRIu32
-                  " is used",
-                  sender->queue_spans);
-    sender->batch_spans = sender->queue_spans;
+    if (sender->queue_spans && sender->batch_spans > sender->queue_spans)
+        ftri_diagnose("OTEL_BSP_MAX_EXPORT_BATCH_SIZE: more than OTEL_BSP_MAX_QUEUE_SIZE; %" PRIu32
+                      " is used",
+                      sender->queue_spans);
+    fit_batches(sender);
 }
 
 static void choose_exporters(struct ftri_settings *self)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A sender's queue in bytes: what does not fit is lost and counted, and the room comes back. */
+#include "base/time.h"
 #include "probe.h"
+
+#include <unistd.h>
 
 enum { BATCH_BYTES = 1024, QUEUE_BYTES = 8 * BATCH_BYTES, RECORDED = 1000 };
 
@@ -21,22 +24,30 @@ static void stop(struct probe *probe)
     free(probe);
 }
 
-static void record_large(void)
+static void record_long(int n, size_t len)
 {
     char text[QUEUE_BYTES + 1];
-    memset(text, 'x', sizeof text);
-    const ftr_span span = ftr_span_start(FTR_STR("large"), FTR_KIND_INTERNAL, NULL);
-    ftr_span_set_str(span, FTR_STR("text"), (ftr_str){text, sizeof text});
-    ftr_span_end(span);
+    assert_true(len <= sizeof text);
+    memset(text, 'x', len);
+    for (int i = 0; i < n; i++) {
+        const ftr_span span = ftr_span_start(FTR_STR("long"), FTR_KIND_INTERNAL, NULL);
+        ftr_span_set_str(span, FTR_STR("text"), (ftr_str){text, len});
+        ftr_span_end(span);
+    }
 }
 
-static void fill_and_empty(size_t queue_bytes)
+static void record_large(void)
+{
+    record_long(1, QUEUE_BYTES + 1);
+}
+
+static void fill_and_empty(size_t queue_bytes, size_t text_len)
 {
     struct probe *probe = start_small(queue_bytes);
     for (uint64_t round = 1; round <= 3; round++) {
         const uint64_t n_lost = counts().exporters[0].lost_queue_full;
         pthread_mutex_lock(&probe->gate);
-        record(RECORDED);
+        record_long(RECORDED, text_len);
         assert_int_equal(ftr_flush(20 * MS), FTR_ERR_TIMEOUT);
         const ftr_exporter_statistics full = counts().exporters[0];
         assert_true(full.queued > 0 && full.lost_queue_full > n_lost);
@@ -54,12 +65,13 @@ static void fill_and_empty(size_t queue_bytes)
     stop(probe);
 }
 
-/* The smaller one is full of one sealed batch, and nothing is open when a span does not fit. */
+/* The smaller one is full of one span, which is sealed: nothing is open when another does not fit.
+ */
 static void test_a_queue_that_was_full_takes_spans_again(void **state)
 {
     (void)state;
-    fill_and_empty(QUEUE_BYTES);
-    fill_and_empty(BATCH_BYTES + BATCH_BYTES / 16);
+    fill_and_empty(QUEUE_BYTES, 10);
+    fill_and_empty(BATCH_BYTES, BATCH_BYTES * 3 / 4);
 }
 
 /* Into an empty queue, then into one with an open batch. */
@@ -80,11 +92,51 @@ static void test_a_span_larger_than_the_queue_is_lost_alone(void **state)
     stop(probe);
 }
 
+static void wait_for_delivered(uint64_t n)
+{
+    const uint64_t deadline_ns = ftri_time_monotonic_ns() + 5 * SECOND;
+    while (counts().exporters[0].delivered < n && ftri_time_monotonic_ns() < deadline_ns)
+        usleep(1000);
+    assert_true(counts().exporters[0].delivered >= n);
+}
+
+/* Half of the queue is sent on, whatever a batch may have: nothing waits for the delay. */
+static void test_a_queue_smaller_than_a_batch_is_emptied_before_it_is_full(void **state)
+{
+    (void)state;
+    struct probe *probe = new_probe();
+    ftr_config config = FTR_CONFIG_INIT;
+    config.queue_bytes = QUEUE_BYTES;
+    config.batch_delay_ms = 60000;
+    start_with(&config, probe);
+    record_long(1, QUEUE_BYTES * 5 / 8);
+    wait_for_delivered(1);
+    assert_int_equal(counts().exporters[0].lost_queue_full, 0);
+    stop(probe);
+}
+
+static void test_a_queue_of_few_spans_is_emptied_when_it_is_full(void **state)
+{
+    (void)state;
+    setenv("OTEL_BSP_MAX_QUEUE_SIZE", "3", 1);
+    struct probe *probe = new_probe();
+    ftr_config config = FTR_CONFIG_INIT;
+    config.batch_delay_ms = 60000;
+    start_with(&config, probe);
+    record(3);
+    wait_for_delivered(3);
+    assert_int_equal(counts().exporters[0].lost_queue_full, 0);
+    stop(probe);
+    unsetenv("OTEL_BSP_MAX_QUEUE_SIZE");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_queue_that_was_full_takes_spans_again),
         cmocka_unit_test(test_a_span_larger_than_the_queue_is_lost_alone),
+        cmocka_unit_test(test_a_queue_smaller_than_a_batch_is_emptied_before_it_is_full),
+        cmocka_unit_test(test_a_queue_of_few_spans_is_emptied_when_it_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
