@@ -147,15 +147,14 @@ static uint64_t check_log(struct fixture *fixture, size_t n_numbers)
     return n_durable;
 }
 
-static void run_round(struct fixture *fixture, uint64_t round, const char *fault,
-                      uint64_t n_reports)
+/* The number of records that had to be there, and were. */
+static uint64_t run_round(struct fixture *fixture, uint64_t round, const char *fault,
+                          uint64_t n_reports)
 {
     int pipe_end = -1;
     const pid_t pid = start_child(fixture, round * NUMBERS_A_ROUND, fault, &pipe_end);
     hear_until_death(pid, pipe_end, n_reports);
-    const uint64_t n_durable = check_log(fixture, (round + 1) * NUMBERS_A_ROUND);
-    if (n_reports > 3 * KEPT)
-        assert_true(n_durable > 0);
+    return check_log(fixture, (round + 1) * NUMBERS_A_ROUND);
 }
 
 static void test_kill_at_random_moments(void **state)
@@ -164,8 +163,11 @@ static void test_kill_at_random_moments(void **state)
     memset(fates, 0, sizeof fates);
     const char *setting = getenv("FTR_WAL_KILLS");
     const uint64_t n = setting ? strtoull(setting, NULL, 10) : KILLS;
+    uint64_t n_durable = 0;
     for (uint64_t round = 0; round < n && round < MOST_ROUNDS; round++)
-        run_round(fixture, round, NULL, 1 + ftri_random_u64() % 2000);
+        n_durable += run_round(fixture, round, NULL, 1 + ftri_random_u64() % 2000);
+    /* Of a round that ends while what was left is released, none: the last ones may be such. */
+    assert_true(n_durable > n * KEPT / 4);
 }
 
 #ifdef FTR_FAULTS
@@ -183,7 +185,7 @@ static void test_kill_at_every_fault_point(void **state)
         for (size_t k = 0; k < FTRI_COUNT(passings); k++) {
             char fault[64];
             snprintf(fault, sizeof fault, "%s:%d", points[i], passings[k]);
-            run_round(fixture, round++, fault, 0);
+            (void)run_round(fixture, round++, fault, 0);
         }
 }
 #endif
