@@ -3,34 +3,13 @@
  * processor/wal between a source and a sink: who is answered when, and what the next start sends
  * on. */
 #include "otlp/encode.h"
+#include "folder.h"
 #include "rig.h"
 
 #include <flowtrace/exporter.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char folder[] = "/tmp/ftr-custody-XXXXXX";
-
-static int set_up(void **state)
-{
-    (void)state;
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status, (void)kind, (void)place;
-    return remove(path);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    return nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
 
 static void open_graph(const char *more, const char *sink)
 {
@@ -211,15 +190,20 @@ static void test_records_are_no_telemetry(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_answered_before_the_end_has_it, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_was_refused_is_sent_on_by_the_next_start, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_what_was_refused_for_good_is_given_up, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_the_deadline_of_a_shutdown_below, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_the_deadline_of_a_shutdown_above, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_record_larger_than_the_log, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_records_are_no_telemetry, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_answered_before_the_end_has_it, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_refused_is_sent_on_by_the_next_start,
+                                        folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_refused_for_good_is_given_up, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_the_deadline_of_a_shutdown_below, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_the_deadline_of_a_shutdown_above, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_record_larger_than_the_log, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_records_are_no_telemetry, folder_set_up,
+                                        folder_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

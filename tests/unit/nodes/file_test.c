@@ -1,38 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * receiver/file on a file that grows, rotates and is truncated, across restarts and refusals. */
+#include "folder.h"
 #include "rig.h"
 
-#include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/ftr-file-XXXXXX";
 static char path[64], rotated[64], positions[64];
 
 static int set_up(void **state)
 {
-    (void)state;
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
-    if (!mkdtemp(folder))
+    if (folder_set_up(state) < 0)
         return -1;
     snprintf(path, sizeof path, "%s/log", folder);
     snprintf(rotated, sizeof rotated, "%s/log.1", folder);
     snprintf(positions, sizeof positions, "%s/positions", folder);
     return 0;
-}
-
-static int remove_entry(const char *name, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status, (void)kind, (void)place;
-    return remove(name);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    return nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static void append(const char *name, const char *text)
@@ -315,22 +300,23 @@ static void test_a_checkpoint_that_is_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_lines_as_they_come, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_restart_goes_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lines_as_they_come, set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_restart_goes_on, set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_not_acknowledged_comes_again, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_a_refusal_is_read_again, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_permanent_refusal_is_passed_over, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_renamed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_renamed_while_it_was_down, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_removed_while_it_was_down, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_truncated, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_truncated_while_it_was_down, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_from_the_end, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_file_that_is_not_followed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_lines_that_are_too_long, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_full_channel, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_checkpoint_that_is_none, set_up, tear_down),
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_refusal_is_read_again, set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_permanent_refusal_is_passed_over, set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_renamed, set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_renamed_while_it_was_down, set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_removed_while_it_was_down, set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_truncated, set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_truncated_while_it_was_down, set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_from_the_end, set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_file_that_is_not_followed, set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_lines_that_are_too_long, set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_full_channel, set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_checkpoint_that_is_none, set_up, folder_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

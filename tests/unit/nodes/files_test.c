@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * receiver/files over a tree with everything in it that a file system can hold. */
+#include "folder.h"
 #include "rig.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char folder[] = "/tmp/ftr-files-XXXXXX";
 
 /* A path below the folder; a few at a time. */
 static const char *at(const char *name)
@@ -27,25 +25,6 @@ static void write_file(const char *name, const char *content)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, content, strlen(content)), (ssize_t)strlen(content));
     assert_int_equal(close(fd), 0);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status, (void)kind, (void)place;
-    return remove(path);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    return nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* sink: "hold" or nothing. */
@@ -273,16 +252,23 @@ static void test_no_paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_every_regular_file_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_single_files_links_and_what_is_not_there, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_a_time_before_1970_is_unknown, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_directory_that_cannot_be_read, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_batches_have_their_limits, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_file_that_is_too_large, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_file_that_vanishes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_walk_over_vanished_files_goes_on, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_drain_in_the_middle, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_every_regular_file_once, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_single_files_links_and_what_is_not_there,
+                                        folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_time_before_1970_is_unknown, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_directory_that_cannot_be_read, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_batches_have_their_limits, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_file_that_is_too_large, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_file_that_vanishes, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_walk_over_vanished_files_goes_on, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_drain_in_the_middle, folder_set_up,
+                                        folder_tear_down),
         cmocka_unit_test(test_no_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
