@@ -2,9 +2,10 @@
  *
  * processor/wal between a source and a sink: who is answered when, and what the next start sends
  * on. */
-#include "otlp/encode.h"
 #include "folder.h"
+#include "otlp/encode.h"
 #include "rig.h"
+#include "telemetry.h"
 
 #include <flowtrace/exporter.h>
 #include <stdlib.h>
@@ -187,6 +188,22 @@ static void test_records_are_no_telemetry(void **state)
     rig_close();
 }
 
+/* It would lie there for ever: the store has no place for it. */
+static void test_metrics_and_logs_that_are_passed_are_not_kept(void **state)
+{
+    (void)state;
+    open_graph("", "");
+    telemetry_feed("{'resourceMetrics':[{'scopeMetrics':[{'metrics':[{'name':'m','gauge':"
+                   "{'dataPoints':[{'asInt':'1'}]}}]}]}]}");
+    telemetry_feed("{'resourceLogs':[{'scopeLogs':[{'logRecords':[{'eventName':'e'}]}]}]}");
+    rig_wait(rig_is_settled);
+    assert_int_equal(rig.n_nacks, 2);
+    assert_true(rig.refusal.is_permanent);
+    assert_non_null(strstr(rig.refusal.reason, "metrics or logs"));
+    assert_int_equal(rig.n_arrivals, 0);
+    rig_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +219,8 @@ int main(void)
                                         folder_tear_down),
         cmocka_unit_test_setup_teardown(test_a_record_larger_than_the_log, folder_set_up,
                                         folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_metrics_and_logs_that_are_passed_are_not_kept,
+                                        folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(test_records_are_no_telemetry, folder_set_up,
                                         folder_tear_down),
     };
