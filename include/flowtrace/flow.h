@@ -81,6 +81,11 @@ FTR_API void ftr_hop_init(ftr_hop *hop);
 FTR_API void ftr_hop_copy(const ftr_hop *hop, ftr_hop *ret_hop);
 FTR_API void ftr_hop_release(ftr_hop *hop);
 
+/* CLOCK_MONOTONIC in ns, but for some microseconds, at the price of one read of the cycle counter:
+ * the clock that hops and visits are measured by. Of two readings the later one may be the smaller
+ * by those microseconds. */
+FTR_API uint64_t ftr_flow_clock_ns(void);
+
 /* What the engine knows about the arrival of a batch. */
 typedef struct ftr_arrival {
     size_t size;
@@ -90,6 +95,7 @@ typedef struct ftr_arrival {
     uint64_t queue_depth;    /* messages in the channel when this one was taken, itself included */
     uint64_t queue_capacity; /* 0: there is no channel */
     uint32_t n_attempt;      /* 0: first delivery; recorded from 1 on */
+    uint64_t now_ns;         /* ftr_flow_clock_ns() of now; 0: the library reads it */
 } ftr_arrival;
 
 /* One node working on one batch. Caller's storage, opaque; it may be copied bytewise as long as
@@ -161,6 +167,9 @@ FTR_API void ftr_visit_event(ftr_visit *visit, ftr_str name, const ftr_attribute
  * ending implies pause. */
 FTR_API void ftr_visit_pause(ftr_visit *visit);
 FTR_API void ftr_visit_resume(ftr_visit *visit);
+/* Instead of both: the engine has measured that the node worked on it for so long, in addition to
+ * what was said before. The visit's own work clock stands from the first such call on. */
+FTR_API void ftr_visit_worked(ftr_visit *visit, uint64_t worked_ns);
 /* error may be empty. Success leaves the span's status unset; the others set ERROR. */
 FTR_API void ftr_visit_end(ftr_visit *visit, ftr_outcome outcome, ftr_str error);
 

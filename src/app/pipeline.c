@@ -21,6 +21,7 @@ struct top_options {
     const struct config_value *connections;
     const char *name;
     uint64_t channel_capacity;
+    bool has_exact_times;
 };
 
 static const struct option rows[] = {
@@ -32,6 +33,10 @@ static const struct option rows[] = {
      .sentence = "The pipeline's name on spans."},
     {"channel_capacity", OPTION_U64, offsetof(struct top_options, channel_capacity), "128",
      .min = 1, .max = 65536, .sentence = "Batches that a node's input channel holds."},
+    {"exact_times", OPTION_BOOL, offsetof(struct top_options, has_exact_times), "false",
+     .sentence =
+         "Queue and work time of each batch by itself also while tracing is off; else of up "
+         "to 16 at once."},
 };
 
 static const struct option_table table = {rows, FTRI_COUNT(rows), sizeof(struct top_options)};
@@ -107,6 +112,7 @@ static int build(struct pipeline *self, struct ftri_error *error)
         .connections = top.connections,
         .pipeline = top.name,
         .channel_capacity = (size_t)top.channel_capacity,
+        .has_exact_times = top.has_exact_times,
         .environment = &self->environment,
         .on_finished = on_finished,
         .on_failed = on_failed,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/channel.h"
 
-#include "base/time.h"
+#include "engine/clock.h"
 #include "engine/count.h"
 #include "engine/frame.h"
 #include "engine/pdata_pool.h"
@@ -44,7 +44,7 @@ void channel_send(struct edge *edge, struct pdata *pdata)
     /* From then on nobody holds a batch, or gets one. */
     assert(edge->from->graph->drain < DRAIN_FORCED);
     pdata->edge = edge;
-    pdata->sent_ns = ftri_time_monotonic_ns();
+    pdata->sent_ns = clock_now(edge->from->graph);
     account_add("channel_send: sent", &edge->account.sent, pdata->n_items);
     count_redelivered(edge, pdata);
     account_add("channel_send: n_sent_batches", &edge->account.n_sent_batches, 1);
@@ -86,7 +86,7 @@ bool channel_has_room(const struct node *sender)
 static void stop_waiting(struct pdata *pdata)
 {
     struct node *const from = pdata->edge->from;
-    const uint64_t waited_ns = ftri_time_monotonic_ns() - pdata->blocked_ns;
+    const uint64_t waited_ns = clock_between(pdata->blocked_ns, clock_now(from->graph));
     pdata->blocked_ns = 0;
     account_add("stop_waiting: blocked_ns", &from->account.blocked_ns, waited_ns);
     visit_blocked(pdata->frame, waited_ns);
@@ -97,6 +97,8 @@ static void stop_waiting(struct pdata *pdata)
 /* There is room again: who waits moves up, and who asked in vain is told. */
 static void use_room(struct node *node, bool was_full)
 {
+    if (FTRI_LIKELY(!was_full && ftri_list_is_empty(&node->waiting)))
+        return;
     while (node->n_data < node->graph->capacity) {
         struct ftri_list *entry = ftri_list_pop(&node->waiting);
         if (!entry)

@@ -8,12 +8,12 @@
 
 bool custody_check(struct node *node, const struct pdata *pdata, const char *call)
 {
+    if (FTRI_LIKELY(!node->is_stopped && pdata->holder == node))
+        return true;
     if (node->is_stopped)
         node_failed_because(node, "%s after its stop", call);
-    else if (pdata->holder != node)
-        node_failed_because(node, "%s of a batch that it does not hold (given up twice?)", call);
     else
-        return true;
+        node_failed_because(node, "%s of a batch that it does not hold (given up twice?)", call);
     return false;
 }
 
@@ -21,7 +21,7 @@ bool custody_check(struct node *node, const struct pdata *pdata, const char *cal
 static void note_control(const struct node *node, struct frame *frame)
 {
     struct frame *const owner = frame_owner(frame);
-    if (!node->is_handling || node->handling == CONTROL_ACK || node->handling == CONTROL_NACK ||
+    if (node->handling == CONTROL_ACK || node->handling == CONTROL_NACK ||
         owner->n_noted == node->n_handled)
         return;
     owner->n_noted = node->n_handled;
@@ -33,10 +33,12 @@ struct frame *custody_touch(struct node *node, struct pdata *pdata, const char *
     if (!custody_check(node, pdata, call) || pdata->is_revoked)
         return NULL;
     struct frame *const frame = pdata->frame;
-    if (!frame->origin)
-        visit_ensure(frame, pdata);
-    note_control(node, frame);
-    if (frame_owner(frame)->visit_state != VISIT_CLOSED || !frame->origin)
+    if (!frame->origin && frame->visit_state == VISIT_NOT_STARTED)
+        visit_begin(frame, pdata);
+    if (node->is_handling)
+        note_control(node, frame);
+    if (!node->graph->is_rough &&
+        (frame_owner(frame)->visit_state != VISIT_CLOSED || !frame->origin))
         frame_work(frame_owner(frame));
     return frame;
 }
@@ -93,8 +95,8 @@ void custody_drop_items(struct node *node, struct frame *frame, ftr_drop_reason 
 static void revoke(struct node *node, struct pdata *pdata, const struct result *result)
 {
     struct frame *const frame = pdata->frame;
-    if (!frame->origin)
-        visit_ensure(frame, pdata);
+    if (!frame->origin && frame->visit_state == VISIT_NOT_STARTED)
+        visit_begin(frame, pdata);
     uint64_t n = custody_take_items(frame, pdata->n_items, custody_is_last(frame));
     if (frame->is_source) {
         n = pdata->n_items;
@@ -102,7 +104,7 @@ static void revoke(struct node *node, struct pdata *pdata, const struct result *
         account_add("revoke: n_returned_items", &node->n_returned_items, n);
     }
     custody_drop_items(node, frame, FTR_DROP_SHUTDOWN, n);
-    frame->is_at_fault = frame->is_at_fault || frame->result.is_ack;
+    frame->is_at_fault = frame->is_at_fault || !frame->is_failed;
     frame->n_in_hand--;
     pdata->frame = NULL;
     pdata->is_revoked = true;

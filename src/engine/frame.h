@@ -9,6 +9,9 @@
  *     inputs' frames    <-- parents -- the frame of their merge          fan-in
  *     an input's frame  <-- origin --- a watched frame                   node_derive_watched
  *
+ * Freed frames are kept by the graph and used again, the latest first: a hop allocates nothing.
+ * What a new frame does not clear counts only while something else says so.
+ *
  * A watched frame has no visit of its own: it works on its origin's, but its result goes to the
  * node as a control message and not upwards. It may outlive that visit, and what is made of its
  * batches continues the flow from there. */
@@ -16,37 +19,45 @@
 
 #include "engine/runtime.h"
 
-enum visit_state { VISIT_NOT_STARTED, VISIT_OPEN, VISIT_CLOSED };
+enum visit_state {
+    VISIT_NOT_STARTED,
+    VISIT_OPEN,
+    VISIT_BLANK, /* nothing is recorded: at its beginning the library was off */
+    VISIT_CLOSED
+};
 
 struct frame {
-    struct message message; /* ACK or NACK of a watched frame */
     struct node *node;
-    struct frame *parent;   /* NULL: none, or several */
-    struct frame **parents; /* of a fan-in; owned */
-    size_t n_parents;
-    struct frame *origin;      /* referenced; NULL: the visit is its own */
-    struct ftri_list settled;  /* of the list of those to unwind */
-    struct ftri_list running;  /* of graph.running */
-    uint64_t running_since_ns; /* 0: the work clock stands */
-    uint64_t calldata;
+    struct frame *parent; /* NULL: none, or several */
+    struct frame *origin; /* referenced; NULL: the visit is its own */
+    size_t n_pending;     /* batches and frames below without outcome */
+    size_t n_in_hand;     /* of the batches: with the node */
+    size_t n_refs;
     uint64_t n_held_items;     /* received and not accounted for yet */
     uint64_t n_items, n_bytes; /* as they arrived */
-    size_t n_pending;          /* batches and frames below without outcome */
-    size_t n_in_hand;          /* of the batches: with the node */
-    size_t n_refs;
-    size_t n_watched; /* watched frames with this origin that are pending */
-    uint64_t n_noted; /* node.n_handled of the last control message that is on the visit */
+    uint64_t running_since_ns; /* 0: the work clock stands */
+    uint64_t n_noted;          /* node.n_handled of the last control message that is on the visit */
+    size_t n_watched;          /* watched frames with this origin that are pending */
+    size_t n_parents;
     uint32_t split_count;
+    enum visit_state visit_state;
+    bool is_failed; /* result says how; else it was good up to now */
     bool is_watched;
     bool is_source;           /* began here, by node_ingest */
     bool is_at_fault;         /* the first failure was this node's own nack */
     bool has_refused_watched; /* the latest watched frame with this origin failed */
-    enum visit_state visit_state;
+    bool is_running;          /* in graph.running */
+    /* From here on a new frame is not cleared. */
+    struct frame **parents;   /* of a fan-in: n_parents; owned */
+    struct ftri_list running; /* of graph.running */
+    struct ftri_list settled; /* of the list of those to unwind */
+    struct message message;   /* ACK or NACK of a watched frame */
+    uint64_t calldata;        /* of a watched frame */
     union {
         ftr_visit visit; /* its own */
         ftr_hop hop;     /* of a watched frame: with the context of its origin's visit */
     };
-    struct result result; /* good until the first failure */
+    struct result result; /* the first failure */
 };
 
 /* With nothing pending and one reference, which settling drops. NULL: memory is short. */
@@ -57,12 +68,24 @@ struct frame *frame_new_merged(struct node *node, size_t n) FTRI_MUST_CHECK;
 void frame_discard(struct frame *self);
 struct frame *frame_ref(struct frame *self);
 void frame_unref(struct frame *self);
+/* Returns the memory of the freed ones. */
+void frame_pool_deinit(struct graph *graph);
 /* Whose visit and items a frame works on. */
-struct frame *frame_owner(struct frame *self);
+static inline struct frame *frame_owner(struct frame *self)
+{
+    return self->origin ? self->origin : self;
+}
+/* What became of it up to now. */
+const struct result *frame_result(const struct frame *self);
 /* One of the pending has its outcome. May free the frame and those above. */
 void frame_resolve(struct frame *self, const struct result *result);
 
-/* The node works on it from here on ... */
+/* The node works on it from now on ... */
+void frame_work_since(struct frame *self, uint64_t now_ns);
+/* ... or, unless its work is measured with the row's, from here on ... */
 void frame_work(struct frame *self);
-/* ... until its code returns: stops the clocks of what was touched and is no longer worked on. */
-void frame_rest_all(struct graph *graph);
+/* ... until its code returns: stops the clocks of what was touched and is no longer worked on.
+ * Returns whether there was any; then the graph's clock was read. */
+bool frame_rest_all(struct graph *graph);
+/* Counts what a node worked. */
+void frame_count_work(struct node *node, uint64_t worked_ns);

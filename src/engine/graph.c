@@ -105,6 +105,7 @@ void graph_free(struct graph *self)
     for (size_t i = 0; i < self->n_nodes; i++)
         free_node(self->nodes[i]);
     pdata_pool_deinit(self);
+    frame_pool_deinit(self);
     loop_timer_free(self->drain_timer);
     scheduler_deinit(self);
     ftri_arena_deinit(&self->arena);

@@ -31,7 +31,10 @@ struct graph_options {
     const struct config_value *connections;
     const char *pipeline;    /* its name on spans; "" */
     size_t channel_capacity; /* batches per node's input channel; 0: 128 */
-    void *environment;       /* node_environment */
+    /* The accounts' times are of each batch by itself also while nothing is recorded. Otherwise
+     * they are of rows of up to 16 batches (clock.h). */
+    bool has_exact_times;
+    void *environment; /* node_environment */
     /* All receivers said node_finished and nothing is in flight. */
     void (*on_finished)(void *argument);
     /* A node said node_failed: the graph cannot go on. */

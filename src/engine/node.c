@@ -98,8 +98,8 @@ static void absorb_input(struct frame *merged, size_t i, struct pdata *input)
 {
     struct frame *const frame = input->frame;
     struct frame *const owner = frame_owner(frame);
-    if (!frame->origin)
-        visit_ensure(frame, input);
+    if (!frame->origin && frame->visit_state == VISIT_NOT_STARTED)
+        visit_begin(frame, input);
     const uint64_t n = custody_is_last(frame) || owner->n_held_items < input->n_items
                            ? owner->n_held_items
                            : input->n_items;
@@ -178,22 +178,28 @@ static void send_copies(struct node *self, const struct port *port, struct pdata
     }
 }
 
+static void refuse_port(struct node *self, size_t port, struct pdata *pdata)
+{
+    static const struct result refusal = {.is_permanent = true, .reason = "sent to no port"};
+    node_failed_because(self, "node_send to port %zu, and it has %zu", port, self->n_ports);
+    node_nack(self, pdata, &refusal);
+}
+
 void node_send(struct node *self, size_t port, struct pdata *pdata)
 {
     struct frame *const frame = custody_begin(self, pdata, "node_send");
     if (!frame)
         return;
-    if (port >= self->n_ports) {
-        node_failed_because(self, "node_send to port %zu, and it has %zu", port, self->n_ports);
-        const struct result refusal = {.is_permanent = true, .reason = "sent to no port"};
-        node_nack(self, pdata, &refusal);
+    if (FTRI_UNLIKELY(port >= self->n_ports)) {
+        refuse_port(self, port, pdata);
         return;
     }
     const struct port *const out = &self->ports[port];
     const uint32_t n_edges = (uint32_t)out->n_edges;
-    send_copies(self, out, pdata);
+    if (n_edges > 1)
+        send_copies(self, out, pdata);
     count_emitted(self, frame, pdata);
-    if (custody_is_last(frame))
+    if (frame->n_in_hand == 1 && frame->n_held_items && custody_is_last(frame))
         account_add("node_send: absorbed", &self->account.absorbed,
                     custody_take_items(frame, 0, true));
     visit_emit(frame, pdata, out, split_of(pdata, n_edges - 1, n_edges));
@@ -244,8 +250,7 @@ void node_nack(struct node *self, struct pdata *pdata, const struct result *resu
     refusal.is_ack = false;
     account_add("node_nack: failed", &self->account.failed, settled_items(self, frame, pdata));
     /* Passing on what came back from below is no fault of this node's. */
-    frame->is_at_fault =
-        frame->is_at_fault || (frame->result.is_ack && !frame->has_refused_watched);
+    frame->is_at_fault = frame->is_at_fault || (!frame->is_failed && !frame->has_refused_watched);
     custody_settle(self, pdata, &refusal);
     custody_end(self);
 }

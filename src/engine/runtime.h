@@ -66,6 +66,7 @@ struct node {
     bool is_finished, is_drained, is_shut_down;
     bool has_new_data; /* since its Shutdown */
     bool is_reached;   /* by a receiver */
+    bool is_slow;      /* its batches take so long that each is measured by itself */
 
     struct loop_timer *timer;
     _Atomic bool is_woken;
@@ -92,7 +93,13 @@ struct graph {
     struct ftri_list running; /* struct frame.running: their work clock was touched */
     struct ftri_list spare;   /* struct pdata.link: freed, oldest first */
     size_t n_spare;
-    size_t n_live; /* frames */
+    struct frame *spare_frames; /* freed, the latest first */
+    size_t n_spare_frames;
+    size_t n_live;   /* frames */
+    uint64_t now_ns; /* the last reading of its clock (clock.h) */
+    bool is_fresh;   /* no node code has run since */
+    bool is_rough;   /* the batches of a row share one reading */
+    bool is_turning; /* a turn is under way: what is to be done is done in it, or arms the next */
     struct loop_timer *turn;
     struct loop_wakeup *wakeup;
     struct node *_Atomic woken; /* stack through next_woken */

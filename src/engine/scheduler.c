@@ -4,8 +4,8 @@
  * it is taken off, and the first on the stack wakes the loop. */
 #include "engine/scheduler.h"
 
-#include "base/time.h"
 #include "engine/channel.h"
+#include "engine/clock.h"
 #include "engine/count.h"
 #include "engine/drain.h"
 #include "engine/frame.h"
@@ -17,18 +17,20 @@
 
 enum { TURN_BURST = 512, DATA_BURST = 16, CONTROL_BURST = 16 };
 
+/* A node is slow or is not, as its rows take more or less than this for a batch. */
+enum { SLOW_NS = 1000 };
+
 void scheduler_arm(struct graph *graph)
 {
-    if (graph->is_turn_armed || !graph->turn)
+    if (graph->is_turn_armed || graph->is_turning || !graph->turn)
         return;
     graph->is_turn_armed = true;
     loop_timer_start(graph->turn, 0);
 }
 
-void scheduler_ready(struct node *node)
+void scheduler_queue(struct node *node)
 {
-    if (ftri_list_is_empty(&node->ready))
-        ftri_list_append(&node->graph->ready, &node->ready);
+    ftri_list_append(&node->graph->ready, &node->ready);
     scheduler_arm(node->graph);
 }
 
@@ -74,6 +76,7 @@ static void call_control(struct node *node, const struct control *control)
     if (!node->class->control)
         return;
     node->graph->active = node;
+    node->graph->is_fresh = false;
     node->handling = control->kind;
     node->is_handling = true;
     node->n_handled++;
@@ -96,7 +99,7 @@ static void deliver_control(struct node *node)
     }
     struct frame *const frame = frame_of(message);
     control.calldata = frame->calldata;
-    control.result = &frame->result;
+    control.result = frame_result(frame);
     call_control(node, &control);
     frame_unref(frame);
 }
@@ -120,16 +123,26 @@ static bool begin_frame(struct node *node, struct pdata *pdata)
     return true;
 }
 
-/* What a processor may not keep, it has forgotten. An exporter may be waiting for an answer. */
-static void check_leak(struct node *node)
+/* What a processor may not keep, it has forgotten. An exporter may be waiting for an answer: that
+ * is work, whose clock starts here if the row's ran up to now. */
+static void look_at_kept(struct node *node)
 {
-    if (!ftri_list_is_empty(&node->in_hand) && !node->class->is_stateful &&
-        node->class->kind == FTR_NODE_PROCESSOR)
+    if (node->class->is_stateful)
+        return;
+    if (node->class->kind == FTR_NODE_PROCESSOR)
         node_failed_because(node, "consume kept a batch, and the class is not stateful (leaked?)");
+    if (!node->graph->is_rough)
+        return;
+    struct pdata *const pdata = FTRI_CONTAINER(node->in_hand.previous, struct pdata, in_hand);
+    struct frame *const frame = pdata->is_revoked ? NULL : frame_owner(pdata->frame);
+    if (frame && !frame->running_since_ns)
+        frame->running_since_ns = ftr_flow_clock_ns();
 }
 
+/* The clock was read. */
 static void deliver_data(struct node *node)
 {
+    struct graph *const graph = node->graph;
     struct pdata *const pdata = channel_first(node);
     const size_t depth = node->n_data;
     if (!begin_frame(node, pdata))
@@ -140,21 +153,48 @@ static void deliver_data(struct node *node)
     account_add("deliver_data: received_bytes", &node->account.received_bytes, pdata->n_bytes);
     account_add("deliver_data: n_visits", &node->account.n_visits, 1);
     node->has_new_data = true;
-    visit_arrive(pdata->frame, pdata, depth);
-    frame_work(pdata->frame);
     account_add("deliver_data: queue_ns", &node->account.queue_ns,
-                pdata->frame->running_since_ns - pdata->sent_ns);
+                clock_between(pdata->sent_ns, graph->now_ns));
+    visit_arrive(pdata->frame, pdata, depth);
+    if (!graph->is_rough)
+        frame_work_since(pdata->frame, graph->now_ns);
     pdata_hand_over(pdata, node);
-    node->graph->active = node;
+    graph->active = node;
     node->class->consume(node, pdata);
-    node->graph->active = NULL;
-    frame_rest_all(node->graph);
-    check_leak(node);
+    graph->active = NULL;
+    if (!graph->is_rough && !frame_rest_all(graph))
+        clock_read(graph);
+    if (FTRI_UNLIKELY(!ftri_list_is_empty(&node->in_hand)))
+        look_at_kept(node);
 }
 
 static bool may_consume(const struct node *node)
 {
     return node->n_data && node->is_accepting && node->n_waiting == 0 && !node->is_stopped;
+}
+
+static bool control_is_due(const struct node *node, size_t n_in_a_row, bool has_data)
+{
+    return !ftri_list_is_empty(&node->control) && (n_in_a_row < CONTROL_BURST || !has_data);
+}
+
+/* At most `limit` batches, one after the other, as long as no control message comes. */
+static size_t deliver_row(struct node *node, size_t limit)
+{
+    struct graph *const graph = node->graph;
+    const uint64_t since_ns = graph->is_fresh ? graph->now_ns : clock_read(graph);
+    size_t n = 0;
+    graph->is_rough = !graph->options.has_exact_times && !node->is_slow && !visit_is_wanted();
+    do {
+        deliver_data(node);
+        n++;
+    } while (n < limit && may_consume(node) && ftri_list_is_empty(&node->control));
+    if (graph->is_rough)
+        frame_count_work(node, clock_between(since_ns, clock_read(graph)));
+    graph->is_rough = false;
+    graph->is_fresh = true;
+    node->is_slow = clock_between(since_ns, graph->now_ns) > n * SLOW_NS;
+    return n;
 }
 
 /* Returns how many messages it served. */
@@ -164,17 +204,16 @@ static size_t run(struct node *node)
         scheduler_clear(node);
         return 0;
     }
-    size_t n_control = 0, n_data = 0, n_row = 0;
+    size_t n_control = 0, n_data = 0, n_in_a_row = 0;
     while (n_data < DATA_BURST && n_control < CONTROL_BURST * DATA_BURST) {
         const bool has_data = may_consume(node);
-        if (!ftri_list_is_empty(&node->control) && (n_row < CONTROL_BURST || !has_data)) {
+        if (control_is_due(node, n_in_a_row, has_data)) {
             deliver_control(node);
             n_control++;
-            n_row++;
+            n_in_a_row++;
         } else if (has_data) {
-            deliver_data(node);
-            n_data++;
-            n_row = 0;
+            n_data += deliver_row(node, DATA_BURST - n_data);
+            n_in_a_row = 0;
         } else {
             break;
         }
@@ -188,12 +227,15 @@ static void on_turn(void *argument)
 {
     struct graph *const graph = argument;
     graph->is_turn_armed = false;
+    graph->is_turning = true;
+    graph->is_fresh = false;
     for (size_t n = 0; n < TURN_BURST; n++) {
         struct ftri_list *entry = ftri_list_pop(&graph->ready);
         if (!entry)
             break;
         n += run(FTRI_CONTAINER(entry, struct node, ready));
     }
+    graph->is_turning = false;
     if (!ftri_list_is_empty(&graph->ready))
         scheduler_arm(graph);
     drain_advance(graph); /* may free the graph */

@@ -11,8 +11,14 @@
 
 int scheduler_init(struct graph *graph) FTRI_MUST_CHECK;
 void scheduler_deinit(struct graph *graph);
-/* Something may have to be done for it. */
-void scheduler_ready(struct node *node);
+/* Queues a node that is not queued. */
+void scheduler_queue(struct node *node);
+/* Something may have to be done for it. While a node is queued a turn is armed, or under way. */
+static inline void scheduler_ready(struct node *node)
+{
+    if (ftri_list_is_empty(&node->ready))
+        scheduler_queue(node);
+}
 /* A turn comes, if only to see whether anything ended. */
 void scheduler_arm(struct graph *graph);
 /* Sends a message that is part of something else. */

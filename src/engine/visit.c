@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/visit.h"
 
-#include "base/time.h"
+#include "engine/clock.h"
 
 enum { CONTROL_LINKS_MAX = 50 };
 
@@ -16,7 +16,13 @@ static ftr_arrival arrival_of(const struct pdata *pdata)
     };
 }
 
-void visit_arrive(struct frame *self, struct pdata *pdata, size_t depth)
+void visit_begin_blank(struct frame *self, struct pdata *pdata)
+{
+    ftr_hop_release(&pdata->hop);
+    self->visit_state = VISIT_BLANK;
+}
+
+void visit_arrive_recorded(struct frame *self, struct pdata *pdata, size_t depth)
 {
     if (pdata->is_untraced) {
         self->visit_state = VISIT_CLOSED;
@@ -24,6 +30,7 @@ void visit_arrive(struct frame *self, struct pdata *pdata, size_t depth)
         ftr_arrival arrival = arrival_of(pdata);
         arrival.queue_depth = depth;
         arrival.queue_capacity = self->node->graph->capacity;
+        arrival.now_ns = self->node->graph->now_ns;
         ftr_visit_start(&self->visit, self->node->recorder, &pdata->hop, 1, &arrival);
         self->visit_state = VISIT_OPEN;
     }
@@ -34,7 +41,7 @@ void visit_merge_input(struct frame *self, ftr_hop *ret_hop)
 {
     struct frame *const owner = frame_owner(self);
     ftr_hop_init(ret_hop);
-    if (owner->visit_state != VISIT_OPEN) {
+    if (!visit_is_open(owner)) {
         if (self->origin)
             ftr_hop_copy(&self->hop, ret_hop);
         return;
@@ -47,7 +54,7 @@ static bool is_traced(const struct frame *self)
 {
     if (self->origin)
         return ftr_trace_id_is_valid(&self->hop.context.span.trace_id);
-    return self->visit_state == VISIT_OPEN;
+    return visit_is_open(self);
 }
 
 /* Whose visit is the parent's: that of the first input that is traced. */
@@ -75,15 +82,17 @@ static void start_merged(struct frame *self, const ftr_arrival *arrival)
     }
 }
 
-void visit_ensure(struct frame *self, struct pdata *pdata)
+void visit_begin(struct frame *self, struct pdata *pdata)
 {
-    if (self->visit_state != VISIT_NOT_STARTED)
-        return;
     self->n_items = pdata->n_items;
     self->n_bytes = pdata->n_bytes;
     if (pdata->is_untraced) {
         self->visit_state = VISIT_CLOSED;
         ftr_hop_release(&pdata->hop);
+        return;
+    }
+    if (!visit_is_wanted()) {
+        visit_begin_blank(self, pdata);
         return;
     }
     const ftr_arrival arrival = arrival_of(pdata);
@@ -101,7 +110,7 @@ void visit_copy_context(struct frame *self, ftr_hop *ret_hop)
 {
     const struct frame *const owner = frame_owner(self);
     ftr_hop_init(ret_hop);
-    if (owner->visit_state == VISIT_OPEN)
+    if (visit_is_open(owner))
         ret_hop->context = ftr_span_context_of(ftr_visit_span(&owner->visit));
     else if (self->origin)
         ftr_hop_copy(&self->hop, ret_hop);
@@ -114,7 +123,7 @@ static void emit_late(const struct frame *self, struct pdata *pdata, const struc
     ftr_hop_release(&pdata->hop);
     if (self->origin)
         pdata->hop.context = ftr_context_copy(&self->hop.context);
-    pdata->hop.sent_ns = ftri_time_monotonic_ns();
+    pdata->hop.sent_ns = clock_now(self->node->graph);
     pdata->hop.port = port->name;
     if (split.count > 1) {
         pdata->hop.split_index = split.index;
@@ -122,12 +131,13 @@ static void emit_late(const struct frame *self, struct pdata *pdata, const struc
     }
 }
 
-void visit_emit(struct frame *self, struct pdata *pdata, const struct port *port, ftr_split split)
+void visit_emit_recorded(struct frame *self, struct pdata *pdata, const struct port *port,
+                         ftr_split split)
 {
     struct frame *const owner = frame_owner(self);
     if (pdata->is_untraced)
         return;
-    if (owner->visit_state != VISIT_OPEN) {
+    if (!visit_is_open(owner)) {
         emit_late(self, pdata, port, split);
         return;
     }
@@ -142,7 +152,7 @@ void visit_emit(struct frame *self, struct pdata *pdata, const struct port *port
 static ftr_visit *open_visit(struct frame *self)
 {
     struct frame *const owner = frame_owner(self);
-    return owner->visit_state == VISIT_OPEN ? &owner->visit : NULL;
+    return visit_is_open(owner) ? &owner->visit : NULL;
 }
 
 void visit_blocked(struct frame *self, uint64_t waited_ns)
@@ -221,10 +231,8 @@ static const char *cause_name(enum nack_cause cause)
     return (size_t)cause < FTRI_COUNT(names) ? names[cause] : names[0];
 }
 
-void visit_unwound(struct frame *self, const struct result *result)
+void visit_unwound_recorded(struct frame *self, const struct result *result)
 {
-    if (!open_visit(self))
-        return;
     if (result->is_ack) {
         visit_event(self, control_name(CONTROL_ACK), NULL, 0);
         return;
@@ -237,25 +245,15 @@ void visit_unwound(struct frame *self, const struct result *result)
     visit_event(self, control_name(CONTROL_NACK), attributes, FTRI_COUNT(attributes));
 }
 
-void visit_pause(struct frame *self)
+void visit_worked_recorded(struct frame *self, uint64_t worked_ns)
 {
-    if (self->visit_state == VISIT_OPEN)
-        ftr_visit_pause(&self->visit);
+    ftr_visit_worked(&self->visit, worked_ns);
 }
 
-void visit_resume(struct frame *self)
+void visit_close_recorded(struct frame *self)
 {
-    if (self->visit_state == VISIT_OPEN)
-        ftr_visit_resume(&self->visit);
-}
-
-void visit_close(struct frame *self)
-{
-    if (self->visit_state != VISIT_OPEN)
-        return;
-    const ftr_outcome outcome = self->result.is_ack ? FTR_OUTCOME_SUCCESS
+    const ftr_outcome outcome = !self->is_failed    ? FTR_OUTCOME_SUCCESS
                                 : self->is_at_fault ? FTR_OUTCOME_FAILURE
                                                     : FTR_OUTCOME_REFUSED;
-    ftr_visit_end(&self->visit, outcome, ftr_str_from(self->result.reason));
-    self->visit_state = VISIT_CLOSED;
+    ftr_visit_end(&self->visit, outcome, ftr_str_from(frame_result(self)->reason));
 }

@@ -3,17 +3,58 @@
  * What is recorded: the only file of the engine that calls ftr_visit_* and ftr_span_*. A visit
  * starts with the first thing that happens to its batch at the node, which for an ingested or
  * merged batch is after its payload was set; it ends when the frame is settled. Untraced batches
- * have none. */
+ * have none; while the library is off those of all others are blank, and the inline functions below
+ * are all there is to them. FTR_RECORDING_OUT: nothing is ever recorded (bench/, to compare). */
 #pragma once
 
 #include "engine/frame.h"
 
-/* Starts the visit of a batch taken from the channel; depth counts it. Releases the hop. */
-void visit_arrive(struct frame *self, struct pdata *pdata, size_t depth);
-/* Starts the visit of an ingested or merged batch, if that has not happened. */
-void visit_ensure(struct frame *self, struct pdata *pdata);
+#ifdef FTR_RECORDING_OUT
+enum { VISIT_RECORDING = 0 };
+#else
+enum { VISIT_RECORDING = 1 };
+#endif
+
+/* Whether visits that begin now are recorded. */
+static inline bool visit_is_wanted(void)
+{
+    return VISIT_RECORDING && __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED) != 0;
+}
+
+static inline bool visit_is_open(const struct frame *self)
+{
+    return VISIT_RECORDING && self->visit_state == VISIT_OPEN;
+}
+
+/* Nothing is recorded of this batch at this node. */
+void visit_begin_blank(struct frame *self, struct pdata *pdata);
+void visit_arrive_recorded(struct frame *self, struct pdata *pdata, size_t depth);
+
+/* Starts the visit of a batch taken from the channel; depth counts it. Releases the hop. The
+ * graph's clock was read. */
+static inline void visit_arrive(struct frame *self, struct pdata *pdata, size_t depth)
+{
+    if (VISIT_RECORDING && FTRI_UNLIKELY(pdata->is_untraced || visit_is_wanted()))
+        visit_arrive_recorded(self, pdata, depth);
+    else if (!VISIT_RECORDING || FTRI_LIKELY((pdata->hop.sent_ns | pdata->hop.split_count) == 0))
+        self->visit_state = VISIT_BLANK;
+    else
+        visit_begin_blank(self, pdata);
+}
+
+/* Starts the visit of an ingested or merged batch. */
+void visit_begin(struct frame *self, struct pdata *pdata);
+void visit_emit_recorded(struct frame *self, struct pdata *pdata, const struct port *port,
+                         ftr_split split);
+
 /* Fills pdata->hop for the way to the next node: copy number `index` of `count`. */
-void visit_emit(struct frame *self, struct pdata *pdata, const struct port *port, ftr_split split);
+static inline void visit_emit(struct frame *self, struct pdata *pdata, const struct port *port,
+                              ftr_split split)
+{
+    if (VISIT_RECORDING && FTRI_UNLIKELY(frame_owner(self)->visit_state != VISIT_BLANK))
+        visit_emit_recorded(self, pdata, port, split);
+}
+
 /* The batch goes on as part of a merged one. */
 void visit_merge_input(struct frame *self, ftr_hop *ret_hop);
 void visit_blocked(struct frame *self, uint64_t waited_ns);
@@ -26,10 +67,30 @@ void visit_control(struct frame *self, enum control_kind kind);
  * memory): a span of its own, linked to the first 50 visits that were touched. */
 void visit_control_begin(struct node *node, enum control_kind kind);
 void visit_control_end(struct node *node);
+void visit_unwound_recorded(struct frame *self, const struct result *result);
+void visit_worked_recorded(struct frame *self, uint64_t worked_ns);
+void visit_close_recorded(struct frame *self);
+
 /* A result came back from below. */
-void visit_unwound(struct frame *self, const struct result *result);
-void visit_pause(struct frame *self);
-void visit_resume(struct frame *self);
-void visit_close(struct frame *self);
+static inline void visit_unwound(struct frame *self, const struct result *result)
+{
+    if (visit_is_open(frame_owner(self)))
+        visit_unwound_recorded(frame_owner(self), result);
+}
+
+/* The node has worked on it for so long. */
+static inline void visit_worked(struct frame *self, uint64_t worked_ns)
+{
+    if (visit_is_open(self))
+        visit_worked_recorded(self, worked_ns);
+}
+
+static inline void visit_close(struct frame *self)
+{
+    if (visit_is_open(self))
+        visit_close_recorded(self);
+    self->visit_state = VISIT_CLOSED;
+}
+
 /* The context that batches of a watched frame go on with when the visit has ended. */
 void visit_copy_context(struct frame *self, ftr_hop *ret_hop);

@@ -140,6 +140,20 @@ void ftr_visit_resume(ftr_visit *visit)
         self->working_since_ns = ftri_clock_passed_ns();
 }
 
+void ftr_visit_worked(ftr_visit *visit, uint64_t worked_ns)
+{
+    struct visit *const self = visit_of(visit);
+    if (!self->node)
+        return;
+    self->work_ns += worked_ns;
+    self->working_since_ns = 0;
+}
+
+uint64_t ftr_flow_clock_ns(void)
+{
+    return ftri_clock_passed_ns();
+}
+
 static void record_sums(const struct visit *self)
 {
     const ftr_str *const names = self->node->names;

@@ -170,6 +170,7 @@ static void build(void)
         .connections = config_get(root, "connections"),
         .pipeline = "sim",
         .channel_capacity = stage.plan.capacity,
+        .has_exact_times = stage.plan.has_exact_times,
         .on_finished = on_finished,
         .on_failed = on_failed,
         .on_drained = on_drained,
@@ -337,6 +338,7 @@ uint64_t run_seed(uint64_t seed, const char *program, struct run_totals *totals)
     story_begin(seed, program);
     chance_begin(seed);
     stage_set();
+    stage.plan.has_exact_times = stage.plan.is_recording || seed % 2 == 0;
     if (stage.plan.is_recording)
         spans_begin();
     build();
