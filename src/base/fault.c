@@ -20,18 +20,19 @@ static const char *const points[] = {
 
 /* The counting of the engine, by file and place in it. */
 static const char *const statements[] = {
-    "put: queue_depth_max",
+    "channel_put: queue_depth_max",
     "channel_lose: sent",
     "channel_lose: n_sent_batches",
     "channel_lose: lost",
     "lose: lost",
     "channel_send: sent",
-    "count_redelivered: redelivered",
+    "channel_count_redelivered: redelivered",
     "channel_send: n_sent_batches",
     "channel_send: queued",
     "stop_waiting: blocked_ns",
-    "take_out: queued",
+    "channel_receive: queued",
     "channel_receive: received",
+    "channel_refuse_first: queued",
     "custody_take_items: n_held_items",
     "custody_take_items: held",
     "custody_drop_items: dropped",
@@ -46,7 +47,7 @@ static const char *const statements[] = {
     "count_emitted: created",
     "count_emitted: emitted",
     "count_emitted: emitted_bytes",
-    "node_send: absorbed",
+    "absorb: absorbed",
     "settled_items: received",
     "settled_items: n_returned_items",
     "node_ack: absorbed",
@@ -55,11 +56,11 @@ static const char *const statements[] = {
     "node_drop_items: n_returned_items",
     "node_count_retry: retried",
     "begin_frame: n_held_items",
-    "deliver_data: received",
-    "deliver_data: held",
-    "deliver_data: received_bytes",
-    "deliver_data: n_visits",
-    "deliver_data: queue_ns",
+    "count_received: received",
+    "count_received: held",
+    "count_received: received_bytes",
+    "count_received: n_visits",
+    "count_received: queue_ns",
 };
 
 static const char *_Atomic skipped; /* NULL: none */

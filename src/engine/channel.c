@@ -2,29 +2,15 @@
 #include "engine/channel.h"
 
 #include "engine/clock.h"
-#include "engine/count.h"
 #include "engine/frame.h"
 #include "engine/pdata_pool.h"
 #include "engine/scheduler.h"
 #include "engine/visit.h"
 
-static void put(struct node *node, struct pdata *pdata)
-{
-    ftri_list_append(&node->data, &pdata->link);
-    node->n_data++;
-    account_raise("put: queue_depth_max", &node->account.queue_depth_max, node->n_data);
-}
-
-static void count_redelivered(struct edge *edge, const struct pdata *pdata)
-{
-    if (pdata->n_attempt)
-        account_add("count_redelivered: redelivered", &edge->account.redelivered, pdata->n_items);
-}
-
 void channel_lose(struct edge *edge, const struct pdata *pdata)
 {
     account_add("channel_lose: sent", &edge->account.sent, pdata->n_items);
-    count_redelivered(edge, pdata);
+    channel_count_redelivered(edge, pdata);
     account_add("channel_lose: n_sent_batches", &edge->account.n_sent_batches, 1);
     account_add("channel_lose: lost", &edge->account.lost, pdata->n_items);
 }
@@ -38,31 +24,11 @@ static void lose(struct pdata *pdata, const struct result *result)
     frame_resolve(frame, result);
 }
 
-void channel_send(struct edge *edge, struct pdata *pdata)
+void channel_wait(struct edge *edge, struct pdata *pdata)
 {
-    struct node *const to = edge->to;
-    /* From then on nobody holds a batch, or gets one. */
-    assert(edge->from->graph->drain < DRAIN_FORCED);
-    pdata->edge = edge;
-    pdata->sent_ns = clock_now(edge->from->graph);
-    account_add("channel_send: sent", &edge->account.sent, pdata->n_items);
-    count_redelivered(edge, pdata);
-    account_add("channel_send: n_sent_batches", &edge->account.n_sent_batches, 1);
-    account_add("channel_send: queued", &edge->account.queued, pdata->n_items);
-    if (to->n_data < to->graph->capacity && ftri_list_is_empty(&to->waiting)) {
-        put(to, pdata);
-    } else {
-        pdata->blocked_ns = pdata->sent_ns;
-        ftri_list_append(&to->waiting, &pdata->link);
-        edge->from->n_waiting++;
-    }
-    scheduler_ready(to);
-}
-
-struct pdata *channel_first(const struct node *node)
-{
-    return ftri_list_is_empty(&node->data) ? NULL
-                                           : FTRI_CONTAINER(node->data.next, struct pdata, link);
+    pdata->blocked_ns = pdata->sent_ns;
+    ftri_list_append(&edge->to->waiting, &pdata->link);
+    edge->from->n_waiting++;
 }
 
 bool channel_port_has_room(const struct port *port)
@@ -94,18 +60,15 @@ static void stop_waiting(struct pdata *pdata)
         scheduler_ready(from);
 }
 
-/* There is room again: who waits moves up, and who asked in vain is told. */
-static void use_room(struct node *node, bool was_full)
+void channel_use_room(struct node *node, bool was_full)
 {
-    if (FTRI_LIKELY(!was_full && ftri_list_is_empty(&node->waiting)))
-        return;
     while (node->n_data < node->graph->capacity) {
         struct ftri_list *entry = ftri_list_pop(&node->waiting);
         if (!entry)
             break;
         struct pdata *pdata = FTRI_CONTAINER(entry, struct pdata, link);
         stop_waiting(pdata);
-        put(node, pdata);
+        channel_put(node, pdata);
     }
     if (!was_full)
         return;
@@ -116,27 +79,13 @@ static void use_room(struct node *node, bool was_full)
     }
 }
 
-static void take_out(struct node *node, struct pdata *pdata)
-{
-    ftri_list_unlink(&pdata->link);
-    node->n_data--;
-    account_take("take_out: queued", &pdata->edge->account.queued, pdata->n_items);
-}
-
-void channel_receive(struct node *node, struct pdata *pdata)
-{
-    const bool was_full = node->n_data >= node->graph->capacity;
-    take_out(node, pdata);
-    account_add("channel_receive: received", &pdata->edge->account.received, pdata->n_items);
-    use_room(node, was_full);
-}
-
 void channel_refuse_first(struct node *node, const struct result *result)
 {
     struct pdata *pdata = channel_first(node);
     const bool was_full = node->n_data >= node->graph->capacity;
-    take_out(node, pdata);
-    use_room(node, was_full);
+    channel_take(node, pdata);
+    account_take("channel_refuse_first: queued", &pdata->edge->account.queued, pdata->n_items);
+    channel_use_room(node, was_full);
     lose(pdata, result);
 }
 

@@ -5,16 +5,81 @@
  * more: so no more can wait than one consume or control message emitted. Counts the edges. */
 #pragma once
 
-#include "engine/runtime.h"
+#include "engine/clock.h"
+#include "engine/count.h"
+#include "engine/scheduler.h"
+
+/* Into a channel that has room ... */
+static inline void channel_put(struct node *to, struct pdata *pdata)
+{
+    ftri_list_append(&to->data, &pdata->link);
+    to->n_data++;
+    account_raise("channel_put: queue_depth_max", &to->account.queue_depth_max, to->n_data);
+}
+
+/* ... and out of it. */
+static inline void channel_take(struct node *to, struct pdata *pdata)
+{
+    ftri_list_unlink(&pdata->link);
+    to->n_data--;
+}
+
+static inline void channel_count_redelivered(struct edge *edge, const struct pdata *pdata)
+{
+    if (FTRI_UNLIKELY(pdata->n_attempt))
+        account_add("channel_count_redelivered: redelivered", &edge->account.redelivered,
+                    pdata->n_items);
+}
+
+/* There is no room. */
+void channel_wait(struct edge *edge, struct pdata *pdata);
 
 /* Takes over the batch, whose frame and hop are set. */
-void channel_send(struct edge *edge, struct pdata *pdata);
+static inline void channel_send(struct edge *edge, struct pdata *pdata)
+{
+    struct node *const to = edge->to;
+    struct graph *const graph = to->graph;
+    const uint64_t n_items = pdata->n_items;
+    /* From then on nobody holds a batch, or gets one. */
+    assert(graph->drain < DRAIN_FORCED);
+    pdata->edge = edge;
+    pdata->sent_ns = clock_now(graph);
+    account_add("channel_send: sent", &edge->account.sent, n_items);
+    account_add("channel_send: queued", &edge->account.queued, n_items);
+    account_add("channel_send: n_sent_batches", &edge->account.n_sent_batches, 1);
+    channel_count_redelivered(edge, pdata);
+    if (FTRI_LIKELY(to->n_data < graph->capacity && ftri_list_is_empty(&to->waiting)))
+        channel_put(to, pdata);
+    else
+        channel_wait(edge, pdata);
+    scheduler_ready_first(to);
+}
+
 /* A copy of the batch that could not be made: sent and lost at once. */
 void channel_lose(struct edge *edge, const struct pdata *pdata);
 /* The oldest batch, still in the channel; NULL when it is empty. */
-struct pdata *channel_first(const struct node *node);
+static inline struct pdata *channel_first(const struct node *node)
+{
+    return ftri_list_is_empty(&node->data) ? NULL
+                                           : FTRI_CONTAINER(node->data.next, struct pdata, link);
+}
+
+/* There is room again: who waits moves up, and who asked in vain is told. */
+void channel_use_room(struct node *node, bool was_full);
+
 /* Takes it out as received; what waits moves up. */
-void channel_receive(struct node *node, struct pdata *pdata);
+static inline void channel_receive(struct node *node, struct pdata *pdata)
+{
+    struct edge_account *const account = &pdata->edge->account;
+    const uint64_t n_items = pdata->n_items;
+    const bool was_full = node->n_data >= node->graph->capacity;
+    channel_take(node, pdata);
+    account_take("channel_receive: queued", &account->queued, n_items);
+    account_add("channel_receive: received", &account->received, n_items);
+    if (FTRI_UNLIKELY(was_full || !ftri_list_is_empty(&node->waiting)))
+        channel_use_room(node, was_full);
+}
+
 /* Takes the oldest out as lost, nacked to its sender with `result`. */
 void channel_refuse_first(struct node *node, const struct result *result);
 /* All that lies in the channel or waits for it. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/custody.h"
 
-#include "engine/count.h"
 #include "engine/pdata_pool.h"
 #include "engine/scheduler.h"
 #include "engine/visit.h"
@@ -21,7 +20,7 @@ bool custody_check(struct node *node, const struct pdata *pdata, const char *cal
 static void note_control(const struct node *node, struct frame *frame)
 {
     struct frame *const owner = frame_owner(frame);
-    if (node->handling == CONTROL_ACK || node->handling == CONTROL_NACK ||
+    if (!visit_is_open(owner) || node->handling == CONTROL_ACK || node->handling == CONTROL_NACK ||
         owner->n_noted == node->n_handled)
         return;
     owner->n_noted = node->n_handled;
@@ -45,34 +44,19 @@ struct frame *custody_touch(struct node *node, struct pdata *pdata, const char *
 
 struct frame *custody_begin(struct node *node, struct pdata *pdata, const char *call)
 {
+    if (FTRI_LIKELY(custody_is_plain(node, pdata)))
+        return pdata->frame;
     struct frame *const frame = custody_touch(node, pdata, call);
     if (!frame && pdata->holder == node && pdata->is_revoked)
         pdata_free(node->graph, pdata);
     return frame;
 }
 
-void custody_end(struct node *node)
+void custody_end_outside(struct graph *graph)
 {
-    struct graph *const graph = node->graph;
-    if (graph->active)
-        return;
     frame_rest_all(graph);
     if (graph->drain != DRAIN_NONE)
         scheduler_arm(graph);
-}
-
-bool custody_is_last(const struct frame *frame)
-{
-    return !frame->origin && frame->n_in_hand == 1;
-}
-
-uint64_t custody_take_items(struct frame *frame, uint64_t n_items, bool is_last)
-{
-    struct frame *const owner = frame_owner(frame);
-    const uint64_t n = is_last || n_items > owner->n_held_items ? owner->n_held_items : n_items;
-    account_take("custody_take_items: n_held_items", &owner->n_held_items, n);
-    account_take("custody_take_items: held", &owner->node->account.held, n);
-    return n;
 }
 
 void custody_settle(struct node *node, struct pdata *pdata, const struct result *result)
@@ -97,7 +81,7 @@ static void revoke(struct node *node, struct pdata *pdata, const struct result *
     struct frame *const frame = pdata->frame;
     if (!frame->origin && frame->visit_state == VISIT_NOT_STARTED)
         visit_begin(frame, pdata);
-    uint64_t n = custody_take_items(frame, pdata->n_items, custody_is_last(frame));
+    uint64_t n = custody_take_items(frame_owner(frame), pdata->n_items, custody_is_last(frame));
     if (frame->is_source) {
         n = pdata->n_items;
         account_add("revoke: received", &node->account.received, n);

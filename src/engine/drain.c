@@ -36,7 +36,8 @@ static bool holds_only_watched(const struct node *node)
 {
     for (const struct ftri_list *i = node->in_hand.next; i != &node->in_hand; i = i->next) {
         const struct pdata *pdata = FTRI_CONTAINER(i, struct pdata, in_hand);
-        if (pdata->frame && frame_owner(pdata->frame)->n_watched == 0)
+        const struct frame *const owner = pdata->frame ? frame_owner(pdata->frame) : NULL;
+        if (owner && (!owner->is_special || owner->n_watched == 0))
             return false;
     }
     return true;

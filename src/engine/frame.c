@@ -7,8 +7,6 @@
 #include "engine/scheduler.h"
 #include "engine/visit.h"
 
-#include <string.h>
-
 /* AddressSanitizer sees who uses a freed frame, if it is freed. */
 #ifdef __SANITIZE_ADDRESS__
 enum { SPARE_MAX = 0 };
@@ -16,25 +14,11 @@ enum { SPARE_MAX = 0 };
 enum { SPARE_MAX = 1024 };
 #endif
 
-static struct frame *take_spare(struct graph *graph)
+struct frame *frame_allocate(struct graph *graph)
 {
-    struct frame *const self = graph->spare_frames;
-    graph->spare_frames = self->parent;
-    graph->n_spare_frames--;
-    return self;
-}
-
-struct frame *frame_new(struct node *node)
-{
-    struct graph *const graph = node->graph;
-    struct frame *const self =
-        FTRI_LIKELY(graph->spare_frames) ? take_spare(graph) : ftri_alloc(sizeof *self);
-    if (!self)
-        return NULL;
-    memset(self, 0, offsetof(struct frame, parents));
-    self->node = node;
-    self->n_refs = 1;
-    graph->n_live++;
+    struct frame *self = ftri_alloc_lines(sizeof *self);
+    if (self)
+        graph->n_frames++;
     return self;
 }
 
@@ -48,49 +32,60 @@ struct frame *frame_new_merged(struct node *node, size_t n)
         frame_discard(self);
         return NULL;
     }
-    self->n_parents = n;
+    frame_make_special(self);
+    self->n_parents = (uint32_t)n;
     return self;
 }
 
 void frame_discard(struct frame *self)
 {
-    if (self->n_parents)
+    if (frame_n_parents(self)) {
         ftri_free(self->parents);
-    self->n_parents = 0;
+        self->n_parents = 0;
+    }
     frame_unref(self);
 }
 
 struct frame *frame_ref(struct frame *self)
 {
+    frame_make_special(self);
     self->n_refs++;
     return self;
 }
 
-static void recycle(struct frame *self)
+/* At rest: most of those that a burst took go back to the allocator. */
+static void trim(struct graph *graph, size_t n_left)
+{
+    while (graph->n_frames > n_left) {
+        struct frame *const frame = graph->spare_frames;
+        graph->spare_frames = frame->parent;
+        graph->n_frames--;
+        ftri_free(frame);
+    }
+}
+
+static inline void recycle(struct frame *self)
 {
     struct graph *const graph = self->node->graph;
-    if (self->is_running)
-        ftri_list_unlink(&self->running);
-    if (graph->n_spare_frames < SPARE_MAX) {
-        self->parent = graph->spare_frames;
-        graph->spare_frames = self;
-        graph->n_spare_frames++;
-    } else {
-        ftri_free(self);
-    }
-    if (--graph->n_live == 0)
+    self->parent = graph->spare_frames;
+    graph->spare_frames = self;
+    if (FTRI_UNLIKELY(--graph->n_live == 0)) {
+        trim(graph, SPARE_MAX);
         scheduler_arm(graph);
+    }
 }
 
 /* The last reference to an origin may be that of the watched frame. */
 void frame_unref(struct frame *self)
 {
-    while (self && --self->n_refs == 0) {
+    while (self && (!self->is_special || --self->n_refs == 0)) {
         struct frame *const origin = self->origin;
         if (origin)
             ftr_hop_release(&self->hop);
-        if (self->n_parents)
+        if (frame_n_parents(self))
             ftri_free(self->parents);
+        if (self->is_running)
+            ftri_list_unlink(&self->running);
         recycle(self);
         self = origin;
     }
@@ -98,30 +93,46 @@ void frame_unref(struct frame *self)
 
 void frame_pool_deinit(struct graph *graph)
 {
-    while (graph->n_spare_frames)
-        ftri_free(take_spare(graph));
+    trim(graph, 0);
 }
+
+static const struct result good = {.is_ack = true};
 
 const struct result *frame_result(const struct frame *self)
 {
-    static const struct result good = {.is_ack = true};
     return self->is_failed ? &self->result : &good;
 }
 
 /* The first failure counts. */
-static void note(struct frame *self, const struct result *result)
+static inline void note(struct frame *self, const struct result *result)
 {
     if (FTRI_LIKELY(result->is_ack) || self->is_failed)
         return;
+    frame_make_special(self);
     self->is_failed = true;
     self->result = *result;
 }
 
-static void resolve_one(struct frame *self, const struct result *result, struct ftri_list *settled)
+/* Frames to unwind, in the order in which they were settled. */
+struct settled {
+    struct frame *first, *last;
+};
+
+static void append(struct settled *self, struct frame *frame)
+{
+    frame->next_settled = NULL;
+    if (self->first)
+        self->last->next_settled = frame;
+    else
+        self->first = frame;
+    self->last = frame;
+}
+
+static void resolve_one(struct frame *self, const struct result *result, struct settled *settled)
 {
     note(self, result);
     if (--self->n_pending == 0)
-        ftri_list_append(settled, &self->settled);
+        append(settled, self);
 }
 
 void frame_count_work(struct node *node, uint64_t worked_ns)
@@ -151,25 +162,20 @@ static void answer_watcher(struct frame *self)
 
 static void end_visit(struct frame *self)
 {
-    if (self->running_since_ns)
+    if (self->is_special && self->running_since_ns)
         stop_clock(self, clock_read(self->node->graph));
     visit_close(self);
 }
 
-static void tell_above(struct frame *self)
-{
-    if (!self->parent->origin) /* else answer_watcher tells the origin's visit, once */
-        visit_unwound(self->parent, frame_result(self));
-}
-
-static void settle(struct frame *self, struct ftri_list *settled)
+static void settle(struct frame *self, struct settled *settled)
 {
     end_visit(self);
     if (self->parent) {
-        tell_above(self);
+        if (!self->parent->origin) /* else answer_watcher tells the origin's visit, once */
+            visit_unwound(self->parent, frame_result(self));
         resolve_one(self->parent, frame_result(self), settled);
     }
-    for (size_t i = 0; i < self->n_parents; i++) {
+    for (size_t i = 0; i < frame_n_parents(self); i++) {
         visit_unwound(self->parents[i], frame_result(self));
         resolve_one(self->parents[i], frame_result(self), settled);
     }
@@ -178,22 +184,15 @@ static void settle(struct frame *self, struct ftri_list *settled)
     frame_unref(self);
 }
 
-/* The success of a frame that nobody but the one above it waits for. Returns what is settled and is
- * not of this kind; NULL: nothing is. */
-static struct frame *settle_plain(struct frame *self)
+static __attribute__((noinline)) void unwind(struct frame *self)
 {
-    while (!self->n_parents && !self->is_watched && !self->is_failed && self->n_refs == 1 &&
-           !self->origin) {
-        struct frame *const parent = self->parent;
-        end_visit(self);
-        if (parent)
-            tell_above(self);
-        recycle(self);
-        if (!parent || --parent->n_pending)
-            return NULL;
-        self = parent;
+    struct settled settled = {NULL, NULL};
+    append(&settled, self);
+    while (settled.first) {
+        struct frame *const next = settled.first;
+        settled.first = next->next_settled;
+        settle(next, &settled);
     }
-    return self;
 }
 
 void frame_resolve(struct frame *self, const struct result *result)
@@ -201,18 +200,23 @@ void frame_resolve(struct frame *self, const struct result *result)
     note(self, result);
     if (--self->n_pending)
         return;
-    self = settle_plain(self);
-    if (!self)
-        return;
-    struct ftri_list settled, *entry;
-    ftri_list_init(&settled);
-    ftri_list_append(&settled, &self->settled);
-    while ((entry = ftri_list_pop(&settled)) != NULL)
-        settle(FTRI_CONTAINER(entry, struct frame, settled), &settled);
+    while (FTRI_LIKELY(!self->is_special)) {
+        struct frame *const parent = self->parent;
+        recycle(self);
+        if (!parent)
+            return;
+        if (parent->is_special && !parent->origin)
+            visit_unwound(parent, &good);
+        if (--parent->n_pending)
+            return;
+        self = parent;
+    }
+    unwind(self);
 }
 
 void frame_work_since(struct frame *self, uint64_t now_ns)
 {
+    frame_make_special(self);
     ftri_list_append(&self->node->graph->running, &self->running);
     self->is_running = true;
     if (!self->running_since_ns)
@@ -224,6 +228,7 @@ void frame_work(struct frame *self)
     struct graph *const graph = self->node->graph;
     if (graph->is_rough || self->is_running)
         return;
+    frame_make_special(self);
     frame_work_since(self, self->running_since_ns ? 0 : clock_read(graph));
 }
 

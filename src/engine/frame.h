@@ -10,7 +10,8 @@
  *     an input's frame  <-- origin --- a watched frame                   node_derive_watched
  *
  * Freed frames are kept by the graph and used again, the latest first: a hop allocates nothing.
- * What a new frame does not clear counts only while something else says so.
+ * Most frames are plain: one parent, a blank visit, no failure. All that such a frame has is in one
+ * cache line; the rest counts from frame_make_special on, which is called for all other frames.
  *
  * A watched frame has no visit of its own: it works on its origin's, but its result goes to the
  * node as a control message and not upwards. It may outlive that visit, and what is made of its
@@ -18,6 +19,8 @@
 #pragma once
 
 #include "engine/runtime.h"
+
+#include <string.h>
 
 enum visit_state {
     VISIT_NOT_STARTED,
@@ -28,31 +31,33 @@ enum visit_state {
 
 struct frame {
     struct node *node;
-    struct frame *parent; /* NULL: none, or several */
-    struct frame *origin; /* referenced; NULL: the visit is its own */
-    size_t n_pending;     /* batches and frames below without outcome */
-    size_t n_in_hand;     /* of the batches: with the node */
-    size_t n_refs;
+    struct frame *parent;      /* NULL: none, or several */
+    struct frame *origin;      /* referenced; NULL: the visit is its own */
     uint64_t n_held_items;     /* received and not accounted for yet */
     uint64_t n_items, n_bytes; /* as they arrived */
-    uint64_t running_since_ns; /* 0: the work clock stands */
-    uint64_t n_noted;          /* node.n_handled of the last control message that is on the visit */
-    size_t n_watched;          /* watched frames with this origin that are pending */
-    size_t n_parents;
-    uint32_t split_count;
-    enum visit_state visit_state;
+    uint32_t n_pending;        /* batches and frames below without outcome */
+    uint32_t n_in_hand;        /* of the batches: with the node */
+    uint8_t visit_state;       /* enum visit_state */
+    bool is_special;
     bool is_failed; /* result says how; else it was good up to now */
     bool is_watched;
     bool is_source;           /* began here, by node_ingest */
     bool is_at_fault;         /* the first failure was this node's own nack */
     bool has_refused_watched; /* the latest watched frame with this origin failed */
     bool is_running;          /* in graph.running */
-    /* From here on a new frame is not cleared. */
-    struct frame **parents;   /* of a fan-in: n_parents; owned */
-    struct ftri_list running; /* of graph.running */
-    struct ftri_list settled; /* of the list of those to unwind */
-    struct message message;   /* ACK or NACK of a watched frame */
-    uint64_t calldata;        /* of a watched frame */
+
+    /* Of special frames: */
+    size_t n_refs;
+    uint64_t running_since_ns; /* 0: the work clock stands */
+    uint64_t n_noted;          /* node.n_handled of the last control message that is on the visit */
+    size_t n_watched;          /* watched frames with this origin that are pending */
+    uint32_t split_count;
+    uint32_t n_parents;
+    struct frame **parents;     /* of a fan-in; owned */
+    struct ftri_list running;   /* of graph.running */
+    struct frame *next_settled; /* of those to unwind */
+    struct message message;     /* ACK or NACK of a watched frame */
+    uint64_t calldata;          /* of a watched frame */
     union {
         ftr_visit visit; /* its own */
         ftr_hop hop;     /* of a watched frame: with the context of its origin's visit */
@@ -60,8 +65,41 @@ struct frame {
     struct result result; /* the first failure */
 };
 
-/* With nothing pending and one reference, which settling drops. NULL: memory is short. */
-struct frame *frame_new(struct node *node) FTRI_MUST_CHECK;
+_Static_assert(offsetof(struct frame, n_refs) == 64, "what a plain frame has is one cache line");
+
+static inline void frame_make_special(struct frame *self)
+{
+    if (self->is_special)
+        return;
+    self->is_special = true;
+    self->n_refs = 1;
+    self->running_since_ns = self->n_noted = 0;
+    self->n_watched = 0;
+    self->split_count = self->n_parents = 0;
+}
+
+struct frame *frame_allocate(struct graph *graph) FTRI_MUST_CHECK;
+
+static inline size_t frame_n_parents(const struct frame *self)
+{
+    return self->is_special ? self->n_parents : 0;
+}
+
+/* Plain, with nothing pending and one reference, which settling drops. NULL: memory is short. */
+FTRI_MUST_CHECK static inline struct frame *frame_new(struct node *node)
+{
+    struct graph *const graph = node->graph;
+    struct frame *self = graph->spare_frames;
+    if (FTRI_LIKELY(self))
+        graph->spare_frames = self->parent;
+    else if (!(self = frame_allocate(graph)))
+        return NULL;
+    memset(self, 0, offsetof(struct frame, n_refs));
+    self->node = node;
+    graph->n_live++;
+    return self;
+}
+
 /* The same for a fan-in of n frames: room for parents. */
 struct frame *frame_new_merged(struct node *node, size_t n) FTRI_MUST_CHECK;
 /* Takes back a frame that nothing depends on yet. */

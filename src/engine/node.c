@@ -14,6 +14,14 @@
 
 static const struct result ack = {.is_ack = true};
 
+/* Its node hears of its outcome. */
+static void watch(struct frame *frame, uint64_t calldata)
+{
+    frame_make_special(frame);
+    frame->is_watched = true;
+    frame->calldata = calldata;
+}
+
 struct pdata *node_ingest(struct node *self, ftr_signal signal, const ftr_context *origin,
                           bool is_watched, uint64_t calldata)
 {
@@ -31,8 +39,8 @@ struct pdata *node_ingest(struct node *self, ftr_signal signal, const ftr_contex
         return NULL;
     }
     frame->is_source = true;
-    frame->is_watched = is_watched;
-    frame->calldata = calldata;
+    if (is_watched)
+        watch(frame, calldata);
     frame->n_pending = frame->n_in_hand = 1;
     account_add("node_ingest: n_visits", &self->account.n_visits, 1);
     pdata->signal = signal;
@@ -47,6 +55,7 @@ struct pdata *node_derive(struct node *self, struct pdata *input, uint32_t index
     struct frame *const frame = custody_touch(self, input, "node_derive");
     struct pdata *const child = frame ? pdata_copy(self->graph, input, self) : NULL;
     if (child) {
+        frame_make_special(frame);
         frame->split_count = count;
         frame->n_pending++;
         frame->n_in_hand++;
@@ -66,8 +75,7 @@ struct pdata *node_derive_watched(struct node *self, struct pdata *input, uint64
     if (pdata) {
         frame->origin = frame_ref(frame_owner(above));
         frame->origin->n_watched++;
-        frame->is_watched = true;
-        frame->calldata = calldata;
+        watch(frame, calldata);
         frame->n_pending = frame->n_in_hand = 1;
         pdata->frame = frame;
         visit_copy_context(above, &frame->hop);
@@ -140,7 +148,7 @@ struct pdata *node_merge(struct node *self, struct pdata **inputs, size_t n)
 static ftr_split split_of(const struct pdata *pdata, uint32_t index, uint32_t count)
 {
     uint32_t part = pdata->hop.split_index, n_parts = pdata->hop.split_count;
-    if (n_parts < 2 && pdata->frame->split_count > 1) {
+    if (n_parts < 2 && pdata->frame->is_special && pdata->frame->split_count > 1) {
         n_parts = pdata->frame->split_count; /* the input itself goes as the last part */
         part = n_parts - 1;
     }
@@ -149,13 +157,16 @@ static ftr_split split_of(const struct pdata *pdata, uint32_t index, uint32_t co
     return (ftr_split){part * count + index, n_parts * count};
 }
 
-static void count_emitted(struct node *self, struct frame *frame, const struct pdata *pdata)
+/* owner: of the batch's frame. */
+static inline void count_emitted(struct node *self, struct frame *owner, const struct pdata *pdata)
 {
-    const uint64_t n_forwarded = custody_take_items(frame, pdata->n_items, false);
-    account_add("count_emitted: forwarded", &self->account.forwarded, n_forwarded);
-    account_add("count_emitted: created", &self->account.created, pdata->n_items - n_forwarded);
-    account_add("count_emitted: emitted", &self->account.emitted, pdata->n_items);
-    account_add("count_emitted: emitted_bytes", &self->account.emitted_bytes, pdata->n_bytes);
+    struct node_account *const account = &self->account;
+    const uint64_t n_items = pdata->n_items, n_bytes = pdata->n_bytes;
+    const uint64_t n_forwarded = custody_take_items(owner, n_items, false);
+    account_add("count_emitted: forwarded", &account->forwarded, n_forwarded);
+    account_add("count_emitted: created", &account->created, n_items - n_forwarded);
+    account_add("count_emitted: emitted", &account->emitted, n_items);
+    account_add("count_emitted: emitted_bytes", &account->emitted_bytes, n_bytes);
 }
 
 /* All edges but the last get copies. */
@@ -164,7 +175,7 @@ static void send_copies(struct node *self, const struct port *port, struct pdata
     struct frame *const frame = pdata->frame;
     for (size_t i = 0; i + 1 < port->n_edges; i++) {
         frame->n_pending++;
-        count_emitted(self, frame, pdata);
+        count_emitted(self, frame_owner(frame), pdata);
         struct pdata *const copy = pdata_copy(self->graph, pdata, NULL);
         if (!copy) {
             static const struct result short_of = {.reason = "memory is short"};
@@ -178,6 +189,12 @@ static void send_copies(struct node *self, const struct port *port, struct pdata
     }
 }
 
+/* The last batch of an input has left: what went on with none of them stays here. */
+static void absorb(struct node *self, struct frame *frame)
+{
+    account_add("absorb: absorbed", &self->account.absorbed, custody_take_items(frame, 0, true));
+}
+
 static void refuse_port(struct node *self, size_t port, struct pdata *pdata)
 {
     static const struct result refusal = {.is_permanent = true, .reason = "sent to no port"};
@@ -185,7 +202,22 @@ static void refuse_port(struct node *self, size_t port, struct pdata *pdata)
     node_nack(self, pdata, &refusal);
 }
 
-void node_send(struct node *self, size_t port, struct pdata *pdata)
+/* Most batches by far: the one that the node was just given, to one other node. */
+static inline void pass_on(struct node *self, struct edge *edge, struct pdata *pdata)
+{
+    struct frame *const frame = pdata->frame;
+    count_emitted(self, frame, pdata);
+    if (FTRI_UNLIKELY(frame->n_held_items && frame->n_in_hand == 1))
+        absorb(self, frame);
+    frame->n_in_hand--;
+    self->given = NULL;
+    pdata->holder = NULL;
+    if (FTRI_UNLIKELY(!ftri_list_is_empty(&pdata->link)))
+        ftri_list_unlink(&pdata->link);
+    channel_send(edge, pdata);
+}
+
+static __attribute__((noinline)) void send_any(struct node *self, size_t port, struct pdata *pdata)
 {
     struct frame *const frame = custody_begin(self, pdata, "node_send");
     if (!frame)
@@ -198,10 +230,9 @@ void node_send(struct node *self, size_t port, struct pdata *pdata)
     const uint32_t n_edges = (uint32_t)out->n_edges;
     if (n_edges > 1)
         send_copies(self, out, pdata);
-    count_emitted(self, frame, pdata);
-    if (frame->n_in_hand == 1 && frame->n_held_items && custody_is_last(frame))
-        account_add("node_send: absorbed", &self->account.absorbed,
-                    custody_take_items(frame, 0, true));
+    count_emitted(self, frame_owner(frame), pdata);
+    if (custody_is_last(frame))
+        absorb(self, frame);
     visit_emit(frame, pdata, out, split_of(pdata, n_edges - 1, n_edges));
     frame->n_in_hand--;
     pdata_take_back(pdata);
@@ -210,12 +241,21 @@ void node_send(struct node *self, size_t port, struct pdata *pdata)
     custody_end(self);
 }
 
+void node_send(struct node *self, size_t port, struct pdata *pdata)
+{
+    if (FTRI_LIKELY(custody_is_plain(self, pdata) && port < self->n_ports &&
+                    self->ports[port].n_edges == 1))
+        pass_on(self, self->ports[port].edges[0], pdata);
+    else
+        send_any(self, port, pdata);
+}
+
 /* The items that a batch settles here. What was ingested and goes nowhere was received after all.
  */
 static uint64_t settled_items(struct node *self, struct frame *frame, const struct pdata *pdata)
 {
     if (!frame->is_source)
-        return custody_take_items(frame, pdata->n_items, custody_is_last(frame));
+        return custody_take_items(frame_owner(frame), pdata->n_items, custody_is_last(frame));
     account_add("settled_items: received", &self->account.received, pdata->n_items);
     account_add("settled_items: n_returned_items", &self->n_returned_items, pdata->n_items);
     return pdata->n_items;
@@ -266,7 +306,7 @@ void node_drop_items(struct node *self, struct pdata *pdata, ftr_drop_reason rea
         account_add("node_drop_items: received", &self->account.received, n);
         account_add("node_drop_items: n_returned_items", &self->n_returned_items, n);
     } else {
-        n = custody_take_items(frame, n_items, false);
+        n = custody_take_items(frame_owner(frame), n_items, false);
     }
     custody_drop_items(self, frame, reason, n);
     custody_end(self);

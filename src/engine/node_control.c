@@ -98,6 +98,12 @@ void node_set_timer(struct node *self, uint64_t delay_ns)
         loop_timer_stop(self->timer);
 }
 
+uint64_t node_now_ns(const struct node *self)
+{
+    const struct graph *const graph = self->graph;
+    return graph->active == self && !self->is_handling ? graph->now_ns : ftr_flow_clock_ns();
+}
+
 void node_drained(struct node *self)
 {
     self->is_drained = true;

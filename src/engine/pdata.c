@@ -79,18 +79,6 @@ void pdata_free(struct graph *graph, struct pdata *self)
         ftri_free(reuse(graph));
 }
 
-void pdata_hand_over(struct pdata *self, struct node *holder)
-{
-    self->holder = holder;
-    ftri_list_append(&holder->in_hand, &self->in_hand);
-}
-
-void pdata_take_back(struct pdata *self)
-{
-    self->holder = NULL;
-    ftri_list_unlink(&self->in_hand);
-}
-
 void pdata_pool_deinit(struct graph *graph)
 {
     while (graph->n_spare)

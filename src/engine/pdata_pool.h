@@ -14,8 +14,28 @@ struct pdata *pdata_copy(struct graph *graph, const struct pdata *from,
                          struct node *holder) FTRI_MUST_CHECK;
 /* Drops the payload and the hop; the frame is the caller's. */
 void pdata_free(struct graph *graph, struct pdata *self);
-/* A node gets it, or gives it up. */
-void pdata_hand_over(struct pdata *self, struct node *holder);
-void pdata_take_back(struct pdata *self);
+/* A node gets it for a moment, during which it is not in the list of what the node holds ... */
+static inline void pdata_give(struct pdata *self, struct node *holder)
+{
+    self->holder = holder;
+    holder->given = self;
+}
+
+/* ... or for longer ... */
+static inline void pdata_hand_over(struct pdata *self, struct node *holder)
+{
+    self->holder = holder;
+    ftri_list_append(&holder->in_hand, &self->in_hand);
+}
+
+/* ... or gives it up. */
+static inline void pdata_take_back(struct pdata *self)
+{
+    if (self->holder && self->holder->given == self)
+        self->holder->given = NULL;
+    self->holder = NULL;
+    ftri_list_unlink(&self->in_hand);
+}
+
 /* Returns the memory of those that rest. */
 void pdata_pool_deinit(struct graph *graph);

@@ -55,6 +55,7 @@ struct node {
     struct message messages[CONTROL_KINDS];
     uint64_t shutdown_ns;      /* deadline of DRAIN_INGRESS and SHUTDOWN */
     struct ftri_list in_hand;  /* struct pdata.in_hand: given to the node, not yet given up */
+    struct pdata *given;       /* in a rough row: not in the list above as long as consume runs */
     size_t n_waiting;          /* batches that this node sent and that wait for room */
     uint64_t n_returned_items; /* ingested and given up without being sent: counted as received */
     enum control_kind handling;
@@ -94,11 +95,11 @@ struct graph {
     struct ftri_list spare;   /* struct pdata.link: freed, oldest first */
     size_t n_spare;
     struct frame *spare_frames; /* freed, the latest first */
-    size_t n_spare_frames;
-    size_t n_live;   /* frames */
-    uint64_t now_ns; /* the last reading of its clock (clock.h) */
-    bool is_fresh;   /* no node code has run since */
-    bool is_rough;   /* the batches of a row share one reading */
+    size_t n_frames;            /* those and ... */
+    size_t n_live;              /* ... those in use */
+    uint64_t now_ns;            /* the last reading of its clock (clock.h) */
+    bool is_fresh;              /* no node code has run since */
+    bool is_rough;              /* the batches of a row share one reading */
     bool is_turning; /* a turn is under way: what is to be done is done in it, or arms the next */
     struct loop_timer *turn;
     struct loop_wakeup *wakeup;

@@ -34,6 +34,12 @@ void scheduler_queue(struct node *node)
     scheduler_arm(node->graph);
 }
 
+void scheduler_queue_first(struct node *node)
+{
+    ftri_list_append(node->graph->ready.next, &node->ready);
+    scheduler_arm(node->graph);
+}
+
 void scheduler_post(struct node *node, struct message *message)
 {
     ftri_list_append(&node->control, &message->link);
@@ -104,14 +110,14 @@ static void deliver_control(struct node *node)
     frame_unref(frame);
 }
 
-/* False: memory is short; the batch went back to its sender. */
-static bool begin_frame(struct node *node, struct pdata *pdata)
+/* NULL: memory is short; the batch went back to its sender. */
+static inline struct frame *begin_frame(struct node *node, struct pdata *pdata)
 {
     struct frame *const frame = frame_new(node);
-    if (!frame) {
+    if (FTRI_UNLIKELY(!frame)) {
         static const struct result full = {.cause = NACK_ROUTE_FULL, .reason = "memory is short"};
         channel_refuse_first(node, &full);
-        return false;
+        return NULL;
     }
     frame->parent = pdata->frame;
     frame->n_pending = 1;
@@ -120,52 +126,79 @@ static bool begin_frame(struct node *node, struct pdata *pdata)
     account_add("begin_frame: n_held_items", &frame->n_held_items, pdata->n_items);
     frame->n_bytes = pdata->n_bytes;
     pdata->frame = frame;
-    return true;
+    return frame;
 }
 
-/* What a processor may not keep, it has forgotten. An exporter may be waiting for an answer: that
- * is work, whose clock starts here if the row's ran up to now. */
-static void look_at_kept(struct node *node)
+static inline void count_received(struct node *node, const struct pdata *pdata)
 {
-    if (node->class->is_stateful)
-        return;
-    if (node->class->kind == FTR_NODE_PROCESSOR)
-        node_failed_because(node, "consume kept a batch, and the class is not stateful (leaked?)");
-    if (!node->graph->is_rough)
-        return;
-    struct pdata *const pdata = FTRI_CONTAINER(node->in_hand.previous, struct pdata, in_hand);
-    struct frame *const frame = pdata->is_revoked ? NULL : frame_owner(pdata->frame);
-    if (frame && !frame->running_since_ns)
-        frame->running_since_ns = ftr_flow_clock_ns();
+    struct node_account *const account = &node->account;
+    account_add("count_received: received", &account->received, pdata->n_items);
+    account_add("count_received: held", &account->held, pdata->n_items);
+    account_add("count_received: received_bytes", &account->received_bytes, pdata->n_bytes);
+    account_add("count_received: n_visits", &account->n_visits, 1);
+    account_add("count_received: queue_ns", &account->queue_ns,
+                clock_between(pdata->sent_ns, node->graph->now_ns));
 }
 
-/* The clock was read. */
-static void deliver_data(struct node *node)
+/* What a processor may not keep, it has forgotten. */
+static void check_leak(struct node *node)
+{
+    if (!ftri_list_is_empty(&node->in_hand) && !node->class->is_stateful &&
+        node->class->kind == FTR_NODE_PROCESSOR)
+        node_failed_because(node, "consume kept a batch, and the class is not stateful (leaked?)");
+}
+
+/* The clock was read, and is afterwards. */
+static void deliver_exactly(struct node *node)
 {
     struct graph *const graph = node->graph;
     struct pdata *const pdata = channel_first(node);
     const size_t depth = node->n_data;
-    if (!begin_frame(node, pdata))
+    struct frame *const frame = begin_frame(node, pdata);
+    if (!frame)
         return;
     channel_receive(node, pdata);
-    account_add("deliver_data: received", &node->account.received, pdata->n_items);
-    account_add("deliver_data: held", &node->account.held, pdata->n_items);
-    account_add("deliver_data: received_bytes", &node->account.received_bytes, pdata->n_bytes);
-    account_add("deliver_data: n_visits", &node->account.n_visits, 1);
-    node->has_new_data = true;
-    account_add("deliver_data: queue_ns", &node->account.queue_ns,
-                clock_between(pdata->sent_ns, graph->now_ns));
-    visit_arrive(pdata->frame, pdata, depth);
-    if (!graph->is_rough)
-        frame_work_since(pdata->frame, graph->now_ns);
+    count_received(node, pdata);
+    visit_arrive(frame, pdata, depth);
+    frame_work_since(frame, graph->now_ns);
     pdata_hand_over(pdata, node);
-    graph->active = node;
     node->class->consume(node, pdata);
-    graph->active = NULL;
-    if (!graph->is_rough && !frame_rest_all(graph))
+    if (!frame_rest_all(graph))
         clock_read(graph);
+    check_leak(node);
+}
+
+/* An exporter that waits for an answer works on it: the clock of that starts where the row's part
+ * of it ends. */
+static void keep_given(struct node *node)
+{
+    struct pdata *const pdata = node->given;
+    struct frame *const frame = pdata->frame;
+    node->given = NULL;
+    pdata_hand_over(pdata, node);
+    if (node->class->is_stateful)
+        return;
+    frame_make_special(frame);
+    if (!frame->running_since_ns)
+        frame->running_since_ns = ftr_flow_clock_ns();
+}
+
+/* One of a row. */
+static inline void deliver_roughly(struct node *node)
+{
+    struct pdata *const pdata = channel_first(node);
+    struct frame *const frame = begin_frame(node, pdata);
+    if (FTRI_UNLIKELY(!frame))
+        return;
+    channel_receive(node, pdata);
+    count_received(node, pdata);
+    visit_arrive_blank(frame, pdata);
+    pdata_give(pdata, node);
+    node->class->consume(node, pdata);
+    if (FTRI_UNLIKELY(node->given))
+        keep_given(node);
     if (FTRI_UNLIKELY(!ftri_list_is_empty(&node->in_hand)))
-        look_at_kept(node);
+        check_leak(node);
 }
 
 static bool may_consume(const struct node *node)
@@ -178,20 +211,45 @@ static bool control_is_due(const struct node *node, size_t n_in_a_row, bool has_
     return !ftri_list_is_empty(&node->control) && (n_in_a_row < CONTROL_BURST || !has_data);
 }
 
+/* Whether the row goes on. */
+static inline bool has_next(const struct node *node, size_t n, size_t limit)
+{
+    return n < limit && may_consume(node) && ftri_list_is_empty(&node->control);
+}
+
+static size_t deliver_rough_row(struct node *node, size_t limit)
+{
+    struct graph *const graph = node->graph;
+    const uint64_t since_ns = graph->now_ns;
+    size_t n = 0;
+    graph->is_rough = true;
+    do
+        deliver_roughly(node);
+    while (has_next(node, ++n, limit));
+    graph->is_rough = false;
+    frame_count_work(node, clock_between(since_ns, clock_read(graph)));
+    return n;
+}
+
+static size_t deliver_exact_row(struct node *node, size_t limit)
+{
+    size_t n = 0;
+    do
+        deliver_exactly(node);
+    while (has_next(node, ++n, limit));
+    return n;
+}
+
 /* At most `limit` batches, one after the other, as long as no control message comes. */
 static size_t deliver_row(struct node *node, size_t limit)
 {
     struct graph *const graph = node->graph;
+    const bool is_rough = !graph->options.has_exact_times && !node->is_slow && !visit_is_wanted();
     const uint64_t since_ns = graph->is_fresh ? graph->now_ns : clock_read(graph);
-    size_t n = 0;
-    graph->is_rough = !graph->options.has_exact_times && !node->is_slow && !visit_is_wanted();
-    do {
-        deliver_data(node);
-        n++;
-    } while (n < limit && may_consume(node) && ftri_list_is_empty(&node->control));
-    if (graph->is_rough)
-        frame_count_work(node, clock_between(since_ns, clock_read(graph)));
-    graph->is_rough = false;
+    graph->active = node;
+    node->has_new_data = true;
+    const size_t n = is_rough ? deliver_rough_row(node, limit) : deliver_exact_row(node, limit);
+    graph->active = NULL;
     graph->is_fresh = true;
     node->is_slow = clock_between(since_ns, graph->now_ns) > n * SLOW_NS;
     return n;

@@ -16,12 +16,6 @@ static ftr_arrival arrival_of(const struct pdata *pdata)
     };
 }
 
-void visit_begin_blank(struct frame *self, struct pdata *pdata)
-{
-    ftr_hop_release(&pdata->hop);
-    self->visit_state = VISIT_BLANK;
-}
-
 void visit_arrive_recorded(struct frame *self, struct pdata *pdata, size_t depth)
 {
     if (pdata->is_untraced) {
@@ -33,6 +27,7 @@ void visit_arrive_recorded(struct frame *self, struct pdata *pdata, size_t depth
         arrival.now_ns = self->node->graph->now_ns;
         ftr_visit_start(&self->visit, self->node->recorder, &pdata->hop, 1, &arrival);
         self->visit_state = VISIT_OPEN;
+        frame_make_special(self);
     }
     ftr_hop_release(&pdata->hop);
 }
@@ -92,11 +87,12 @@ void visit_begin(struct frame *self, struct pdata *pdata)
         return;
     }
     if (!visit_is_wanted()) {
-        visit_begin_blank(self, pdata);
+        self->visit_state = VISIT_BLANK;
+        ftr_hop_release(&pdata->hop);
         return;
     }
     const ftr_arrival arrival = arrival_of(pdata);
-    if (self->n_parents)
+    if (frame_n_parents(self))
         start_merged(self, &arrival);
     else if (ftr_trace_id_is_valid(&pdata->hop.context.span.trace_id))
         ftr_visit_start_from(&self->visit, self->node->recorder, &pdata->hop.context, &arrival);
@@ -104,6 +100,7 @@ void visit_begin(struct frame *self, struct pdata *pdata)
         ftr_visit_start(&self->visit, self->node->recorder, NULL, 0, &arrival);
     ftr_hop_release(&pdata->hop);
     self->visit_state = VISIT_OPEN;
+    frame_make_special(self);
 }
 
 void visit_copy_context(struct frame *self, ftr_hop *ret_hop)

@@ -26,20 +26,24 @@ static inline bool visit_is_open(const struct frame *self)
     return VISIT_RECORDING && self->visit_state == VISIT_OPEN;
 }
 
-/* Nothing is recorded of this batch at this node. */
-void visit_begin_blank(struct frame *self, struct pdata *pdata);
 void visit_arrive_recorded(struct frame *self, struct pdata *pdata, size_t depth);
+
+/* Nothing is recorded of this batch at this node. Releases the hop, if there is any. */
+static inline void visit_arrive_blank(struct frame *self, struct pdata *pdata)
+{
+    self->visit_state = VISIT_BLANK;
+    if (VISIT_RECORDING && FTRI_UNLIKELY((pdata->hop.sent_ns | pdata->hop.split_count) != 0))
+        ftr_hop_release(&pdata->hop);
+}
 
 /* Starts the visit of a batch taken from the channel; depth counts it. Releases the hop. The
  * graph's clock was read. */
 static inline void visit_arrive(struct frame *self, struct pdata *pdata, size_t depth)
 {
-    if (VISIT_RECORDING && FTRI_UNLIKELY(pdata->is_untraced || visit_is_wanted()))
+    if (pdata->is_untraced || visit_is_wanted())
         visit_arrive_recorded(self, pdata, depth);
-    else if (!VISIT_RECORDING || FTRI_LIKELY((pdata->hop.sent_ns | pdata->hop.split_count) == 0))
-        self->visit_state = VISIT_BLANK;
     else
-        visit_begin_blank(self, pdata);
+        visit_arrive_blank(self, pdata);
 }
 
 /* Starts the visit of an ingested or merged batch. */

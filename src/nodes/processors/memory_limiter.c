@@ -36,8 +36,9 @@ static const struct option rows[] = {
 };
 
 struct memory_state {
-    uint64_t n_used;     /* at the last look, and what has passed since */
-    uint64_t checked_ns; /* monotonic; 0: not yet */
+    uint64_t n_used; /* at the last look, and what has passed since */
+    uint64_t due_ns; /* when to look again; 0: at once */
+    uint64_t limit;  /* beyond it batches are refused */
     bool is_refusing;
 };
 
@@ -73,31 +74,32 @@ static uint64_t read_used(void)
     return (uint64_t)(resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static void look(struct node *node, struct memory_state *state, uint64_t now)
+static __attribute__((noinline)) void look(struct node *node, struct memory_state *state,
+                                           uint64_t now)
 {
-    const uint64_t limit = soft_limit(node_options(node));
+    const struct memory_options *options = node_options(node);
+    const uint64_t limit = state->limit = soft_limit(options);
     state->n_used = read_used();
     if (state->n_used > limit) {
         (void)malloc_trim(0);
         state->n_used = read_used();
     }
-    state->checked_ns = now;
+    state->due_ns = now + options->interval_ns;
 }
 
-static void refuse(struct node *node, struct pdata *pdata, const struct memory_state *state)
+static __attribute__((noinline)) void refuse(struct node *node, struct pdata *pdata,
+                                             const struct memory_state *state)
 {
-    const struct memory_options *options = node_options(node);
     struct result result = {.cause = NACK_ROUTE_FULL};
-    snprintf(
-        result.reason, sizeof result.reason, "memory is short: %llu MiB of %llu MiB are in use",
-        (unsigned long long)(state->n_used >> 20), (unsigned long long)(soft_limit(options) >> 20));
+    snprintf(result.reason, sizeof result.reason,
+             "memory is short: %llu MiB of %llu MiB are in use",
+             (unsigned long long)(state->n_used >> 20), (unsigned long long)(state->limit >> 20));
     node_nack(node, pdata, &result);
 }
 
-static void note_change(const struct node *node, struct memory_state *state, bool is_refusing)
+static __attribute__((noinline)) void note_change(const struct node *node,
+                                                  struct memory_state *state, bool is_refusing)
 {
-    if (state->is_refusing == is_refusing)
-        return;
     state->is_refusing = is_refusing;
     if (is_refusing)
         log_write(LOG_LEVEL_WARNING,
@@ -111,13 +113,13 @@ static void note_change(const struct node *node, struct memory_state *state, boo
 
 static void memory_consume(struct node *node, struct pdata *pdata)
 {
-    const struct memory_options *options = node_options(node);
     struct memory_state *state = node_state(node);
-    const uint64_t now = ftri_time_monotonic_ns();
-    if (state->checked_ns == 0 || now - state->checked_ns >= options->interval_ns)
+    const uint64_t now = node_now_ns(node);
+    if (now >= state->due_ns)
         look(node, state, now);
-    const bool is_over = state->n_used > soft_limit(options);
-    note_change(node, state, is_over);
+    const bool is_over = state->n_used > state->limit;
+    if (is_over != state->is_refusing)
+        note_change(node, state, is_over);
     if (is_over) {
         refuse(node, pdata, state);
         return;
