@@ -47,6 +47,7 @@ static struct {
     size_t n_started, n_stopped;
     size_t n_finished, n_drained, n_failed;
     bool is_freed_when_drained;
+    bool has_exact_times; /* of the graph's options */
     char failed_node[64], failure[256];
     size_t n_exported;
     size_t n_messages_at_custody; /* when processor/custody last got a batch */
@@ -109,6 +110,14 @@ static void lab_receiver_control(struct node *node, const struct control *messag
 
 static void lab_pass(struct node *node, struct pdata *pdata)
 {
+    node_send(node, 0, pdata);
+}
+
+/* Takes n ns of a fake clock. */
+static void lab_work(struct node *node, struct pdata *pdata)
+{
+    const struct lab_options *options = node_options(node);
+    ftri_time_fake(ftri_time_monotonic_ns() + options->n, ftri_time_wall_ns() + options->n);
     node_send(node, 0, pdata);
 }
 
@@ -249,6 +258,7 @@ LAB_CLASS(lab_receiver, "receiver/test", FTR_NODE_RECEIVER, .control = lab_recei
 LAB_CLASS(lab_stubborn, "receiver/stubborn", FTR_NODE_RECEIVER, .control = lab_log);
 LAB_CLASS(lab_leak_class, "processor/leak", FTR_NODE_PROCESSOR, .consume = lab_leak);
 LAB_CLASS(lab_pass_class, "processor/pass", FTR_NODE_PROCESSOR, .consume = lab_pass);
+LAB_CLASS(lab_work_class, "processor/work", FTR_NODE_PROCESSOR, .consume = lab_work);
 LAB_CLASS(lab_hold_class, "processor/hold", FTR_NODE_PROCESSOR, .consume = lab_hold,
           .control = lab_log, .is_stateful = true);
 LAB_CLASS(lab_split_class, "processor/split", FTR_NODE_PROCESSOR, .consume = lab_split,
@@ -269,9 +279,10 @@ LAB_CLASS(lab_busy_class, "exporter/hold", FTR_NODE_EXPORTER, .consume = lab_hol
           .control = lab_log);
 
 static const struct node_class *const lab_classes[] = {
-    &lab_leak_class,  &lab_stubborn,     &lab_receiver,     &lab_pass_class,    &lab_hold_class,
-    &lab_split_class, &lab_drop_class,   &lab_merge_class,  &lab_custody_class, &lab_retry_class,
-    &lab_twice_class, &lab_export_class, &lab_refuse_class, &lab_busy_class,    NULL};
+    &lab_leak_class,    &lab_stubborn,    &lab_receiver,    &lab_pass_class,
+    &lab_hold_class,    &lab_split_class, &lab_drop_class,  &lab_merge_class,
+    &lab_custody_class, &lab_retry_class, &lab_twice_class, &lab_export_class,
+    &lab_refuse_class,  &lab_busy_class,  &lab_work_class,  NULL};
 
 static void lab_on_finished(void *argument)
 {
@@ -333,6 +344,7 @@ FTRI_UNUSED static int lab_build(const char *yaml, size_t capacity, struct ftri_
         .connections = config_get(root, "connections"),
         .pipeline = "main",
         .channel_capacity = capacity,
+        .has_exact_times = lab.has_exact_times,
         .on_finished = lab_on_finished,
         .on_failed = lab_on_failed,
         .on_drained = lab_on_drained,
