@@ -8,6 +8,7 @@
 #include "flow/visit.h"
 
 #include "base/time.h"
+#include "context/block.h"
 #include "trace/clock.h"
 
 #include <string.h>
@@ -173,11 +174,16 @@ static void take_parent(struct visit *self, const ftr_context *parent)
     self->has_parent = true;
 }
 
-/* What every visit says, and what one that came through a channel does, at once. */
-static void put_arrival(const struct visit *self, const struct beginning *beginning)
+static uint64_t as_number(ftr_value value)
+{
+    return (uint64_t)value.as.i64; /* the bits, whatever the type */
+}
+
+/* All that such a visit says of its arrival, at once. */
+static __attribute__((noinline)) void put_arrival_anew(const struct visit *self,
+                                                       const ftr_arrival *arrival, uint64_t wait_ns)
 {
     const ftr_node *const node = self->node;
-    const ftr_arrival *const arrival = &beginning->arrival;
     const ftr_value values[FTRI_N_ARRIVAL_VALUES] = {
         [FTRI_ARRIVAL_NODE_ID] = ftr_value_str(node->id),
         [FTRI_ARRIVAL_NODE_TYPE] = ftr_value_str(node->type),
@@ -185,16 +191,31 @@ static void put_arrival(const struct visit *self, const struct beginning *beginn
         [FTRI_ARRIVAL_SIGNAL] = ftr_value_str(ftr_str_from(ftr_signal_name(arrival->signal))),
         [FTRI_ARRIVAL_ITEMS] = ftr_value_i64(limited(arrival->n_items)),
         [FTRI_ARRIVAL_BYTES] = ftr_value_i64(limited(arrival->n_bytes)),
+        [FTRI_ARRIVAL_WAIT] = visit_value_ms(wait_ns),
+        [FTRI_ARRIVAL_DEPTH] = ftr_value_i64(limited(arrival->queue_depth)),
+        [FTRI_ARRIVAL_CAPACITY] = ftr_value_i64(limited(arrival->queue_capacity)),
+        [FTRI_ARRIVAL_HOPS] = ftr_value_i64(self->n_hops),
         [FTRI_ARRIVAL_PIPELINE] = ftr_value_str(node->pipeline),
     };
     ftr_span_set_values(self->span, &node->site->arrival, values);
-    const ftr_value queue[FTRI_N_QUEUE_VALUES] = {
-        visit_value_ms(beginning->wait_ns),
-        ftr_value_i64(limited(arrival->queue_depth)),
-        ftr_value_i64(limited(arrival->queue_capacity)),
-        ftr_value_i64(self->n_hops),
+    if ((size_t)arrival->signal < FTRI_N_SIGNALS)
+        ftri_template_make(&node->site->arrival_of[arrival->signal], &node->site->arrival, values);
+}
+
+static void put_arrival(const struct visit *self, const ftr_arrival *arrival, uint64_t wait_ns)
+{
+    const uint64_t numbers[] = {
+        self->node->is_stateful,
+        (uint64_t)limited(arrival->n_items),
+        (uint64_t)limited(arrival->n_bytes),
+        as_number(visit_value_ms(wait_ns)),
+        (uint64_t)limited(arrival->queue_depth),
+        (uint64_t)limited(arrival->queue_capacity),
+        self->n_hops,
     };
-    ftr_span_set_values(self->span, &node->site->queue, queue);
+    if ((size_t)arrival->signal >= FTRI_N_SIGNALS ||
+        !ftri_template_put(&self->node->site->arrival_of[arrival->signal], self->span, numbers))
+        put_arrival_anew(self, arrival, wait_ns);
 }
 
 /* Below a sampled visit that sent it through a channel to nobody else: most visits. */
@@ -219,7 +240,7 @@ static void begin(struct visit *self, const struct beginning *beginning, uint64_
     if (!self->is_recording)
         remember_arrival(self, beginning, now_ns);
     else if (is_usual_one)
-        put_arrival(self, beginning);
+        put_arrival(self, &beginning->arrival, beginning->wait_ns);
     else if (!is_worth_it)
         add_attributes(self, beginning);
 }
@@ -305,27 +326,61 @@ static uint64_t waited(const ftr_hop *input, uint64_t now_ns)
     return now_ns > input->sent_ns ? now_ns - input->sent_ns : 0;
 }
 
-/* False: nothing is to be recorded. A visit without a node is one that records nothing: when the
+/* True: nothing is to be recorded. A visit without a node is one that records nothing: when the
  * library is off, the rest of the storage is not even cleared. */
-static bool prepare(ftr_visit *visit, const ftr_node *node)
+static inline bool is_off(ftr_visit *visit, const ftr_node *node)
 {
-    if (!node || __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED) == 0) {
-        visit_of(visit)->node = NULL;
+    if (FTRI_LIKELY(node && __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED) != 0))
         return false;
-    }
-    memset(visit, 0, sizeof *visit);
-    visit_of(visit)->node = node;
+    visit_of(visit)->node = NULL;
     return true;
 }
 
-void ftr_visit_start(ftr_visit *visit, const ftr_node *node, const ftr_hop *inputs, size_t n_inputs,
-                     const ftr_arrival *arrival)
+static void clear(ftr_visit *visit, const ftr_node *node)
 {
-    if (!prepare(visit, node))
+    memset(visit, 0, sizeof *visit);
+    visit_of(visit)->node = node;
+}
+
+/* What is_usual says, before anything was looked at closely. */
+static inline bool is_usual_input(const ftr_hop *input, const ftr_arrival *arrival)
+{
+    return arrival && arrival->size == sizeof *arrival && arrival->queue_capacity != 0 &&
+           arrival->n_attempt == 0 && input->sent_ns != 0 && input->split_count < 2 &&
+           input->n_hops % FTRI_TRACE_HOPS != 0 && ftri_context_is_plain(&input->context);
+}
+
+/* Field by field: most visits begin here. */
+static void start_usual(struct visit *self, const ftr_node *node, const ftr_hop *input,
+                        const ftr_arrival *arrival)
+{
+    const uint64_t now_ns = arrival->now_ns ? arrival->now_ns : ftri_clock_passed_ns();
+    self->node = node;
+    self->fan_in = NULL;
+    take_parent(self, &input->context);
+    self->n_inputs = 1;
+    self->n_hops = input->n_hops;
+    self->n_attempt = 0;
+    self->working_since_ns = now_ns;
+    self->work_ns = 0;
+    self->span = ftri_site_start_at(&node->site->site, &input->context, now_ns);
+    self->is_recording = self->span.generation != 0;
+    if (!self->is_recording) {
+        const struct beginning beginning = {.arrival = *arrival, .wait_ns = waited(input, now_ns)};
+        remember_arrival(self, &beginning, now_ns);
         return;
-    struct visit *const self = visit_of(visit);
-    const uint64_t now_ns = ftri_clock_passed_ns();
+    }
+    self->as.recording.blocked_ns = self->as.recording.n_dropped_items = 0;
+    self->as.recording.n_missed = self->as.recording.n_emits = 0;
+    put_arrival(self, arrival, waited(input, now_ns));
+}
+
+static void start_any(struct visit *self, const ftr_hop *inputs, size_t n_inputs,
+                      const ftr_arrival *arrival)
+{
     struct beginning beginning = {.arrival = read_arrival(arrival), .wait_ns = WAIT_UNKNOWN};
+    const uint64_t now_ns =
+        beginning.arrival.now_ns ? beginning.arrival.now_ns : ftri_clock_passed_ns();
     size_t parent = 0;
     if (n_inputs) {
         parent = choose_parent(inputs, n_inputs);
@@ -343,11 +398,25 @@ void ftr_visit_start(ftr_visit *visit, const ftr_node *node, const ftr_hop *inpu
         take_input(self, &inputs[i], i);
 }
 
+void ftr_visit_start(ftr_visit *visit, const ftr_node *node, const ftr_hop *inputs, size_t n_inputs,
+                     const ftr_arrival *arrival)
+{
+    if (is_off(visit, node))
+        return;
+    if (n_inputs == 1 && FTRI_LIKELY(is_usual_input(inputs, arrival))) {
+        start_usual(visit_of(visit), node, inputs, arrival);
+        return;
+    }
+    clear(visit, node);
+    start_any(visit_of(visit), inputs, n_inputs, arrival);
+}
+
 void ftr_visit_start_from(ftr_visit *visit, const ftr_node *node, const ftr_context *origin,
                           const ftr_arrival *arrival)
 {
-    if (!prepare(visit, node))
+    if (is_off(visit, node))
         return;
+    clear(visit, node);
     const struct beginning beginning = {
         .parent = origin,
         .arrival = read_arrival(arrival),

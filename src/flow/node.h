@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A node as its visits see it: everything about a visit's span that does not change from batch to
- * batch, put together once. Immutable after ftr_node_new; any thread. */
+ * batch, put together once. Immutable after ftr_node_new, but for the forms that its attributes
+ * have in a span, which are made at their first use; any thread. */
 #pragma once
 
 #include "flow/names.h"
+#include "trace/template.h"
 
 /* The attributes that visits set together, in these orders; each list is entered in the library's
  * table at its first use. */
@@ -15,20 +17,26 @@ enum ftri_arrival_value {
     FTRI_ARRIVAL_SIGNAL,
     FTRI_ARRIVAL_ITEMS,
     FTRI_ARRIVAL_BYTES,
+    FTRI_ARRIVAL_WAIT,
+    FTRI_ARRIVAL_DEPTH,
+    FTRI_ARRIVAL_CAPACITY,
+    FTRI_ARRIVAL_HOPS,
     FTRI_ARRIVAL_PIPELINE, /* of nodes that have one */
     FTRI_N_ARRIVAL_VALUES
 };
-enum { FTRI_N_QUEUE_VALUES = 4 }; /* wait, depth, capacity, hops */
-enum { FTRI_N_EMIT_VALUES = 3 };  /* port, items, bytes */
-enum { FTRI_N_END_VALUES = 2 };   /* latency, outcome */
+enum { FTRI_N_SIGNALS = FTR_SIGNAL_RECORDS + 1 };
+enum { FTRI_N_EMIT_VALUES = 3 }; /* port, items, bytes */
+enum { FTRI_N_END_VALUES = 2 };  /* latency, outcome */
 
 struct ftri_node_site {
     ftr_call_site site;
-    ftr_keys arrival, queue, emit, end;
+    ftr_keys arrival, emit, end;
     ftr_str arrival_names[FTRI_N_ARRIVAL_VALUES];
-    ftr_str queue_names[FTRI_N_QUEUE_VALUES];
     ftr_str emit_names[FTRI_N_EMIT_VALUES];
     ftr_str end_names[FTRI_N_END_VALUES];
+    struct ftri_template arrival_of[FTRI_N_SIGNALS]; /* by ftr_signal */
+    struct ftri_template first_emit;                 /* by the port that was the first to be used */
+    struct ftri_template success;
 };
 
 struct ftr_node {

@@ -23,7 +23,27 @@ static struct visit *recording(ftr_visit *visit)
     return self->node && self->is_recording ? self : NULL;
 }
 
-/* The first emit is part of the span itself: most visits have no other. */
+/* Of the port that was the first to be used. */
+static bool has_form(const struct ftri_template *form, ftr_str port)
+{
+    return atomic_load_explicit(&form->n_bytes, memory_order_acquire) != 0 &&
+           ftri_template_text_is(form, port);
+}
+
+/* Is part of the span itself: most visits have no other. */
+static void record_first_emit(struct visit *self, ftr_str port, uint64_t n_items, uint64_t n_bytes)
+{
+    struct ftri_node_site *const site = self->node->site;
+    const uint64_t numbers[] = {(uint64_t)limited(n_items), (uint64_t)limited(n_bytes)};
+    if (has_form(&site->first_emit, port) &&
+        ftri_template_put(&site->first_emit, self->span, numbers))
+        return;
+    const ftr_value values[FTRI_N_EMIT_VALUES] = {
+        ftr_value_str(port), ftr_value_i64(limited(n_items)), ftr_value_i64(limited(n_bytes))};
+    ftr_span_set_values(self->span, &site->emit, values);
+    ftri_template_make(&site->first_emit, &site->emit, values);
+}
+
 static void record_emit(struct visit *self, ftr_str port, uint64_t n_items, uint64_t n_bytes)
 {
     const ftr_str *const names = self->node->names;
@@ -31,9 +51,7 @@ static void record_emit(struct visit *self, ftr_str port, uint64_t n_items, uint
     if (self->as.recording.n_emits < UINT32_MAX)
         self->as.recording.n_emits++;
     if (is_first) {
-        const ftr_value values[FTRI_N_EMIT_VALUES] = {
-            ftr_value_str(port), ftr_value_i64(limited(n_items)), ftr_value_i64(limited(n_bytes))};
-        ftr_span_set_values(self->span, &self->node->site->emit, values);
+        record_first_emit(self, port, n_items, n_bytes);
         return;
     }
     const ftr_attribute attributes[] = {
@@ -185,12 +203,18 @@ static void record_fan_in(const struct visit *self)
 static void record_outcome(const struct visit *self, ftr_outcome outcome, ftr_str error)
 {
     const ftr_str *const names = self->node->names;
-    const ftr_str name = ftr_str_from(ftr_outcome_name(outcome));
-    const ftr_value values[FTRI_N_END_VALUES] = {visit_value_ms(self->work_ns),
-                                                 ftr_value_str(name)};
-    ftr_span_set_values(self->span, &self->node->site->end, values);
-    if (outcome == FTR_OUTCOME_SUCCESS)
+    struct ftri_template *const success = &self->node->site->success;
+    const ftr_value latency = visit_value_ms(self->work_ns);
+    if (FTRI_LIKELY(outcome == FTR_OUTCOME_SUCCESS) &&
+        ftri_template_put(success, self->span, &(uint64_t){(uint64_t)latency.as.i64}))
         return;
+    const ftr_str name = ftr_str_from(ftr_outcome_name(outcome));
+    const ftr_value values[FTRI_N_END_VALUES] = {latency, ftr_value_str(name)};
+    ftr_span_set_values(self->span, &self->node->site->end, values);
+    if (outcome == FTR_OUTCOME_SUCCESS) {
+        ftri_template_make(success, &self->node->site->end, values);
+        return;
+    }
     ftr_span_set_str(self->span, names[FTRI_NAME_ERROR], error.len ? error : name);
     ftr_span_set_status(self->span, FTR_SPAN_ERROR, error);
 }

@@ -101,7 +101,10 @@ void ftri_clock_set_session(uint32_t session)
 
 static void publish(uint32_t version, const struct ftri_calibration *calibration)
 {
-    ftri_calibrations[version & VERSION_MASK] = *calibration;
+    struct ftri_calibration *const to = &ftri_calibrations[version & VERSION_MASK];
+    const wide one = (wide)1 << (FTRI_CLOCK_INVERSE_BITS + 32);
+    *to = *calibration;
+    to->ticks_per_ns = (uint64_t)(one / (wide)calibration->ns_per_tick);
     atomic_store(&n_latest, version);
     if (!(ftri_clock_version() & FTRI_CLOCK_FAKE))
         set_version(version);

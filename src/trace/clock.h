@@ -53,8 +53,11 @@ struct ftri_calibration {
     uint64_t stamp;
     uint64_t wall_ns;
     uint64_t monotonic_ns;
-    uint64_t ns_per_tick; /* fixed point, 32 fractional bits */
+    uint64_t ns_per_tick;  /* fixed point, 32 fractional bits */
+    uint64_t ticks_per_ns; /* the inverse, with FTRI_CLOCK_INVERSE_BITS */
 };
+
+enum { FTRI_CLOCK_INVERSE_BITS = 56 };
 
 /* By version, modulo their number. */
 extern struct ftri_calibration ftri_calibrations[FTRI_CLOCK_CALIBRATIONS];
@@ -90,6 +93,17 @@ static inline uint64_t ftri_clock_passed_ns(void)
     const wide ticks = (int64_t)(stamp - self->stamp);
     return self->monotonic_ns +
            (uint64_t)(int64_t)((ticks * (wide)(int64_t)self->ns_per_tick) >> 32);
+}
+
+/* The stamp of a moment by ftri_clock_passed_ns, for the version of now, which is of the counter.
+ */
+static inline uint64_t ftri_clock_stamp_of(uint64_t passed_ns)
+{
+    const struct ftri_calibration *self = ftri_clock_calibration(ftri_clock_version());
+    __extension__ typedef __int128 wide;
+    const wide ns = (int64_t)(passed_ns - self->monotonic_ns);
+    return self->stamp +
+           (uint64_t)(int64_t)((ns * (wide)self->ticks_per_ns) >> FTRI_CLOCK_INVERSE_BITS);
 }
 
 /* Unix time in ns. After FTRI_CLOCK_CALIBRATIONS later versions an old one gives the time by a

@@ -81,11 +81,11 @@ static inline void store_name_len(struct ftri_record *record, size_t len)
 }
 
 /* The worker may look at the slot from now on. */
-static FTRI_ALWAYS_INLINE ftr_span publish_slot(struct ftri_slot *slot, uint32_t version)
+static FTRI_ALWAYS_INLINE ftr_span publish_slot(struct ftri_slot *slot, uint64_t start)
 {
     const uint64_t generation =
         atomic_load_explicit(&slot->generation, memory_order_relaxed) + FTRI_SLOT_OPEN;
-    slot->record.start = ftri_clock_stamp(version);
+    slot->record.start = start;
     atomic_store_explicit(&slot->generation, generation, memory_order_release);
     return (ftr_span){slot->handle, generation};
 }
@@ -99,22 +99,21 @@ static FTRI_ALWAYS_INLINE ftr_span begin_short(struct ftri_thread *self, struct 
     ftri_store_word(record, FTRI_SHORT);
     store_name_len(record, name.len);
     store_short_name(slot->room, name.data, name.len);
-    return publish_slot(slot, 0); /* the counter: known at compile time */
+    return publish_slot(slot, ftri_clock_stamp(0)); /* the counter: known at compile time */
 }
 
 #define HAS_SITE ((uint64_t)FTRI_RECORD_HAS_SITE << 24)
 
-/* The same for a call site, whose name's number stands in the name's place. */
-static FTRI_ALWAYS_INLINE ftr_span begin_of_site(struct ftri_thread *self, struct ftri_slot *slot,
-                                                 const ftr_call_site *site, uint32_t number,
-                                                 const ftr_span_context *parent)
+/* The same for a call site, whose name's number stands in the name's place. Not published. */
+static FTRI_ALWAYS_INLINE void prepare_of_site(struct ftri_thread *self, struct ftri_slot *slot,
+                                               const ftr_call_site *site, uint32_t number,
+                                               const ftr_span_context *parent)
 {
     struct ftri_record *record = &slot->record;
     store_head(record, ftri_thread_next_id(self), (uint8_t)site->kind | HAS_SITE,
                ftri_clock_word_now(), parent);
     ftri_store_word(record, FTRI_SHORT_OF_SITE);
     store_name_len(record, number);
-    return publish_slot(slot, 0);
 }
 
 /* Without a name when there is no room for it. */
@@ -148,7 +147,7 @@ static __attribute__((noinline)) ftr_span begin(struct ftri_thread *self, ftr_st
     if (parent->block && parent->block->finish)
         slot->at_end = FTRI_END_CALLS_BACK;
     store_name(self, slot, name);
-    return publish_slot(slot, version);
+    return publish_slot(slot, ftri_clock_stamp(version));
 }
 
 /* What a root is the child of: no span, but a trace. */
@@ -340,7 +339,8 @@ static FTRI_ALWAYS_INLINE ftr_span start_plain_site(const ftr_call_site *site, u
     struct ftri_slot *slot = take_quickly(self, word_at);
     if (FTRI_UNLIKELY(!slot))
         return start_slow(site->name, site->kind, parent);
-    return begin_of_site(self, slot, site, number, &from->span);
+    prepare_of_site(self, slot, site, number, &from->span);
+    return publish_slot(slot, ftri_clock_stamp(0));
 }
 
 /* A first time, a root, or a parent of its own. */
@@ -367,6 +367,19 @@ ftr_span ftr_recording_start_site(ftr_call_site *site, const ftr_context *parent
         return start_other_site(site, parent);
     return start_plain_site(site, number, NULL, &frame->context,
                             offsetof(struct ftri_thread, clock_word));
+}
+
+ftr_span ftri_site_start_at(ftr_call_site *site, const ftr_context *parent, uint64_t passed_ns)
+{
+    const uint32_t number = __atomic_load_n(&site->number, __ATOMIC_ACQUIRE);
+    struct ftri_thread *self = ftri_thread_self;
+    struct ftri_slot *slot = NULL;
+    if (FTRI_LIKELY(number - 1 < FTRI_INTERNED_LISTS_MAX))
+        slot = take_quickly(self, offsetof(struct ftri_thread, below_word));
+    if (FTRI_UNLIKELY(!slot))
+        return ftr_recording_start_site(site, parent);
+    prepare_of_site(self, slot, site, number, &parent->span);
+    return publish_slot(slot, ftri_clock_stamp_of(passed_ns));
 }
 
 ftr_span ftri_root_start(ftr_str name, ftr_span_kind kind, const ftr_context *around)
