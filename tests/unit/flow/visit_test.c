@@ -395,6 +395,78 @@ static void test_off_and_zeroed_visits_do_nothing(void **state)
     ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0}); /* twice */
 }
 
+/* A node's visits are alike, and each says its own: numbers, signal, port and outcome of the row
+ * with its number. */
+static void test_visits_of_one_node_say_each_its_own(void **state)
+{
+    (void)state;
+    static const struct row {
+        ftr_signal signal;
+        uint64_t n_items, depth, capacity, wait_s;
+        uint32_t n_hops;
+        ftr_str port;
+        ftr_outcome outcome;
+        uint64_t worked_ns;
+    } rows[] = {
+        {FTR_SIGNAL_LOGS, 7, 1, 64, 1, 1, {"out", 3}, FTR_OUTCOME_SUCCESS, 1000000},
+        {FTR_SIGNAL_LOGS, 8, 2, 65, 2, 2, {"out", 3}, FTR_OUTCOME_SUCCESS, 2000000},
+        {FTR_SIGNAL_TRACES, 9, 3, 66, 3, 3, {"low", 3}, FTR_OUTCOME_FAILURE, 3000000},
+        {FTR_SIGNAL_LOGS, UINT64_MAX, 4, 67, 4, 4, {"out2", 4}, FTR_OUTCOME_SUCCESS, 4000000},
+        {FTR_SIGNAL_TRACES, 11, 5, 68, 5, 255, {"", 0}, FTR_OUTCOME_SUCCESS, 5000000},
+        {(ftr_signal)99, 12, 6, 69, 6, 6, {"out", 3}, FTR_OUTCOME_SUCCESS, 6000000},
+        {FTR_SIGNAL_NONE, 13, 7, 70, 7, 7, {"out", 3}, FTR_OUTCOME_REFUSED, 7000000},
+    };
+    const uint64_t now_ns = ftr_flow_clock_ns();
+    for (size_t i = 0; i < FTRI_COUNT(rows); i++) {
+        const struct row *const row = &rows[i];
+        ftr_hop in = hop_from(1, true), out;
+        in.sent_ns = now_ns - row->wait_s * SECONDS_NS;
+        in.n_hops = row->n_hops;
+        const ftr_arrival arrival = {.size = sizeof arrival,
+                                     .signal = row->signal,
+                                     .n_items = row->n_items,
+                                     .n_bytes = row->n_items / 2,
+                                     .queue_depth = row->depth,
+                                     .queue_capacity = row->capacity,
+                                     .now_ns = now_ns};
+        ftr_visit visit;
+        ftr_visit_start(&visit, processor, &in, 1, &arrival);
+        ftr_visit_emit(&visit, row->port, row->n_items, row->n_items / 2, &out);
+        ftr_visit_worked(&visit, row->worked_ns);
+        ftr_visit_worked(&visit, row->worked_ns);
+        ftr_visit_end(&visit, row->outcome, (ftr_str){0});
+        ftr_hop_release(&in);
+        ftr_hop_release(&out);
+    }
+    assert_int_equal(ftr_flush(10 * SECONDS_NS), FTR_OK);
+    assert_int_equal(ftr_memory_spans_count(spans), FTRI_COUNT(rows));
+    for (size_t i = 0; i < FTRI_COUNT(rows); i++) {
+        const struct row *const row = &rows[i];
+        const int64_t n_items = row->n_items > INT64_MAX ? INT64_MAX : (int64_t)row->n_items;
+        ftr_span_data span;
+        assert_true(ftr_memory_spans_get(spans, i, &span));
+        assert_str(attribute(&span, "node.id"), "proc-2");
+        assert_str(attribute(&span, "node.type"), "processor/batch");
+        assert_str(attribute(&span, "flow.pipeline"), "main");
+        assert_true(attribute(&span, "stateful")->as.boolean);
+        assert_str(attribute(&span, "signal.type"), ftr_signal_name(row->signal));
+        assert_i64(attribute(&span, "pdata.batch.size"), n_items);
+        assert_i64(attribute(&span, "pdata.batch.bytes"), (int64_t)(row->n_items / 2));
+        assert_true(f64(attribute(&span, "flow.queue.wait_ms")) == 1000.0 * (double)row->wait_s);
+        assert_i64(attribute(&span, "channel.queue.depth"), (int64_t)row->depth);
+        assert_i64(attribute(&span, "channel.queue.capacity"), (int64_t)row->capacity);
+        assert_i64(attribute(&span, "flow.hops"), row->n_hops);
+        const ftr_value *const port = attribute(&span, "out.port");
+        assert_true(port->type == FTR_VALUE_STR && port->as.str.len == row->port.len);
+        assert_memory_equal(port->as.str.data, row->port.data, row->port.len);
+        assert_i64(attribute(&span, "out.items"), n_items);
+        assert_i64(attribute(&span, "out.bytes"), (int64_t)(row->n_items / 2));
+        assert_true(f64(attribute(&span, "latency.ms")) == 2.0 * (double)row->worked_ns / 1e6);
+        assert_str(attribute(&span, "flow.outcome"), ftr_outcome_name(row->outcome));
+        assert_int_equal(span.n_events, 0);
+    }
+}
+
 static void test_names_of_unlisted_values(void **state)
 {
     (void)state;
@@ -424,6 +496,7 @@ int main(void)
         TEST(test_nodes_need_memory),
         TEST(test_a_visit_moves_to_another_thread),
         TEST(test_off_and_zeroed_visits_do_nothing),
+        TEST(test_visits_of_one_node_say_each_its_own),
         TEST(test_names_of_unlisted_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,6 +45,21 @@ static void test_a_span_keeps_its_calibration(void **state)
     assert_true(ftri_clock_wall_ns(version, ftri_clock_stamp(version)) >= wall);
 }
 
+/* To the nanosecond, but for the ticks' own length: now, and a day from the calibration. */
+static void test_a_moment_has_its_stamp(void **state)
+{
+    (void)state;
+    const uint64_t day_ns = 86400 * FTRI_NS_PER_S;
+    const struct ftri_calibration *const at = ftri_clock_calibration(ftri_clock_version());
+    const uint64_t moments[] = {ftri_clock_passed_ns(), at->monotonic_ns, at->monotonic_ns - 1000,
+                                at->monotonic_ns + day_ns};
+    for (size_t i = 0; i < FTRI_COUNT(moments); i++) {
+        const uint64_t wall_ns = ftri_clock_convert(at, ftri_clock_stamp_of(moments[i]));
+        const uint64_t expected_ns = at->wall_ns + (moments[i] - at->monotonic_ns);
+        assert_in_range(wall_ns, expected_ns - 2, expected_ns + 2);
+    }
+}
+
 static void test_system_clock_stamps(void **state)
 {
     (void)state;
@@ -70,6 +85,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stamps_are_wall_time),
         cmocka_unit_test(test_a_span_keeps_its_calibration),
+        cmocka_unit_test(test_a_moment_has_its_stamp),
         cmocka_unit_test(test_system_clock_stamps),
         cmocka_unit_test(test_the_fake_clock_is_honoured),
     };
