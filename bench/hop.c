@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAIRS = 31, BATCHES = 1000, SLICES = 8, SHORT = 1, LONG = 9, HOPS = LONG - SHORT };
+enum { PAIRS = 31, BATCHES = 500, SLICES = 8, SHORT = 1, LONG = 9, HOPS = LONG - SHORT };
 
 static const uint64_t DEADLINE_NS = UINT64_C(10000000000);
 
@@ -145,7 +145,6 @@ static void start_recording(void)
     config.exporters = &exporter;
     config.n_exporters = 1;
     config.queue_bytes = (size_t)256 << 20;
-    config.journal_bytes = (size_t)64 << 20;
     ftr_error error;
     if (!exporter || ftr_init(&config, &error) != FTR_OK)
         fail(error.text);

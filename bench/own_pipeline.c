@@ -16,10 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAIRS = 41, TEXT_MAX = 512 };
+enum { PAIRS = 63, TEXT_MAX = 512 };
 
 static const uint64_t DEADLINE_NS = UINT64_C(10000000000);
-static const uint64_t SLICE_NS = UINT64_C(20000000);
+static const uint64_t SLICE_NS = UINT64_C(5000000);
 
 static const struct size {
     int n_records;
@@ -141,7 +141,6 @@ int main(void)
     config.exporters = &exporter;
     config.n_exporters = 1;
     config.queue_bytes = (size_t)256 << 20;
-    config.journal_bytes = (size_t)64 << 20;
     ftr_error error;
     if (!exporter || ftr_init(&config, &error) != FTR_OK)
         fail(error.text);

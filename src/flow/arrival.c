@@ -174,48 +174,76 @@ static void take_parent(struct visit *self, const ftr_context *parent)
     self->has_parent = true;
 }
 
-static uint64_t as_number(ftr_value value)
+/* What every visit says. */
+static void list_common(const ftr_node *node, const ftr_arrival *arrival, ftr_value *ret_values)
 {
-    return (uint64_t)value.as.i64; /* the bits, whatever the type */
+    ret_values[FTRI_ARRIVAL_NODE_ID] = ftr_value_str(node->id);
+    ret_values[FTRI_ARRIVAL_NODE_TYPE] = ftr_value_str(node->type);
+    ret_values[FTRI_ARRIVAL_STATEFUL] = ftr_value_bool(node->is_stateful);
+    ret_values[FTRI_ARRIVAL_SIGNAL] = ftr_value_str(ftr_str_from(ftr_signal_name(arrival->signal)));
+    ret_values[FTRI_ARRIVAL_ITEMS] = ftr_value_i64(limited(arrival->n_items));
+    ret_values[FTRI_ARRIVAL_BYTES] = ftr_value_i64(limited(arrival->n_bytes));
 }
 
-/* All that such a visit says of its arrival, at once. */
+static void set_and_keep(ftr_span span, ftr_keys *keys, const ftr_value *values,
+                         struct ftri_template *template)
+{
+    ftr_span_set_values(span, keys, values);
+    ftri_template_make(template, keys, values);
+}
+
 static __attribute__((noinline)) void put_arrival_anew(const struct visit *self,
                                                        const ftr_arrival *arrival, uint64_t wait_ns)
 {
-    const ftr_node *const node = self->node;
-    const ftr_value values[FTRI_N_ARRIVAL_VALUES] = {
-        [FTRI_ARRIVAL_NODE_ID] = ftr_value_str(node->id),
-        [FTRI_ARRIVAL_NODE_TYPE] = ftr_value_str(node->type),
-        [FTRI_ARRIVAL_STATEFUL] = ftr_value_bool(node->is_stateful),
-        [FTRI_ARRIVAL_SIGNAL] = ftr_value_str(ftr_str_from(ftr_signal_name(arrival->signal))),
-        [FTRI_ARRIVAL_ITEMS] = ftr_value_i64(limited(arrival->n_items)),
-        [FTRI_ARRIVAL_BYTES] = ftr_value_i64(limited(arrival->n_bytes)),
+    struct ftri_node_site *const site = self->node->site;
+    ftr_value values[FTRI_N_ARRIVAL_VALUES] = {
         [FTRI_ARRIVAL_WAIT] = visit_value_ms(wait_ns),
         [FTRI_ARRIVAL_DEPTH] = ftr_value_i64(limited(arrival->queue_depth)),
         [FTRI_ARRIVAL_CAPACITY] = ftr_value_i64(limited(arrival->queue_capacity)),
         [FTRI_ARRIVAL_HOPS] = ftr_value_i64(self->n_hops),
-        [FTRI_ARRIVAL_PIPELINE] = ftr_value_str(node->pipeline),
+        [FTRI_ARRIVAL_PIPELINE] = ftr_value_str(self->node->pipeline),
     };
-    ftr_span_set_values(self->span, &node->site->arrival, values);
-    if ((size_t)arrival->signal < FTRI_N_SIGNALS)
-        ftri_template_make(&node->site->arrival_of[arrival->signal], &node->site->arrival, values);
+    list_common(self->node, arrival, values);
+    set_and_keep(self->span, &site->arrival, values, &site->arrival_of[arrival->signal]);
 }
 
+static __attribute__((noinline)) void put_source_anew(const struct visit *self,
+                                                      const ftr_arrival *arrival)
+{
+    struct ftri_node_site *const site = self->node->site;
+    ftr_value values[FTRI_N_SOURCE_VALUES] = {[FTRI_N_COMMON_VALUES] =
+                                                  ftr_value_str(self->node->pipeline)};
+    list_common(self->node, arrival, values);
+    set_and_keep(self->span, &site->source, values, &site->source_of[arrival->signal]);
+}
+
+/* Of a batch that came through a channel, at once. */
 static void put_arrival(const struct visit *self, const ftr_arrival *arrival, uint64_t wait_ns)
+{
+    const ftr_value wait = visit_value_ms(wait_ns);
+    const uint64_t numbers[] = {
+        self->node->is_stateful,
+        (uint64_t)limited(arrival->n_items),
+        (uint64_t)limited(arrival->n_bytes),
+        (uint64_t)wait.as.i64, /* the bits of a double */
+        (uint64_t)limited(arrival->queue_depth),
+        (uint64_t)limited(arrival->queue_capacity),
+        self->n_hops,
+    };
+    if (!ftri_template_put(&self->node->site->arrival_of[arrival->signal], self->span, numbers))
+        put_arrival_anew(self, arrival, wait_ns);
+}
+
+/* Of one that begins here. */
+static void put_source(const struct visit *self, const ftr_arrival *arrival)
 {
     const uint64_t numbers[] = {
         self->node->is_stateful,
         (uint64_t)limited(arrival->n_items),
         (uint64_t)limited(arrival->n_bytes),
-        as_number(visit_value_ms(wait_ns)),
-        (uint64_t)limited(arrival->queue_depth),
-        (uint64_t)limited(arrival->queue_capacity),
-        self->n_hops,
     };
-    if ((size_t)arrival->signal >= FTRI_N_SIGNALS ||
-        !ftri_template_put(&self->node->site->arrival_of[arrival->signal], self->span, numbers))
-        put_arrival_anew(self, arrival, wait_ns);
+    if (!ftri_template_put(&self->node->site->source_of[arrival->signal], self->span, numbers))
+        put_source_anew(self, arrival);
 }
 
 /* Below a sampled visit that sent it through a channel to nobody else: most visits. */
@@ -224,7 +252,7 @@ static bool is_usual(const struct visit *self, const struct beginning *beginning
     return self->has_parent && (self->parent_flags & FTR_TRACE_FLAG_SAMPLED) && !beginning->split &&
            beginning->wait_ns != WAIT_UNKNOWN && self->n_hops != 0 &&
            beginning->arrival.queue_capacity != 0 && beginning->arrival.n_attempt == 0 &&
-           !is_trace_full(self);
+           (size_t)beginning->arrival.signal < FTRI_N_SIGNALS && !is_trace_full(self);
 }
 
 /* node, parent and n_hops are set. */
@@ -342,37 +370,64 @@ static void clear(ftr_visit *visit, const ftr_node *node)
     visit_of(visit)->node = node;
 }
 
-/* What is_usual says, before anything was looked at closely. */
-static inline bool is_usual_input(const ftr_hop *input, const ftr_arrival *arrival)
+/* Whether it says all that is asked for below, and nothing that is rare. */
+static inline bool is_usual_arrival(const ftr_arrival *arrival)
 {
-    return arrival && arrival->size == sizeof *arrival && arrival->queue_capacity != 0 &&
-           arrival->n_attempt == 0 && input->sent_ns != 0 && input->split_count < 2 &&
-           input->n_hops % FTRI_TRACE_HOPS != 0 && ftri_context_is_plain(&input->context);
+    return arrival && arrival->size == sizeof *arrival && arrival->n_attempt == 0 &&
+           (size_t)arrival->signal < FTRI_N_SIGNALS;
 }
 
 /* Field by field: most visits begin here. */
-static void start_usual(struct visit *self, const ftr_node *node, const ftr_hop *input,
+static void begin_quickly(struct visit *self, const ftr_node *node, ftr_span span, uint64_t now_ns)
+{
+    self->node = node;
+    self->span = span;
+    self->fan_in = NULL;
+    self->n_inputs = self->n_hops = self->n_attempt = 0;
+    self->is_recording = true;
+    self->has_parent = false;
+    self->working_since_ns = now_ns;
+    self->work_ns = 0;
+    self->as.recording.blocked_ns = self->as.recording.n_dropped_items = 0;
+    self->as.recording.n_missed = self->as.recording.n_emits = 0;
+}
+
+/* What is_usual says. False: it is not of this kind, and nothing has changed. */
+static bool start_usual(struct visit *self, const ftr_node *node, const ftr_hop *input,
                         const ftr_arrival *arrival)
 {
+    if (!is_usual_arrival(arrival) || arrival->queue_capacity == 0 || input->sent_ns == 0 ||
+        input->split_count > 1 || input->n_hops % FTRI_TRACE_HOPS == 0 ||
+        !ftri_context_is_plain(&input->context))
+        return false;
     const uint64_t now_ns = arrival->now_ns ? arrival->now_ns : ftri_clock_passed_ns();
-    self->node = node;
-    self->fan_in = NULL;
+    const ftr_span span = ftri_site_start_at(&node->site->site, &input->context, now_ns);
+    if (FTRI_UNLIKELY(span.generation == 0))
+        return false;
+    begin_quickly(self, node, span, now_ns);
     take_parent(self, &input->context);
     self->n_inputs = 1;
     self->n_hops = input->n_hops;
-    self->n_attempt = 0;
-    self->working_since_ns = now_ns;
-    self->work_ns = 0;
-    self->span = ftri_site_start_at(&node->site->site, &input->context, now_ns);
-    self->is_recording = self->span.generation != 0;
-    if (!self->is_recording) {
-        const struct beginning beginning = {.arrival = *arrival, .wait_ns = waited(input, now_ns)};
-        remember_arrival(self, &beginning, now_ns);
-        return;
-    }
-    self->as.recording.blocked_ns = self->as.recording.n_dropped_items = 0;
-    self->as.recording.n_missed = self->as.recording.n_emits = 0;
     put_arrival(self, arrival, waited(input, now_ns));
+    return true;
+}
+
+/* A source. origin: NULL, or a context from outside. */
+static bool start_source(struct visit *self, const ftr_node *node, const ftr_context *origin,
+                         const ftr_arrival *arrival)
+{
+    if (!is_usual_arrival(arrival) || arrival->queue_capacity != 0 ||
+        (origin && !ftri_context_is_plain(origin)))
+        return false;
+    const uint64_t now_ns = arrival->now_ns ? arrival->now_ns : ftri_clock_passed_ns();
+    const ftr_span span = ftri_site_start_at(&node->site->site, origin, now_ns);
+    if (FTRI_UNLIKELY(span.generation == 0))
+        return false;
+    begin_quickly(self, node, span, now_ns);
+    if (origin)
+        take_parent(self, origin);
+    put_source(self, arrival);
+    return true;
 }
 
 static void start_any(struct visit *self, const ftr_hop *inputs, size_t n_inputs,
@@ -403,10 +458,10 @@ void ftr_visit_start(ftr_visit *visit, const ftr_node *node, const ftr_hop *inpu
 {
     if (is_off(visit, node))
         return;
-    if (n_inputs == 1 && FTRI_LIKELY(is_usual_input(inputs, arrival))) {
-        start_usual(visit_of(visit), node, inputs, arrival);
+    if (n_inputs == 1 && start_usual(visit_of(visit), node, inputs, arrival))
         return;
-    }
+    if (n_inputs == 0 && start_source(visit_of(visit), node, NULL, arrival))
+        return;
     clear(visit, node);
     start_any(visit_of(visit), inputs, n_inputs, arrival);
 }
@@ -414,7 +469,7 @@ void ftr_visit_start(ftr_visit *visit, const ftr_node *node, const ftr_hop *inpu
 void ftr_visit_start_from(ftr_visit *visit, const ftr_node *node, const ftr_context *origin,
                           const ftr_arrival *arrival)
 {
-    if (is_off(visit, node))
+    if (is_off(visit, node) || (origin && start_source(visit_of(visit), node, origin, arrival)))
         return;
     clear(visit, node);
     const struct beginning beginning = {

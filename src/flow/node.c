@@ -45,14 +45,19 @@ static void fill_site(ftr_node *self)
         FTRI_NAME_SIGNAL_TYPE,   FTRI_NAME_BATCH_SIZE,  FTRI_NAME_BATCH_BYTES,
         FTRI_NAME_QUEUE_WAIT_MS, FTRI_NAME_QUEUE_DEPTH, FTRI_NAME_QUEUE_CAPACITY,
         FTRI_NAME_HOPS,          FTRI_NAME_PIPELINE};
+    static const enum ftri_name source[] = {
+        FTRI_NAME_NODE_ID,    FTRI_NAME_NODE_TYPE,   FTRI_NAME_STATEFUL, FTRI_NAME_SIGNAL_TYPE,
+        FTRI_NAME_BATCH_SIZE, FTRI_NAME_BATCH_BYTES, FTRI_NAME_PIPELINE};
     static const enum ftri_name emit[] = {FTRI_NAME_OUT_PORT, FTRI_NAME_OUT_ITEMS,
                                           FTRI_NAME_OUT_BYTES};
     static const enum ftri_name end[] = {FTRI_NAME_LATENCY_MS, FTRI_NAME_OUTCOME};
     struct ftri_node_site *site = self->site;
-    const uint32_t n_arrival =
-        self->pipeline.len ? FTRI_N_ARRIVAL_VALUES : FTRI_N_ARRIVAL_VALUES - 1;
+    const uint32_t n_absent = self->pipeline.len ? 0 : 1;
     site->site = (ftr_call_site){.kind = self->span_kind, .name = self->span_name};
-    list_names(&site->arrival, site->arrival_names, self->names, arrival, n_arrival);
+    list_names(&site->arrival, site->arrival_names, self->names, arrival,
+               FTRI_N_ARRIVAL_VALUES - n_absent);
+    list_names(&site->source, site->source_names, self->names, source,
+               FTRI_N_SOURCE_VALUES - n_absent);
     list_names(&site->emit, site->emit_names, self->names, emit, FTRI_N_EMIT_VALUES);
     list_names(&site->end, site->end_names, self->names, end, FTRI_N_END_VALUES);
 }

@@ -17,25 +17,29 @@ enum ftri_arrival_value {
     FTRI_ARRIVAL_SIGNAL,
     FTRI_ARRIVAL_ITEMS,
     FTRI_ARRIVAL_BYTES,
-    FTRI_ARRIVAL_WAIT,
+    FTRI_N_COMMON_VALUES,
+    FTRI_ARRIVAL_WAIT = FTRI_N_COMMON_VALUES,
     FTRI_ARRIVAL_DEPTH,
     FTRI_ARRIVAL_CAPACITY,
     FTRI_ARRIVAL_HOPS,
     FTRI_ARRIVAL_PIPELINE, /* of nodes that have one */
     FTRI_N_ARRIVAL_VALUES
 };
+enum { FTRI_N_SOURCE_VALUES = FTRI_N_COMMON_VALUES + 1 }; /* and the pipeline */
 enum { FTRI_N_SIGNALS = FTR_SIGNAL_RECORDS + 1 };
 enum { FTRI_N_EMIT_VALUES = 3 }; /* port, items, bytes */
 enum { FTRI_N_END_VALUES = 2 };  /* latency, outcome */
 
 struct ftri_node_site {
     ftr_call_site site;
-    ftr_keys arrival, emit, end;
+    ftr_keys arrival, source, emit, end;
     ftr_str arrival_names[FTRI_N_ARRIVAL_VALUES];
+    ftr_str source_names[FTRI_N_SOURCE_VALUES];
     ftr_str emit_names[FTRI_N_EMIT_VALUES];
     ftr_str end_names[FTRI_N_END_VALUES];
     struct ftri_template arrival_of[FTRI_N_SIGNALS]; /* by ftr_signal */
-    struct ftri_template first_emit;                 /* by the port that was the first to be used */
+    struct ftri_template source_of[FTRI_N_SIGNALS];
+    struct ftri_template first_emit; /* by the port that was the first to be used */
     struct ftri_template success;
 };
 

@@ -63,33 +63,49 @@ static void record_emit(struct visit *self, ftr_str port, uint64_t n_items, uint
 }
 
 /* The span's own, else (no room for a span) the parent's, so that the flow stays one trace. */
-static ftr_context context_to_send(const struct visit *self)
+static __attribute__((noinline)) void context_to_send(const struct visit *self,
+                                                      ftr_context *ret_context)
 {
-    const ftr_context own = ftr_span_context_of(self->span);
-    if (ftr_span_id_is_valid(&own.span.span_id) || !self->has_parent)
-        return own;
-    return (ftr_context){.span = {.trace_id = self->parent_trace,
-                                  .span_id = self->parent_span,
-                                  .trace_flags = self->parent_flags}};
+    *ret_context = ftr_span_context_of(self->span);
+    if (ftr_span_id_is_valid(&ret_context->span.span_id) || !self->has_parent)
+        return;
+    *ret_context = (ftr_context){.span = {.trace_id = self->parent_trace,
+                                          .span_id = self->parent_span,
+                                          .trace_flags = self->parent_flags}};
+}
+
+/* The same of a span that is open here and has nothing to pass on but its ids. */
+static inline bool plain_context_to_send(const struct visit *self, ftr_context *ret_context)
+{
+    const struct ftri_slot *const slot =
+        self->is_recording ? ftri_own_slot(ftri_thread_self, self->span) : NULL;
+    if (FTRI_UNLIKELY(!slot || slot->record.block))
+        return false;
+    ret_context->span = (ftr_span_context){.trace_id = slot->record.trace_id,
+                                           .span_id = slot->record.span_id,
+                                           .trace_flags = slot->record.trace_flags};
+    ret_context->block = NULL;
+    return true;
 }
 
 void ftr_visit_emit_split(ftr_visit *visit, ftr_str port, ftr_split split, uint64_t n_items,
                           uint64_t n_bytes, ftr_hop *ret_hop)
 {
     struct visit *const self = visit_of(visit);
-    ftr_hop_init(ret_hop);
-    if (!self->node)
+    if (!self->node) {
+        ftr_hop_init(ret_hop);
         return;
+    }
     if (self->is_recording)
         record_emit(self, port, n_items, n_bytes);
-    *ret_hop = (ftr_hop){
-        .context = context_to_send(self),
-        .sent_ns = ftri_clock_passed_ns(),
-        .port = port,
-        .split_index = split.index,
-        .split_count = split.count,
-        .n_hops = self->n_hops < UINT32_MAX ? self->n_hops + 1 : UINT32_MAX,
-    };
+    if (!plain_context_to_send(self, &ret_hop->context))
+        context_to_send(self, &ret_hop->context);
+    ret_hop->sent_ns = ftri_clock_passed_ns();
+    ret_hop->port = port;
+    ret_hop->split_index = split.index;
+    ret_hop->split_count = split.count;
+    ret_hop->n_hops = self->n_hops < UINT32_MAX ? self->n_hops + 1 : UINT32_MAX;
+    ret_hop->reserved = 0;
 }
 
 void ftr_visit_emit(ftr_visit *visit, ftr_str port, uint64_t n_items, uint64_t n_bytes,

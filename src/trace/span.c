@@ -371,14 +371,20 @@ ftr_span ftr_recording_start_site(ftr_call_site *site, const ftr_context *parent
 
 ftr_span ftri_site_start_at(ftr_call_site *site, const ftr_context *parent, uint64_t passed_ns)
 {
-    const uint32_t number = __atomic_load_n(&site->number, __ATOMIC_ACQUIRE);
+    static const ftr_span none = {0, 0};
+    const size_t word_at =
+        parent ? offsetof(struct ftri_thread, below_word) : offsetof(struct ftri_thread, root_word);
+    const uint32_t number = enter_site(site);
+    ftr_context trace;
+    if (FTRI_UNLIKELY(number == 0 || (!parent && ftri_frame_current->context.block)))
+        return none;
     struct ftri_thread *self = ftri_thread_self;
-    struct ftri_slot *slot = NULL;
-    if (FTRI_LIKELY(number - 1 < FTRI_INTERNED_LISTS_MAX))
-        slot = take_quickly(self, offsetof(struct ftri_thread, below_word));
+    struct ftri_slot *slot = take_quickly(self, word_at);
     if (FTRI_UNLIKELY(!slot))
-        return ftr_recording_start_site(site, parent);
-    prepare_of_site(self, slot, site, number, &parent->span);
+        return none;
+    if (!parent)
+        new_trace(&trace);
+    prepare_of_site(self, slot, site, number, parent ? &parent->span : &trace.span);
     return publish_slot(slot, ftri_clock_stamp_of(passed_ns));
 }
 

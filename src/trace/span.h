@@ -33,8 +33,10 @@ struct ftri_thread *ftri_thread_ready(uint32_t session);
 /* The slot of an open span and the thread whose it is; NULL: stale. */
 struct ftri_slot *ftri_handle_find(struct ftri_thread *self, ftr_span span,
                                    struct ftri_thread **ret_owner);
-/* A span of a call site below a plain context that began at a moment by ftri_clock_passed_ns, some
- * microseconds ago at most. Where the quick way is not open it begins now. */
+/* A span of a call site, below a plain context or (NULL) the root of a new trace whatever context
+ * is current, that began at a moment by ftri_clock_passed_ns, some microseconds ago at most. It is
+ * not started, and nothing has changed, where a sampler has to be asked, or for any other reason
+ * this takes more than a slot. */
 ftr_span ftri_site_start_at(ftr_call_site *site, const ftr_context *parent, uint64_t passed_ns);
 /* A sampled root, whatever a sampler says, with all of the context around it but what belongs to
  * its trace. */
