@@ -5,7 +5,6 @@
  * more: so no more can wait than one consume or control message emitted. Counts the edges. */
 #pragma once
 
-#include "engine/clock.h"
 #include "engine/count.h"
 #include "engine/scheduler.h"
 
@@ -34,8 +33,8 @@ static inline void channel_count_redelivered(struct edge *edge, const struct pda
 /* There is no room. */
 void channel_wait(struct edge *edge, struct pdata *pdata);
 
-/* Takes over the batch, whose frame and hop are set. */
-static inline void channel_send(struct edge *edge, struct pdata *pdata)
+/* Takes over the batch, whose frame and hop are set; sent_ns is now. */
+static inline void channel_send(struct edge *edge, struct pdata *pdata, uint64_t sent_ns)
 {
     struct node *const to = edge->to;
     struct graph *const graph = to->graph;
@@ -43,7 +42,7 @@ static inline void channel_send(struct edge *edge, struct pdata *pdata)
     /* From then on nobody holds a batch, or gets one. */
     assert(graph->drain < DRAIN_FORCED);
     pdata->edge = edge;
-    pdata->sent_ns = clock_now(graph);
+    pdata->sent_ns = sent_ns;
     account_add("channel_send: sent", &edge->account.sent, n_items);
     account_add("channel_send: queued", &edge->account.queued, n_items);
     account_add("channel_send: n_sent_batches", &edge->account.n_sent_batches, 1);

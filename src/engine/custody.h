@@ -13,8 +13,8 @@
 
 /* False, and the node has failed: it does not hold this batch, or is stopped. */
 bool custody_check(struct node *node, const struct pdata *pdata, const char *call) FTRI_MUST_CHECK;
-/* Whether it is the batch that the node is given right now, in a row and with a blank visit: there
- * is nothing to begin. */
+/* Whether it is the batch that the node is given right now: its visit has begun, and the clock of
+ * it runs. */
 static inline bool custody_is_plain(const struct node *node, const struct pdata *pdata)
 {
     return node->given == pdata;

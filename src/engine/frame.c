@@ -160,7 +160,7 @@ static void answer_watcher(struct frame *self)
     scheduler_post(self->node, &frame_ref(self)->message);
 }
 
-static void end_visit(struct frame *self)
+static inline void end_visit(struct frame *self)
 {
     if (self->is_special && self->running_since_ns)
         stop_clock(self, clock_read(self->node->graph));
@@ -195,13 +195,24 @@ static __attribute__((noinline)) void unwind(struct frame *self)
     }
 }
 
+/* Nobody but the one above waits for its success. */
+static inline bool is_alone(const struct frame *self)
+{
+    return !self->is_failed && !self->is_watched && !self->origin && self->n_refs == 1 &&
+           self->n_parents == 0;
+}
+
 void frame_resolve(struct frame *self, const struct result *result)
 {
     note(self, result);
     if (--self->n_pending)
         return;
-    while (FTRI_LIKELY(!self->is_special)) {
+    while (FTRI_LIKELY(!self->is_special || is_alone(self))) {
         struct frame *const parent = self->parent;
+        if (self->is_special)
+            end_visit(self);
+        if (self->is_running)
+            ftri_list_unlink(&self->running);
         recycle(self);
         if (!parent)
             return;

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "engine/channel.h"
+#include "engine/clock.h"
 #include "engine/count.h"
 #include "engine/custody.h"
 #include "engine/pdata_pool.h"
@@ -169,6 +170,13 @@ static inline void count_emitted(struct node *self, struct frame *owner, const s
     account_add("count_emitted: emitted_bytes", &account->emitted_bytes, n_bytes);
 }
 
+/* Now, as the visit knows it already. */
+static inline uint64_t moment_of(const struct frame *frame, const struct pdata *pdata)
+{
+    return visit_is_open(frame) && pdata->hop.sent_ns ? pdata->hop.sent_ns
+                                                      : clock_now(frame->node->graph);
+}
+
 /* All edges but the last get copies. */
 static void send_copies(struct node *self, const struct port *port, struct pdata *pdata)
 {
@@ -185,7 +193,7 @@ static void send_copies(struct node *self, const struct port *port, struct pdata
         }
         copy->frame = frame;
         visit_emit(frame, copy, port, split_of(pdata, (uint32_t)i, (uint32_t)port->n_edges));
-        channel_send(port->edges[i], copy);
+        channel_send(port->edges[i], copy, moment_of(frame, copy));
     }
 }
 
@@ -202,19 +210,28 @@ static void refuse_port(struct node *self, size_t port, struct pdata *pdata)
     node_nack(self, pdata, &refusal);
 }
 
+/* What is recorded of it leaving. */
+static void emit_only_child(struct frame *frame, struct pdata *pdata, const struct port *port)
+{
+    const bool is_split = frame->is_special && frame->split_count > 1;
+    visit_emit_recorded(frame, pdata, port, is_split ? split_of(pdata, 0, 1) : (ftr_split){0, 0});
+}
+
 /* Most batches by far: the one that the node was just given, to one other node. */
-static inline void pass_on(struct node *self, struct edge *edge, struct pdata *pdata)
+static inline void pass_on(struct node *self, const struct port *port, struct pdata *pdata)
 {
     struct frame *const frame = pdata->frame;
     count_emitted(self, frame, pdata);
     if (FTRI_UNLIKELY(frame->n_held_items && frame->n_in_hand == 1))
         absorb(self, frame);
+    if (VISIT_RECORDING && FTRI_UNLIKELY(frame->visit_state != VISIT_BLANK))
+        emit_only_child(frame, pdata, port);
     frame->n_in_hand--;
     self->given = NULL;
     pdata->holder = NULL;
     if (FTRI_UNLIKELY(!ftri_list_is_empty(&pdata->link)))
         ftri_list_unlink(&pdata->link);
-    channel_send(edge, pdata);
+    channel_send(port->edges[0], pdata, moment_of(frame, pdata));
 }
 
 static __attribute__((noinline)) void send_any(struct node *self, size_t port, struct pdata *pdata)
@@ -237,7 +254,7 @@ static __attribute__((noinline)) void send_any(struct node *self, size_t port, s
     frame->n_in_hand--;
     pdata_take_back(pdata);
     ftri_list_unlink(&pdata->link);
-    channel_send(out->edges[n_edges - 1], pdata);
+    channel_send(out->edges[n_edges - 1], pdata, moment_of(frame, pdata));
     custody_end(self);
 }
 
@@ -245,7 +262,7 @@ void node_send(struct node *self, size_t port, struct pdata *pdata)
 {
     if (FTRI_LIKELY(custody_is_plain(self, pdata) && port < self->n_ports &&
                     self->ports[port].n_edges == 1))
-        pass_on(self, self->ports[port].edges[0], pdata);
+        pass_on(self, &self->ports[port], pdata);
     else
         send_any(self, port, pdata);
 }

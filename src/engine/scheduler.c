@@ -148,6 +148,13 @@ static void check_leak(struct node *node)
         node_failed_because(node, "consume kept a batch, and the class is not stateful (leaked?)");
 }
 
+/* The node has not given up what it was given. */
+static void keep_given(struct node *node)
+{
+    pdata_hand_over(node->given, node);
+    node->given = NULL;
+}
+
 /* The clock was read, and is afterwards. */
 static void deliver_exactly(struct node *node)
 {
@@ -161,23 +168,20 @@ static void deliver_exactly(struct node *node)
     count_received(node, pdata);
     visit_arrive(frame, pdata, depth);
     frame_work_since(frame, graph->now_ns);
-    pdata_hand_over(pdata, node);
+    pdata_give(pdata, node);
     node->class->consume(node, pdata);
+    if (FTRI_UNLIKELY(node->given))
+        keep_given(node);
     if (!frame_rest_all(graph))
         clock_read(graph);
-    check_leak(node);
+    if (FTRI_UNLIKELY(!ftri_list_is_empty(&node->in_hand)))
+        check_leak(node);
 }
 
 /* An exporter that waits for an answer works on it: the clock of that starts where the row's part
  * of it ends. */
-static void keep_given(struct node *node)
+static void start_waiting(struct frame *frame)
 {
-    struct pdata *const pdata = node->given;
-    struct frame *const frame = pdata->frame;
-    node->given = NULL;
-    pdata_hand_over(pdata, node);
-    if (node->class->is_stateful)
-        return;
     frame_make_special(frame);
     if (!frame->running_since_ns)
         frame->running_since_ns = ftr_flow_clock_ns();
@@ -195,8 +199,11 @@ static inline void deliver_roughly(struct node *node)
     visit_arrive_blank(frame, pdata);
     pdata_give(pdata, node);
     node->class->consume(node, pdata);
-    if (FTRI_UNLIKELY(node->given))
+    if (FTRI_UNLIKELY(node->given)) {
         keep_given(node);
+        if (!node->class->is_stateful)
+            start_waiting(frame);
+    }
     if (FTRI_UNLIKELY(!ftri_list_is_empty(&node->in_hand)))
         check_leak(node);
 }

@@ -16,6 +16,15 @@ static ftr_arrival arrival_of(const struct pdata *pdata)
     };
 }
 
+/* What stays of its context counts for nothing without the time of sending. */
+static inline void forget_hop(struct pdata *pdata)
+{
+    if (FTRI_UNLIKELY(pdata->hop.context.block))
+        ftr_hop_release(&pdata->hop);
+    pdata->hop.sent_ns = 0;
+    pdata->hop.split_index = pdata->hop.split_count = 0;
+}
+
 void visit_arrive_recorded(struct frame *self, struct pdata *pdata, size_t depth)
 {
     if (pdata->is_untraced) {
@@ -29,7 +38,7 @@ void visit_arrive_recorded(struct frame *self, struct pdata *pdata, size_t depth
         self->visit_state = VISIT_OPEN;
         frame_make_special(self);
     }
-    ftr_hop_release(&pdata->hop);
+    forget_hop(pdata);
 }
 
 void visit_merge_input(struct frame *self, ftr_hop *ret_hop)
@@ -138,12 +147,10 @@ void visit_emit_recorded(struct frame *self, struct pdata *pdata, const struct p
         emit_late(self, pdata, port, split);
         return;
     }
-    ftr_hop_release(&pdata->hop);
-    if (split.count > 1)
-        ftr_visit_emit_split(&owner->visit, port->name, split, pdata->n_items, pdata->n_bytes,
-                             &pdata->hop);
-    else
-        ftr_visit_emit(&owner->visit, port->name, pdata->n_items, pdata->n_bytes, &pdata->hop);
+    if (FTRI_UNLIKELY(pdata->hop.context.block))
+        ftr_hop_release(&pdata->hop);
+    ftr_visit_emit_split(&owner->visit, port->name, split.count > 1 ? split : (ftr_split){0, 0},
+                         pdata->n_items, pdata->n_bytes, &pdata->hop);
 }
 
 static ftr_visit *open_visit(struct frame *self)
@@ -230,8 +237,8 @@ static const char *cause_name(enum nack_cause cause)
 
 void visit_unwound_recorded(struct frame *self, const struct result *result)
 {
-    if (result->is_ack) {
-        visit_event(self, control_name(CONTROL_ACK), NULL, 0);
+    if (FTRI_LIKELY(result->is_ack)) {
+        ftr_visit_event(&self->visit, FTR_STR("control/ack"), NULL, 0);
         return;
     }
     const ftr_attribute attributes[] = {
@@ -252,5 +259,6 @@ void visit_close_recorded(struct frame *self)
     const ftr_outcome outcome = !self->is_failed    ? FTR_OUTCOME_SUCCESS
                                 : self->is_at_fault ? FTR_OUTCOME_FAILURE
                                                     : FTR_OUTCOME_REFUSED;
-    ftr_visit_end(&self->visit, outcome, ftr_str_from(frame_result(self)->reason));
+    ftr_visit_end(&self->visit, outcome,
+                  self->is_failed ? ftr_str_from(self->result.reason) : (ftr_str){NULL, 0});
 }
