@@ -26,6 +26,8 @@ static void lose(struct pdata *pdata, const struct result *result)
 
 void channel_wait(struct edge *edge, struct pdata *pdata)
 {
+    if (!pdata->sent_ns)
+        pdata->sent_ns = clock_read(edge->from->graph);
     pdata->blocked_ns = pdata->sent_ns;
     ftri_list_append(&edge->to->waiting, &pdata->link);
     edge->from->n_waiting++;

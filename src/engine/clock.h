@@ -19,10 +19,28 @@ static inline uint64_t clock_read(struct graph *graph)
     return graph->now_ns = ftr_flow_clock_ns();
 }
 
-/* The moment something is sent. */
 static inline uint64_t clock_now(struct graph *graph)
 {
     return graph->is_rough ? graph->now_ns : clock_read(graph);
+}
+
+/* When it is sent. The first one that a node sends out of a consume is sent when that returns, as
+ * nobody takes it before: it gets the reading of then, and now 0. */
+static inline uint64_t clock_sent(struct graph *graph, struct pdata *pdata)
+{
+    if (graph->is_rough)
+        return graph->now_ns;
+    if (!graph->is_delivering || graph->sent)
+        return clock_read(graph);
+    graph->sent = pdata;
+    return 0;
+}
+
+static inline void clock_stamp_sent(struct graph *graph)
+{
+    if (graph->sent && graph->sent->sent_ns == 0)
+        graph->sent->sent_ns = graph->now_ns;
+    graph->sent = NULL;
 }
 
 /* Two readings may contradict each other by microseconds. */

@@ -171,10 +171,10 @@ static inline void count_emitted(struct node *self, struct frame *owner, const s
 }
 
 /* Now, as the visit knows it already. */
-static inline uint64_t moment_of(const struct frame *frame, const struct pdata *pdata)
+static inline uint64_t moment_of(const struct frame *frame, struct pdata *pdata)
 {
     return visit_is_open(frame) && pdata->hop.sent_ns ? pdata->hop.sent_ns
-                                                      : clock_now(frame->node->graph);
+                                                      : clock_sent(frame->node->graph, pdata);
 }
 
 /* All edges but the last get copies. */

@@ -100,6 +100,8 @@ struct graph {
     uint64_t now_ns;            /* the last reading of its clock (clock.h) */
     bool is_fresh;              /* no node code has run since */
     bool is_rough;              /* the batches of a row share one reading */
+    bool is_delivering; /* ... or each has its own; sent: the first to leave out of this consume */
+    struct pdata *sent;
     bool is_turning; /* a turn is under way: what is to be done is done in it, or arms the next */
     struct loop_timer *turn;
     struct loop_wakeup *wakeup;

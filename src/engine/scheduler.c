@@ -148,43 +148,46 @@ static void check_leak(struct node *node)
         node_failed_because(node, "consume kept a batch, and the class is not stateful (leaked?)");
 }
 
-/* The node has not given up what it was given. */
-static void keep_given(struct node *node)
+/* The node has not given up what it was given. An exporter that waits for an answer works on it:
+ * the clock of that starts here, unless (NULL) it runs. */
+static void keep_given(struct node *node, struct frame *frame)
 {
     pdata_hand_over(node->given, node);
     node->given = NULL;
+    if (!frame || node->class->is_stateful)
+        return;
+    frame_make_special(frame);
+    if (!frame->running_since_ns)
+        frame->running_since_ns = ftr_flow_clock_ns();
 }
 
-/* The clock was read, and is afterwards. */
-static void deliver_exactly(struct node *node)
+/* By itself. The clock was read, and is afterwards. */
+static inline void deliver_exactly(struct node *node)
 {
     struct graph *const graph = node->graph;
+    const uint64_t since_ns = graph->now_ns;
     struct pdata *const pdata = channel_first(node);
     const size_t depth = node->n_data;
     struct frame *const frame = begin_frame(node, pdata);
-    if (!frame)
+    if (FTRI_UNLIKELY(!frame))
         return;
     channel_receive(node, pdata);
     count_received(node, pdata);
     visit_arrive(frame, pdata, depth);
-    frame_work_since(frame, graph->now_ns);
+    const bool is_open = visit_is_open(frame);
+    if (is_open)
+        frame_work_since(frame, since_ns);
     pdata_give(pdata, node);
     node->class->consume(node, pdata);
     if (FTRI_UNLIKELY(node->given))
-        keep_given(node);
+        keep_given(node, is_open ? NULL : frame);
     if (!frame_rest_all(graph))
         clock_read(graph);
+    clock_stamp_sent(graph);
+    if (!is_open)
+        frame_count_work(node, clock_between(since_ns, graph->now_ns));
     if (FTRI_UNLIKELY(!ftri_list_is_empty(&node->in_hand)))
         check_leak(node);
-}
-
-/* An exporter that waits for an answer works on it: the clock of that starts where the row's part
- * of it ends. */
-static void start_waiting(struct frame *frame)
-{
-    frame_make_special(frame);
-    if (!frame->running_since_ns)
-        frame->running_since_ns = ftr_flow_clock_ns();
 }
 
 /* One of a row. */
@@ -199,11 +202,8 @@ static inline void deliver_roughly(struct node *node)
     visit_arrive_blank(frame, pdata);
     pdata_give(pdata, node);
     node->class->consume(node, pdata);
-    if (FTRI_UNLIKELY(node->given)) {
-        keep_given(node);
-        if (!node->class->is_stateful)
-            start_waiting(frame);
-    }
+    if (FTRI_UNLIKELY(node->given))
+        keep_given(node, frame);
     if (FTRI_UNLIKELY(!ftri_list_is_empty(&node->in_hand)))
         check_leak(node);
 }
@@ -240,10 +240,13 @@ static size_t deliver_rough_row(struct node *node, size_t limit)
 
 static size_t deliver_exact_row(struct node *node, size_t limit)
 {
+    struct graph *const graph = node->graph;
     size_t n = 0;
+    graph->is_delivering = true;
     do
         deliver_exactly(node);
     while (has_next(node, ++n, limit));
+    graph->is_delivering = false;
     return n;
 }
 
