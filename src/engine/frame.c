@@ -237,7 +237,7 @@ void frame_work_since(struct frame *self, uint64_t now_ns)
 void frame_work(struct frame *self)
 {
     struct graph *const graph = self->node->graph;
-    if (graph->is_rough || self->is_running)
+    if (graph->is_rough || self->is_running || self == graph->working)
         return;
     frame_make_special(self);
     frame_work_since(self, self->running_since_ns ? 0 : clock_read(graph));

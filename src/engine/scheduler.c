@@ -148,17 +148,20 @@ static void check_leak(struct node *node)
         node_failed_because(node, "consume kept a batch, and the class is not stateful (leaked?)");
 }
 
-/* The node has not given up what it was given. An exporter that waits for an answer works on it:
- * the clock of that starts here, unless (NULL) it runs. */
-static void keep_given(struct node *node, struct frame *frame)
+/* The node has not given up what it was given. Returns whether it goes on working on it: an
+ * exporter waits for an answer. */
+static bool keep_given(struct node *node)
 {
     pdata_hand_over(node->given, node);
     node->given = NULL;
-    if (!frame || node->class->is_stateful)
-        return;
+    return !node->class->is_stateful;
+}
+
+static void work_since(struct frame *frame, uint64_t now_ns)
+{
     frame_make_special(frame);
     if (!frame->running_since_ns)
-        frame->running_since_ns = ftr_flow_clock_ns();
+        frame->running_since_ns = now_ns;
 }
 
 /* By itself. The clock was read, and is afterwards. */
@@ -177,14 +180,18 @@ static inline void deliver_exactly(struct node *node)
     const bool is_open = visit_is_open(frame);
     if (is_open)
         frame_work_since(frame, since_ns);
+    else
+        graph->working = frame;
     pdata_give(pdata, node);
     node->class->consume(node, pdata);
-    if (FTRI_UNLIKELY(node->given))
-        keep_given(node, is_open ? NULL : frame);
+    const bool is_working = FTRI_UNLIKELY(node->given) && keep_given(node);
     if (!frame_rest_all(graph))
         clock_read(graph);
     clock_stamp_sent(graph);
-    if (!is_open)
+    graph->working = NULL;
+    if (is_working)
+        work_since(frame, since_ns);
+    else if (!is_open)
         frame_count_work(node, clock_between(since_ns, graph->now_ns));
     if (FTRI_UNLIKELY(!ftri_list_is_empty(&node->in_hand)))
         check_leak(node);
@@ -202,8 +209,8 @@ static inline void deliver_roughly(struct node *node)
     visit_arrive_blank(frame, pdata);
     pdata_give(pdata, node);
     node->class->consume(node, pdata);
-    if (FTRI_UNLIKELY(node->given))
-        keep_given(node, frame);
+    if (FTRI_UNLIKELY(node->given) && keep_given(node))
+        work_since(frame, ftr_flow_clock_ns()); /* the row's clock runs up to now */
     if (FTRI_UNLIKELY(!ftri_list_is_empty(&node->in_hand)))
         check_leak(node);
 }
