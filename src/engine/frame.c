@@ -67,6 +67,8 @@ static void trim(struct graph *graph, size_t n_left)
 static inline void recycle(struct frame *self)
 {
     struct graph *const graph = self->node->graph;
+    if (FTRI_UNLIKELY(self == graph->working))
+        graph->working = NULL;
     self->parent = graph->spare_frames;
     graph->spare_frames = self;
     if (FTRI_UNLIKELY(--graph->n_live == 0)) {
@@ -148,6 +150,16 @@ static void stop_clock(struct frame *self, uint64_t now_ns)
     self->running_since_ns = 0;
 }
 
+void frame_stop_working(struct frame *self, uint64_t now_ns)
+{
+    struct graph *const graph = self->node->graph;
+    const uint64_t worked_ns = clock_between(graph->working_since_ns, now_ns);
+    graph->working = NULL;
+    graph->is_work_counted = true;
+    frame_count_work(self->node, worked_ns);
+    visit_worked(self, worked_ns);
+}
+
 /* To the node that asked for it, and onto the visit it belongs to. */
 static void answer_watcher(struct frame *self)
 {
@@ -164,6 +176,8 @@ static inline void end_visit(struct frame *self)
 {
     if (self->is_special && self->running_since_ns)
         stop_clock(self, clock_read(self->node->graph));
+    if (self == self->node->graph->working)
+        frame_stop_working(self, clock_read(self->node->graph));
     visit_close(self);
 }
 

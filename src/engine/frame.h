@@ -125,5 +125,7 @@ void frame_work(struct frame *self);
 /* ... until its code returns: stops the clocks of what was touched and is no longer worked on.
  * Returns whether there was any; then the graph's clock was read. */
 bool frame_rest_all(struct graph *graph);
+/* Ends the work that is measured with a consume. */
+void frame_stop_working(struct frame *self, uint64_t now_ns);
 /* Counts what a node worked. */
 void frame_count_work(struct node *node, uint64_t worked_ns);

@@ -102,7 +102,9 @@ struct graph {
     bool is_rough;              /* the batches of a row share one reading */
     bool is_delivering; /* ... or each has its own; sent: the first to leave out of this consume */
     struct pdata *sent;
-    const struct frame *working; /* what it is given; its work is measured with the consume */
+    struct frame *working; /* what it is given, from working_since_ns on; NULL: not any more */
+    uint64_t working_since_ns;
+    bool is_work_counted; /* it was settled before the consume returned */
     bool is_turning; /* a turn is under way: what is to be done is done in it, or arms the next */
     struct loop_timer *turn;
     struct loop_wakeup *wakeup;

@@ -177,22 +177,22 @@ static inline void deliver_exactly(struct node *node)
     channel_receive(node, pdata);
     count_received(node, pdata);
     visit_arrive(frame, pdata, depth);
-    const bool is_open = visit_is_open(frame);
-    if (is_open)
-        frame_work_since(frame, since_ns);
-    else
-        graph->working = frame;
+    graph->working = frame;
+    graph->working_since_ns = since_ns;
+    graph->is_work_counted = false;
     pdata_give(pdata, node);
     node->class->consume(node, pdata);
     const bool is_working = FTRI_UNLIKELY(node->given) && keep_given(node);
     if (!frame_rest_all(graph))
         clock_read(graph);
     clock_stamp_sent(graph);
-    graph->working = NULL;
     if (is_working)
         work_since(frame, since_ns);
-    else if (!is_open)
+    else if (graph->working)
+        frame_stop_working(frame, graph->now_ns);
+    else if (!graph->is_work_counted) /* it was plain, and is no more */
         frame_count_work(node, clock_between(since_ns, graph->now_ns));
+    graph->working = NULL;
     if (FTRI_UNLIKELY(!ftri_list_is_empty(&node->in_hand)))
         check_leak(node);
 }

@@ -230,7 +230,8 @@ static void put_arrival(const struct visit *self, const ftr_arrival *arrival, ui
         (uint64_t)limited(arrival->queue_capacity),
         self->n_hops,
     };
-    if (!ftri_template_put(&self->node->site->arrival_of[arrival->signal], self->span, numbers))
+    if (!ftri_template_put(&self->node->site->arrival_of[arrival->signal], visit_slot(self),
+                           numbers))
         put_arrival_anew(self, arrival, wait_ns);
 }
 
@@ -242,7 +243,8 @@ static void put_source(const struct visit *self, const ftr_arrival *arrival)
         (uint64_t)limited(arrival->n_items),
         (uint64_t)limited(arrival->n_bytes),
     };
-    if (!ftri_template_put(&self->node->site->source_of[arrival->signal], self->span, numbers))
+    if (!ftri_template_put(&self->node->site->source_of[arrival->signal], visit_slot(self),
+                           numbers))
         put_source_anew(self, arrival);
 }
 

@@ -31,12 +31,12 @@ static bool has_form(const struct ftri_template *form, ftr_str port)
 }
 
 /* Is part of the span itself: most visits have no other. */
-static void record_first_emit(struct visit *self, ftr_str port, uint64_t n_items, uint64_t n_bytes)
+static void record_first_emit(struct visit *self, struct ftri_slot *slot, ftr_str port,
+                              uint64_t n_items, uint64_t n_bytes)
 {
     struct ftri_node_site *const site = self->node->site;
     const uint64_t numbers[] = {(uint64_t)limited(n_items), (uint64_t)limited(n_bytes)};
-    if (has_form(&site->first_emit, port) &&
-        ftri_template_put(&site->first_emit, self->span, numbers))
+    if (has_form(&site->first_emit, port) && ftri_template_put(&site->first_emit, slot, numbers))
         return;
     const ftr_value values[FTRI_N_EMIT_VALUES] = {
         ftr_value_str(port), ftr_value_i64(limited(n_items)), ftr_value_i64(limited(n_bytes))};
@@ -44,14 +44,15 @@ static void record_first_emit(struct visit *self, ftr_str port, uint64_t n_items
     ftri_template_make(&site->first_emit, &site->emit, values);
 }
 
-static void record_emit(struct visit *self, ftr_str port, uint64_t n_items, uint64_t n_bytes)
+static void record_emit(struct visit *self, struct ftri_slot *slot, ftr_str port, uint64_t n_items,
+                        uint64_t n_bytes)
 {
     const ftr_str *const names = self->node->names;
     const bool is_first = self->as.recording.n_emits == 0;
     if (self->as.recording.n_emits < UINT32_MAX)
         self->as.recording.n_emits++;
     if (is_first) {
-        record_first_emit(self, port, n_items, n_bytes);
+        record_first_emit(self, slot, port, n_items, n_bytes);
         return;
     }
     const ftr_attribute attributes[] = {
@@ -75,10 +76,8 @@ static __attribute__((noinline)) void context_to_send(const struct visit *self,
 }
 
 /* The same of a span that is open here and has nothing to pass on but its ids. */
-static inline bool plain_context_to_send(const struct visit *self, ftr_context *ret_context)
+static inline bool plain_context_to_send(const struct ftri_slot *slot, ftr_context *ret_context)
 {
-    const struct ftri_slot *const slot =
-        self->is_recording ? ftri_own_slot(ftri_thread_self, self->span) : NULL;
     if (FTRI_UNLIKELY(!slot || slot->record.block))
         return false;
     ret_context->span = (ftr_span_context){.trace_id = slot->record.trace_id,
@@ -96,9 +95,10 @@ void ftr_visit_emit_split(ftr_visit *visit, ftr_str port, ftr_split split, uint6
         ftr_hop_init(ret_hop);
         return;
     }
+    struct ftri_slot *const slot = visit_slot(self);
     if (self->is_recording)
-        record_emit(self, port, n_items, n_bytes);
-    if (!plain_context_to_send(self, &ret_hop->context))
+        record_emit(self, slot, port, n_items, n_bytes);
+    if (!plain_context_to_send(slot, &ret_hop->context))
         context_to_send(self, &ret_hop->context);
     ret_hop->sent_ns = ftri_clock_passed_ns();
     ret_hop->port = port;
@@ -222,7 +222,7 @@ static void record_outcome(const struct visit *self, ftr_outcome outcome, ftr_st
     struct ftri_template *const success = &self->node->site->success;
     const ftr_value latency = visit_value_ms(self->work_ns);
     if (FTRI_LIKELY(outcome == FTR_OUTCOME_SUCCESS) &&
-        ftri_template_put(success, self->span, &(uint64_t){(uint64_t)latency.as.i64}))
+        ftri_template_put(success, visit_slot(self), &(uint64_t){(uint64_t)latency.as.i64}))
         return;
     const ftr_str name = ftr_str_from(ftr_outcome_name(outcome));
     const ftr_value values[FTRI_N_END_VALUES] = {latency, ftr_value_str(name)};

@@ -54,6 +54,12 @@ static inline struct visit *visit_of(ftr_visit *visit)
     return (struct visit *)visit->opaque;
 }
 
+/* Of a visit that records on this thread; NULL: it does not. */
+static inline struct ftri_slot *visit_slot(const struct visit *self)
+{
+    return self->is_recording ? ftri_own_slot(ftri_thread_self, self->span) : NULL;
+}
+
 static inline bool visit_context_is_sampled(const ftr_context *context)
 {
     return (context->span.trace_flags & FTR_TRACE_FLAG_SAMPLED) &&

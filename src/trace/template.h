@@ -37,11 +37,11 @@ static inline bool ftri_template_text_is(const struct ftri_template *self, ftr_s
            memcmp(self->bytes + FTRI_VALUES_HEAD + sizeof item, text.data, text.len) == 0;
 }
 
-/* False: nothing has changed; the values have to be set in another way. */
-static FTRI_ALWAYS_INLINE bool ftri_template_put(const struct ftri_template *self, ftr_span span,
-                                                 const uint64_t *numbers)
+/* False: nothing has changed; the values have to be set in another way. slot: of an open span of
+ * the calling thread (NULL: it is none). */
+static FTRI_ALWAYS_INLINE bool ftri_template_put(const struct ftri_template *self,
+                                                 struct ftri_slot *slot, const uint64_t *numbers)
 {
-    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self, span);
     const uint32_t n_bytes = atomic_load_explicit(&self->n_bytes, memory_order_acquire);
     if (FTRI_UNLIKELY(!slot || n_bytes == 0))
         return false;
