@@ -3,30 +3,28 @@
 """Counts the instructions of the recording paths and compares them with bench/instructions.json.
 
 Unlike times these hardly depend on what else the machine does: callgrind counts what the recording
-thread executes inside counted() of bench/recording.c, divided by the spans recorded. Exit 1: a
+thread executes inside counted() of bench/recording.c, divided by the spans recorded, and the graph's
+thread inside that of bench/hop.c, by hops. Exit 1: a
 shape needs more than 2 percent more instructions than recorded, or fewer (then --write).
 """
 import argparse
 import json
 import pathlib
-import re
-import subprocess
 import sys
+
+sys.dont_write_bytecode = True
+
+import callgrind
 
 RECORDED = pathlib.Path(__file__).parent / "instructions.json"
 TOLERANCE = 0.02
 
 
-def count(program, shape):
-    """Instructions per span."""
-    done = subprocess.run(
-        ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
-         "--toggle-collect=counted", program, shape],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
-    collected = re.search(r"Collected : (\d+)", done.stderr)
-    if done.returncode != 0 or not collected:
-        sys.exit(f"{shape}: failed with {done.returncode}\n{done.stderr}")
-    return round(int(collected.group(1)) / json.loads(done.stdout)["spans"], 1)
+def count(build, shape):
+    """Instructions per span or, of shapes of bench/hop.c, per hop."""
+    if shape.startswith("hop-"):
+        return callgrind.per_hop(build / "bench" / "bench-hop", shape.removeprefix("hop-"))
+    return callgrind.per_span(build / "bench" / "bench-recording", shape)
 
 
 def main():
@@ -34,9 +32,8 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build"))
     parser.add_argument("--write", action="store_true", help="record what was counted")
     arguments = parser.parse_args()
-    program = arguments.build / "bench" / "bench-recording"
     recorded = json.loads(RECORDED.read_text())
-    counted = {shape: count(program, shape) for shape in recorded}
+    counted = {shape: count(arguments.build, shape) for shape in recorded}
     n_off = 0
     for shape, n in counted.items():
         is_off = abs(n - recorded[shape]) > recorded[shape] * TOLERANCE

@@ -209,34 +209,45 @@ static __attribute__((noinline)) void unwind(struct frame *self)
     }
 }
 
-/* Nobody but the one above waits for its success. */
-static inline bool is_alone(const struct frame *self)
+/* Ends a special frame whose success nobody but the one above waits for. False: it has more. */
+static bool end_alone(struct frame *self)
 {
-    return !self->is_failed && !self->is_watched && !self->origin && self->n_refs == 1 &&
-           self->n_parents == 0;
+    if (self->is_failed || self->is_watched || self->origin || self->n_refs > 1 || self->n_parents)
+        return false;
+    end_visit(self);
+    if (self->is_running)
+        ftri_list_unlink(&self->running);
+    return true;
+}
+
+/* One of a special frame's pending has its outcome. True: it is settled, and the one above it can
+ * be told. */
+static bool resolve_special(struct frame *self)
+{
+    if (--self->n_pending)
+        return false;
+    if (end_alone(self))
+        return true;
+    unwind(self);
+    return false;
 }
 
 void frame_resolve(struct frame *self, const struct result *result)
 {
     note(self, result);
-    if (--self->n_pending)
-        return;
-    while (FTRI_LIKELY(!self->is_special || is_alone(self))) {
+    while (self) {
+        if (FTRI_UNLIKELY(self->is_special)) {
+            if (!resolve_special(self))
+                return;
+        } else if (--self->n_pending) {
+            return;
+        }
         struct frame *const parent = self->parent;
-        if (self->is_special)
-            end_visit(self);
-        if (self->is_running)
-            ftri_list_unlink(&self->running);
         recycle(self);
-        if (!parent)
-            return;
-        if (parent->is_special && !parent->origin)
+        if (VISIT_RECORDING && parent && parent->is_special && !parent->origin)
             visit_unwound(parent, &good);
-        if (--parent->n_pending)
-            return;
         self = parent;
     }
-    unwind(self);
 }
 
 void frame_work_since(struct frame *self, uint64_t now_ns)

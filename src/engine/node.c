@@ -210,28 +210,31 @@ static void refuse_port(struct node *self, size_t port, struct pdata *pdata)
     node_nack(self, pdata, &refusal);
 }
 
-/* What is recorded of it leaving. */
-static void emit_only_child(struct frame *frame, struct pdata *pdata, const struct port *port)
+/* What is recorded of it leaving; returns when that is. */
+static __attribute__((noinline)) uint64_t emit_only_child(struct frame *frame, struct pdata *pdata,
+                                                          const struct port *port)
 {
     const bool is_split = frame->is_special && frame->split_count > 1;
     visit_emit_recorded(frame, pdata, port, is_split ? split_of(pdata, 0, 1) : (ftr_split){0, 0});
+    return moment_of(frame, pdata);
 }
 
 /* Most batches by far: the one that the node was just given, to one other node. */
 static inline void pass_on(struct node *self, const struct port *port, struct pdata *pdata)
 {
     struct frame *const frame = pdata->frame;
+    const bool is_recorded = VISIT_RECORDING && frame->visit_state != VISIT_BLANK;
     count_emitted(self, frame, pdata);
     if (FTRI_UNLIKELY(frame->n_held_items && frame->n_in_hand == 1))
         absorb(self, frame);
-    if (VISIT_RECORDING && FTRI_UNLIKELY(frame->visit_state != VISIT_BLANK))
-        emit_only_child(frame, pdata, port);
     frame->n_in_hand--;
     self->given = NULL;
     pdata->holder = NULL;
     if (FTRI_UNLIKELY(!ftri_list_is_empty(&pdata->link)))
         ftri_list_unlink(&pdata->link);
-    channel_send(port->edges[0], pdata, moment_of(frame, pdata));
+    const uint64_t sent_ns = FTRI_UNLIKELY(is_recorded) ? emit_only_child(frame, pdata, port)
+                                                        : clock_sent(self->graph, pdata);
+    channel_send(port->edges[0], pdata, sent_ns);
 }
 
 static __attribute__((noinline)) void send_any(struct node *self, size_t port, struct pdata *pdata)

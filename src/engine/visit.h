@@ -32,7 +32,7 @@ void visit_arrive_recorded(struct frame *self, struct pdata *pdata, size_t depth
 static inline void visit_arrive_blank(struct frame *self, struct pdata *pdata)
 {
     self->visit_state = VISIT_BLANK;
-    if (VISIT_RECORDING && FTRI_UNLIKELY((pdata->hop.sent_ns | pdata->hop.split_count) != 0))
+    if (VISIT_RECORDING && FTRI_UNLIKELY(pdata->hop.sent_ns != 0))
         ftr_hop_release(&pdata->hop);
 }
 
