@@ -7,6 +7,7 @@
  * graphs run. "bench-hop NAME short|long" runs one way for callgrind (instructions.py). */
 #include "base/time.h"
 #include "chain.h"
+#include "engine/channel.h"
 #include "measure.h"
 #include "null_sink.h"
 
@@ -18,6 +19,7 @@
 #include <string.h>
 
 enum { PAIRS = 31, BATCHES = 500, SLICES = 8, SHORT = 1, LONG = 9, HOPS = LONG - SHORT };
+enum { IN_CHANNEL = 16, CHANNEL_ROUNDS = 20000 };
 
 static const uint64_t DEADLINE_NS = UINT64_C(10000000000);
 
@@ -116,6 +118,48 @@ static void measure(const struct way *way)
     print(way, hops[PAIRS / 2], clocks[PAIRS / 2], hops[0], hops[PAIRS - 1]);
 }
 
+/* The channel alone: n batches in, n batches out, for one of them. */
+static double channel_ns(void *argument)
+{
+    static struct node node;
+    static struct pdata batches[IN_CHANNEL];
+    (void)argument;
+    ftri_list_init(&node.data);
+    const double begin = measure_thread_ns();
+    for (int i = 0; i < CHANNEL_ROUNDS; i++) {
+        for (size_t k = 0; k < IN_CHANNEL; k++)
+            channel_put(&node, &batches[k]);
+        for (size_t k = 0; k < IN_CHANNEL; k++) {
+            struct pdata *const first = channel_first(&node);
+            if (first != &batches[k])
+                fail("the channel changed the order");
+            channel_take(&node, first);
+        }
+    }
+    return (measure_thread_ns() - begin) / ((double)CHANNEL_ROUNDS * IN_CHANNEL);
+}
+
+static double clock_ns(void *argument)
+{
+    (void)argument;
+    return measure_clock_read_ns();
+}
+
+static void measure_channel(void)
+{
+    const struct measure_pairs pairs =
+        measure_in_turn((struct measure_subject){channel_ns, NULL},
+                        (struct measure_subject){clock_ns, NULL}, PAIRS);
+    measure_print(&(struct measure_row){
+        .row = "22",
+        .name = "a batch put into a channel and taken out, one thread",
+        .unit = "ns",
+        .pairs = pairs,
+        .goal = "<= 3 ns",
+        .verdict = pairs.value <= 3 ? MEASURE_HOLDS : MEASURE_FAILS,
+    });
+}
+
 static void check_delivery(void)
 {
     ftr_statistics counts = {.size = sizeof counts};
@@ -160,6 +204,8 @@ static void start_recording(void)
 
 int main(int argc, char **argv)
 {
+    if (argc == 1)
+        measure_channel();
     start_recording();
     for (int i = 0; i < 2; i++) {
         chains[i][0] = chain_new(SHORT, i == 1);

@@ -321,7 +321,7 @@ ftr_span ftr_recording_start(ftr_str name, ftr_span_kind kind, const ftr_context
 }
 
 /* 0: the table has no number for its name. */
-static uint32_t enter_site(ftr_call_site *site)
+static FTRI_ALWAYS_INLINE uint32_t enter_site(ftr_call_site *site)
 {
     uint32_t number = __atomic_load_n(&site->number, __ATOMIC_ACQUIRE);
     if (number == 0) {
