@@ -228,7 +228,8 @@ static bool control_is_due(const struct node *node, size_t n_in_a_row, bool has_
 /* Whether the row goes on. */
 static inline bool has_next(const struct node *node, size_t n, size_t limit)
 {
-    return n < limit && may_consume(node) && ftri_list_is_empty(&node->control);
+    return n < limit && node->n_data && node->is_accepting && node->n_waiting == 0 &&
+           ftri_list_is_empty(&node->control);
 }
 
 static size_t deliver_rough_row(struct node *node, size_t limit)

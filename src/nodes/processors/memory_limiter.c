@@ -74,8 +74,7 @@ static uint64_t read_used(void)
     return (uint64_t)(resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static __attribute__((noinline)) void look(struct node *node, struct memory_state *state,
-                                           uint64_t now)
+static void look(struct node *node, struct memory_state *state, uint64_t now)
 {
     const struct memory_options *options = node_options(node);
     const uint64_t limit = state->limit = soft_limit(options);
@@ -97,8 +96,7 @@ static __attribute__((noinline)) void refuse(struct node *node, struct pdata *pd
     node_nack(node, pdata, &result);
 }
 
-static __attribute__((noinline)) void note_change(const struct node *node,
-                                                  struct memory_state *state, bool is_refusing)
+static void note_change(const struct node *node, struct memory_state *state, bool is_refusing)
 {
     state->is_refusing = is_refusing;
     if (is_refusing)
@@ -111,16 +109,23 @@ static __attribute__((noinline)) void note_change(const struct node *node,
                   node_id(node));
 }
 
-static void memory_consume(struct node *node, struct pdata *pdata)
+static __attribute__((noinline)) void judge(struct node *node, struct memory_state *state,
+                                            uint64_t now)
 {
-    struct memory_state *state = node_state(node);
-    const uint64_t now = node_now_ns(node);
     if (now >= state->due_ns)
         look(node, state, now);
     const bool is_over = state->n_used > state->limit;
     if (is_over != state->is_refusing)
         note_change(node, state, is_over);
-    if (is_over) {
+}
+
+static void memory_consume(struct node *node, struct pdata *pdata)
+{
+    struct memory_state *state = node_state(node);
+    const uint64_t now = node_now_ns(node);
+    if (FTRI_UNLIKELY(now >= state->due_ns || state->n_used > state->limit || state->is_refusing))
+        judge(node, state, now);
+    if (FTRI_UNLIKELY(state->is_refusing)) {
         refuse(node, pdata, state);
         return;
     }
