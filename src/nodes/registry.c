@@ -20,6 +20,7 @@ const struct node_class *const nodes_registry[] = {
     &processor_delay,
     &processor_fanout,
     &processor_filter,
+    &processor_forward,
     &processor_memory_limiter,
     &processor_parse,
     &processor_retry,
