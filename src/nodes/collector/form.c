@@ -125,13 +125,16 @@ static int read_service(struct form *self)
     return r;
 }
 
-static void warn_of_unused(const struct form *self, const struct collector_instance *instance)
+static void warn_of_unused(const struct form *self, const struct collector_components *components)
 {
     struct ftri_error warning;
-    if (!self->options->warn)
-        return;
-    (void)config_error(instance->key, &warning, 0, "%s is in no pipeline", instance->path);
-    self->options->warn(self->options->argument, warning.text);
+    for (size_t i = 0; self->options->warn && i < components->n_items; i++) {
+        const struct collector_instance *instance = &components->items[i];
+        if (instance->n_uses)
+            continue;
+        (void)config_error(instance->key, &warning, 0, "%s is in no pipeline", instance->path);
+        self->options->warn(self->options->argument, warning.text);
+    }
 }
 
 /* Checks it, and makes nothing of it. */
@@ -143,7 +146,6 @@ static int translate_unused(const struct form *self, const struct collector_inst
     scratch.connections = config_make_list(&scratch.maker, instance->key);
     if (scratch.maker.is_short)
         return short_of_memory(self);
-    warn_of_unused(self, instance);
     return instance->component->translate(&scratch, instance, &chain);
 }
 
@@ -204,6 +206,8 @@ int collector_form_read(const struct collector_form *options, const struct confi
     config_make_pair(maker, made, root, "connections", self.translation.connections);
     if (r == 0 && maker->is_short)
         r = short_of_memory(&self);
+    for (size_t kind = 0; r == 0 && kind < COLLECTOR_KINDS; kind++)
+        warn_of_unused(&self, &self.components[kind]);
     deinit(&self);
     if (r == 0)
         *ret_root = made;
