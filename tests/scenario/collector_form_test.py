@@ -4,12 +4,19 @@ the backends, what senders are told, and what is said of configurations that are
 
 import json
 import os
+import re
 import subprocess
+import sys
 import tempfile
 import unittest
 
 import harness
+
+sys.path.insert(0, os.path.join(harness.ROOT, "tools"))
+import collector_page  # noqa: E402
 from collector_form import CASES, RECEIVERS, RIGHT, WRONG, Program, Sink, message, span
+
+PAGE = os.path.join(harness.ROOT, "docs", "collector-configuration.md")
 
 
 class Delivery(unittest.TestCase):
@@ -41,6 +48,27 @@ class Delivery(unittest.TestCase):
 
     def test_a_queue_answers_before_the_backend_does(self):
         self.run_case("queued")
+
+
+class Page(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        with open(PAGE, encoding="utf-8") as file:
+            self.text = file.read()
+
+    def test_the_page_says_what_the_program_says(self):
+        self.assertEqual(self.text, collector_page.page(harness.program(), self.text),
+                         "print it anew with tools/collector_page.py")
+
+    def test_the_example_is_valid(self):
+        example = re.search(r"^```yaml\n(.*?)^```$", self.text, re.MULTILINE | re.DOTALL).group(1)
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(example)
+            file.flush()
+            done = subprocess.run([harness.program(), "validate", file.name], stdin=subprocess.DEVNULL,
+                                  check=False, capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 class Commands(unittest.TestCase):
