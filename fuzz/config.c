@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzz target: configuration text of anybody. Every value of an accepted document is visited, one in
- * the Collector's form is turned into a graph, and a refusal must have a reason. */
+ * Fuzz target: configuration text of anybody. Every value of an accepted document is visited, one
+ * in the Collector's form is turned into a graph, and a refusal must have a reason. */
 #include "base/error.h"
 #include "config/document.h"
 #include "nodes/collector/form.h"
