@@ -250,7 +250,6 @@ static int translate_routing(struct collector_translation *translation,
         r = set_default(&routing, config);
     if (r < 0)
         return r;
-    collector_set_text(translation, config, form.table, "by", "resource");
     collector_set_text(translation, config, form.table, "attribute", routing.key);
     config_make_pair(maker, config, form.table, "routes", routing.routes);
     collector_append(translation, chain, "", "processor/route", config);

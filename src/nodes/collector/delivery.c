@@ -138,7 +138,7 @@ static const struct option queue_batch_rows[] = {
 #undef AT
 
 static const struct collector_refusal queue_batch_refusals[] = {
-    {"partition", "batches carry no metadata of their requests"},
+    {"partition", "metadata of requests is not taken in"},
     {NULL, NULL},
 };
 const struct collector_section collector_queue_batch = {

@@ -33,7 +33,7 @@ static const struct option batch_rows[] = {
 #undef AT
 
 static const struct collector_refusal batch_refusals[] = {
-    {"metadata_keys", "batches carry no metadata of their requests"},
+    {"metadata_keys", "metadata of requests is not taken in"},
     {NULL, NULL},
 };
 static const struct collector_section batch_section = {
@@ -208,7 +208,7 @@ static const struct option action_rows[] = {
 };
 static const struct collector_refusal action_refusals[] = {
     {"from_attribute", "a value is given in the configuration"},
-    {"from_context", "batches carry no metadata of their requests"},
+    {"from_context", "metadata of requests is not taken in"},
     {"pattern", "there are insert, update, upsert and delete"},
     {"converted_type", "there are insert, update, upsert and delete"},
     {"default_value", "a value is given in the configuration"},

@@ -17,6 +17,7 @@
 #include "net/http_server.h"
 #include "net/listener.h"
 #include "nodes/environment.h"
+#include "nodes/receivers/otlp_metadata.h"
 #include "nodes/receivers/otlp_signal.h"
 #include "nodes/receivers/receivers.h"
 #include "otlp/response.h"
@@ -51,6 +52,9 @@ static const struct option rows[] = {
          "traces, metrics, logs: what is taken in, each sent on as it is from a port of its "
          "name, and nothing is at the paths of the others; else traces, and what `metrics` "
          "and `logs` say, from one port."},
+    {"metadata_headers", OPTION_STR_LIST, offsetof(struct otlp_options, metadata_headers),
+     .sentence = "Headers (gRPC: metadata) that go with the data, by name in lower case: for "
+                 "processor/route; a request that has one of them twice is refused."},
     {"metrics", OPTION_CHOICE, offsetof(struct otlp_options, metrics), "reject",
      .choices = metrics_names,
      .sentence = "What becomes of data points: rejected but for the flow ledger, or passed on."},
@@ -152,7 +156,7 @@ static int otlp_check(const void *values, struct ftri_error *error)
                 return ftri_error_set(error, -EINVAL, "signals: '%s' is there twice",
                                       signals->items[i]);
     }
-    return 0;
+    return otlp_metadata_check(values, error);
 }
 
 struct otlp_request {
@@ -217,9 +221,9 @@ static void reject_all(struct otlp_state *state, const struct otlp_arrival *arri
     accept_request(arrival, n_rejected);
 }
 
-/* Takes over the payload; on failure nothing was taken. */
+/* Takes over payload and metadata; on failure nothing was taken. */
 static int send_on(struct otlp_request *request, const struct otlp_content *content,
-                   uint64_t received_ns)
+                   struct ftri_payload *metadata, uint64_t received_ns)
 {
     struct otlp_state *state = request->state;
     const struct otlp_options *options = node_options(state->node);
@@ -231,6 +235,7 @@ static int send_on(struct otlp_request *request, const struct otlp_content *cont
     ftri_list_append(&state->requests, &request->link);
     request->arrival.protocol->hold(request->arrival.peer, request);
     pdata_set_otlp(pdata, content->payload, content->n_items + content->n_rejected);
+    pdata_set_metadata(pdata, metadata);
     pdata->received_ns = received_ns;
     pdata->is_untraced = content->is_ledger;
     node_drop_items(state->node, pdata, FTR_DROP_NO_ROUTE, content->n_rejected);
@@ -240,18 +245,34 @@ static int send_on(struct otlp_request *request, const struct otlp_content *cont
     return 0;
 }
 
-/* Takes over the payload. */
+/* False: answered. */
+static bool read_metadata(const struct otlp_state *state, const struct otlp_arrival *arrival,
+                          struct ftri_payload **ret_metadata)
+{
+    char problem[192];
+    const int r = otlp_metadata_read(node_options(state->node), arrival, ret_metadata, problem,
+                                     sizeof problem);
+    if (r == -EBADMSG)
+        arrival->protocol->refuse(arrival->peer, arrival->is_json, problem);
+    else if (r < 0)
+        refuse_retryably(arrival, "memory is short");
+    return r == 0;
+}
+
+/* Takes over payload and metadata. */
 static void ingest(struct otlp_state *state, const struct otlp_arrival *arrival,
-                   const struct otlp_content *content, uint64_t received_ns)
+                   const struct otlp_content *content, struct ftri_payload *metadata,
+                   uint64_t received_ns)
 {
     struct otlp_request *request = ftri_alloc(sizeof *request);
     if (request)
         *request = (struct otlp_request){
             .state = state, .arrival = *arrival, .n_rejected = content->n_rejected};
-    if (request && send_on(request, content, received_ns) == 0)
+    if (request && send_on(request, content, metadata, received_ns) == 0)
         return;
     ftri_free(request);
     ftri_payload_unref(content->payload);
+    ftri_payload_unref(metadata);
     refuse_retryably(arrival, "memory is short");
 }
 
@@ -275,6 +296,7 @@ static void take(struct otlp_state *state, const struct otlp_arrival *arrival,
 {
     struct ftri_otlp_error error = {0};
     struct otlp_content content = {0};
+    struct ftri_payload *metadata = NULL;
     const uint64_t received_ns = ftri_time_wall_ns();
     const struct otlp_options *options = node_options(state->node);
     const struct otlp_body body = {
@@ -286,12 +308,17 @@ static void take(struct otlp_state *state, const struct otlp_arrival *arrival,
         .limits = {options->max_depth, options->max_attributes, options->max_events,
                    options->max_links},
     };
+    if (!read_metadata(state, arrival, &metadata))
+        return;
     const int r = otlp_content_read(arrival->signal, &body, &content, &error);
     state->n_null_numbers += content.n_null_numbers;
+    if (r == 0 && content.payload) {
+        ingest(state, arrival, &content, metadata, received_ns);
+        return;
+    }
+    ftri_payload_unref(metadata);
     if (r < 0)
         refuse_content(arrival, r, &error);
-    else if (content.payload)
-        ingest(state, arrival, &content, received_ns);
     else if (content.n_rejected)
         reject_all(state, arrival, content.n_rejected);
     else

@@ -222,7 +222,7 @@ static void test_connectors(void **state)
         "100, http: off, signals: [traces]}\n"
         "exporters::debug exporter/stdout\n"
         "connectors::forward/on processor/forward\n"
-        "connectors::routing processor/route {otherwise: traces/rest, by: resource, attribute: "
+        "connectors::routing processor/route {otherwise: traces/rest, attribute: "
         "tenant, routes: {traces/ab: [a, b], traces/ab, traces/rest: [7]}}\n"
         "receivers::otlp[\"traces\"] > connectors::forward/on\n"
         "connectors::forward/on > connectors::routing\n"
@@ -538,8 +538,8 @@ static const struct {
      "c.yaml:4:20: processors::batch: timeout: expected a duration such as 200ms, 5s, 1h or 7d, "
      "not '5'"},
     {P("batch", "{metadata_keys: [x]}"),
-     "c.yaml:4:11: processors::batch: 'metadata_keys' is not supported: batches carry no metadata "
-     "of their requests"},
+     "c.yaml:4:11: processors::batch: 'metadata_keys' is not supported: metadata of requests is "
+     "not taken in"},
     {P("batch", "{send_batch_size: 10, send_batch_max_size: 5}"),
      "c.yaml:4:53: processors::batch: send_batch_max_size is less than send_batch_size"},
     {P("memory_limiter", "{limit_mib: 100}"),

@@ -89,7 +89,7 @@ static void test_records_are_cut(void **state)
 static void test_routes_by_the_resource(void **state)
 {
     (void)state;
-    rig_open(ROUTE("{by: resource, attribute: tenant, routes: {one: [a, '7']}, otherwise: two}"));
+    rig_open(ROUTE("{attribute: tenant, routes: {one: [a, '7']}, otherwise: two}"));
     feed_and_settle(TENANTS);
     telemetry_check("one", 0,
                     ALL(OF(TEXT("tenant", "a"), LOG("1", "") "," LOG("2", "")) "," OF(
@@ -106,7 +106,7 @@ static void test_routes_by_the_resource(void **state)
 static void test_what_fits_no_route_is_dropped(void **state)
 {
     (void)state;
-    rig_open(ROUTE("{by: resource, attribute: tenant, routes: {one: [b], two: [c]}}"));
+    rig_open(ROUTE("{attribute: tenant, routes: {one: [b], two: [c]}}"));
     feed_and_settle(TENANTS);
     assert_int_equal(rig.n_arrivals, 1);
     assert_int_equal(rig_arrival("one", 0)->n_items, 1);
@@ -117,10 +117,8 @@ static void test_what_fits_no_route_is_dropped(void **state)
 static void test_refusals(void **state)
 {
     (void)state;
-    rig_refuse(ROUTE("{by: resource, routes: {one: [b], two: [c]}}"),
-               "graph:3:", "attribute: it goes with by: resource");
-    rig_refuse(ROUTE("{attribute: x, routes: {one: [b], two: [c]}}"),
-               "graph:3:", "attribute: it goes with by: resource");
+    rig_refuse(ROUTE("{attribute: x, metadata: y, routes: {one: [b], two: [c]}}"),
+               "graph:3:", "attribute and metadata: one of them decides");
 }
 
 #define LOOKED_AT                                                                                  \
