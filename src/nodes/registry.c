@@ -13,6 +13,7 @@ const struct node_class *const nodes_registry[] = {
     &receiver_file,
     &receiver_files,
     &receiver_generator,
+    &receiver_health,
     &receiver_otlp,
     &receiver_stdin,
     &processor_attributes,

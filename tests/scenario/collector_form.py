@@ -97,11 +97,14 @@ def item_of(name, one):
 
 
 class Sink:
-    """Takes OTLP over HTTP and gRPC in; refuses the first `refuse` requests retryably."""
+    """Takes OTLP over HTTP and gRPC in, while `gate` is open; refuses the first `refuse` requests
+    retryably."""
 
     def __init__(self, refuse=0):
         self.lock = threading.Lock()
         self.refuse = refuse
+        self.gate = threading.Event()
+        self.gate.set()
         self.requests = []  # (where, signal, request, metadata)
         sink = self
 
@@ -148,6 +151,7 @@ class Sink:
         return answer
 
     def take(self, where, name, body, metadata):
+        self.gate.wait(PATIENCE_S)
         with self.lock:
             if self.refuse:
                 self.refuse -= 1
@@ -174,6 +178,7 @@ class Sink:
                         for scope in getattr(group, SIGNALS[name][4])) for _, name, request, _ in self.requests]
 
     def close(self):
+        self.gate.set()
         self.http.shutdown()
         self.http.server_close()
         self.grpc.stop(None)
@@ -184,10 +189,12 @@ class Program:
 
     def __init__(self, command, text, sink):
         self.folder = tempfile.TemporaryDirectory(prefix="flowtrace-")
-        self.ports = {"grpc": harness.free_port(), "http": harness.free_port()}
+        self.ports = {"grpc": harness.free_port(), "http": harness.free_port(),
+                      "health": harness.free_port()}
         self.path = os.path.join(self.folder.name, "collector.yaml")
         with open(self.path, "w", encoding="utf-8") as file:
             file.write(text.replace("GRPC", f"127.0.0.1:{self.ports['grpc']}")
+                       .replace("HEALTH", f"127.0.0.1:{self.ports['health']}")
                        .replace("HTTP", f"127.0.0.1:{self.ports['http']}")
                        .replace("SINK_G", f"127.0.0.1:{sink.grpc_port}")
                        .replace("SINK_H", f"http://127.0.0.1:{sink.http_port}")
@@ -204,7 +211,7 @@ class Program:
 
     def wait_until_it_listens(self):
         deadline = time.monotonic() + PATIENCE_S
-        for port in self.ports.values():
+        for port in (self.ports["grpc"], self.ports["http"]):
             while True:
                 try:
                     harness.connect(port).close()
@@ -218,6 +225,10 @@ class Program:
         """The HTTP status."""
         return harness.request(self.ports["http"], "POST", SIGNALS[name][1], body.SerializeToString(),
                                {"Content-Type": "application/x-protobuf"}, timeout=PATIENCE_S)[0]
+
+    def get(self, port, path):
+        """The HTTP status."""
+        return harness.request(self.ports[port], "GET", path, timeout=PATIENCE_S)[0]
 
     def call(self, name, body):
         """The gRPC status code."""
@@ -254,6 +265,8 @@ receivers:
 """
 
 USUAL = RECEIVERS + """\
+extensions:
+  health_check: {endpoint: HEALTH, path: /health}
 processors:
   memory_limiter: {check_interval: 1s, limit_mib: 2000, spike_limit_mib: 400}
   batch: {timeout: 100ms, send_batch_size: 1000}
@@ -279,6 +292,7 @@ exporters:
     endpoint: SINK_H
     compression: gzip
 service:
+  extensions: [health_check]
   telemetry: {logs: {level: warn}, metrics: {level: none}}
   pipelines:
     traces:
@@ -298,6 +312,8 @@ def send_usual(program):
              span("checked", **{"http.route": "/health"})]
     records = [record("kept"), record("debugged", severity=5)]
     return [
+        program.get("health", "/health"),
+        program.get("health", "/else"),
         program.call("traces", message("traces", spans, team="y")),
         program.post("traces", message("traces", [span("over http")])),
         program.post("logs", message("logs", records, team="y")),
@@ -308,7 +324,7 @@ def send_usual(program):
 
 
 TEAM, CLUSTER, PROD = ("team", "y"), ("cluster", "c1"), ("env", "prod")
-USUAL_ANSWERS = [0, 200, 200, 0, 404, 12]
+USUAL_ANSWERS = [200, 404, 0, 200, 200, 0, 404, 12]
 USUAL_ITEMS = [
     ("", "logs", (CLUSTER, TEAM), "kept", ()),
     ("grpc", "logs", (CLUSTER, TEAM), "kept", ()),
@@ -437,7 +453,7 @@ service: {pipelines: {traces: {receivers: [otlp], exporters: [debug]}}}
 
 # Configurations that are right, and such that are wrong, by `otelcol validate` too.
 RIGHT = [case.text.replace("GRPC", "localhost:4317").replace("HTTP", "localhost:4318")
-         .replace("SINK_G", "localhost:1").replace("SINK_H", "http://localhost:2")
+         .replace("SINK_G", "localhost:1").replace("HEALTH", "localhost:3").replace("SINK_H", "http://localhost:2")
          .replace("${env:SCENARIO_HEADER}", "x") for case in CASES.values()] + [
     MINIMAL,
     MINIMAL + "processors: {batch: }\n",

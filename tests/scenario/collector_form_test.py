@@ -5,16 +5,18 @@ the backends, what senders are told, and what is said of configurations that are
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import harness
 
 sys.path.insert(0, os.path.join(harness.ROOT, "tools"))
 import collector_page  # noqa: E402
-from collector_form import CASES, RECEIVERS, RIGHT, WRONG, Program, Sink, message, span
+from collector_form import CASES, PATIENCE_S, RECEIVERS, RIGHT, WRONG, Program, Sink, message, span
 
 PAGE = os.path.join(harness.ROOT, "docs", "collector-configuration.md")
 
@@ -127,6 +129,23 @@ class Commands(unittest.TestCase):
                          "service: {pipelines: {traces: {receivers: [otlp], processors: [memory_limiter], "
                          "exporters: [nop]}}}\n")
         self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_health_until_the_end(self):
+        """While a shutdown waits for the backend the answer is 503."""
+        sink = Sink()
+        self.addCleanup(sink.close)
+        sink.gate.clear()
+        program = Program([harness.program(), "run"], CASES["usual"].text, sink)
+        self.addCleanup(program.close)
+        self.assertEqual(program.get("health", "/health"), 200)
+        self.assertEqual(program.post("traces", message("traces", [span("s")])), 200)
+        program.process.send_signal(signal.SIGTERM)
+        while program.get("health", "/health") == 200:
+            time.sleep(0.02)
+        self.assertEqual(program.get("health", "/health"), 503)
+        sink.gate.set()
+        self.assertEqual(program.process.wait(PATIENCE_S), 0, program.log())
+        self.assertEqual(len(sink.items()), 1)
 
     def test_lines_of_a_file(self):
         log = os.path.join(self.folder.name, "app.log")

@@ -24,6 +24,7 @@ const struct collector_component *const collector_components[] = {
     &collector_otlp_http,
     &collector_forward,
     &collector_routing,
+    &collector_health_check,
     NULL,
 };
 
@@ -46,8 +47,8 @@ static const struct {
     {COLLECTOR_CONNECTOR, "span_metrics", "there is no node for it yet"},
     {COLLECTOR_CONNECTOR, "servicegraph", "there is no node for it yet"},
     {COLLECTOR_CONNECTOR, "service_graph", "there is no node for it yet"},
-    {COLLECTOR_EXTENSION, "health_check", "`flowtrace serve` answers on its HTTP API's /healthz"},
-    {COLLECTOR_EXTENSION, "healthcheckv2", "`flowtrace serve` answers on its HTTP API's /healthz"},
+    {COLLECTOR_EXTENSION, "healthcheckv2", "use health_check"},
+    {COLLECTOR_EXTENSION, "health_check_v2", "use health_check"},
     {COLLECTOR_EXTENSION, "zpages",
      "`flowtrace loss` and `flowtrace run --accounts` show the nodes"},
     {COLLECTOR_EXTENSION, "pprof", "use a profiler such as perf"},

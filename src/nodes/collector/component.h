@@ -132,3 +132,4 @@ extern const struct collector_component collector_attributes, collector_batch, c
 extern const struct collector_component collector_debug, collector_file, collector_nop,
     collector_otlp_grpc, collector_otlp_http;
 extern const struct collector_component collector_forward, collector_routing;
+extern const struct collector_component collector_health_check;

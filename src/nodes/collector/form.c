@@ -108,6 +108,20 @@ static int read_components(struct form *self, enum collector_kind kind)
     return 0;
 }
 
+static int use_extension(struct form *self, const struct config_value *reference)
+{
+    struct collector_instance *extension =
+        collector_instance_find(&self->components[COLLECTOR_EXTENSION], config_text(reference));
+    if (!extension)
+        return config_error(reference, self->translation.error, -EINVAL,
+                            "service::extensions: '%.100s' is not below 'extensions' of this file",
+                            config_text(reference));
+    if (extension->n_uses++)
+        return config_error(reference, self->translation.error, -EINVAL,
+                            "service::extensions: '%.100s' is there twice", config_text(reference));
+    return 0;
+}
+
 static int read_service(struct form *self)
 {
     struct collector_translation *const translation = &self->translation;
@@ -118,10 +132,8 @@ static int read_service(struct form *self)
     if (r == 0 && config_size(self->pipelines.pipelines) > PIPELINES_MAX)
         r = config_error(self->pipelines.pipelines, translation->error, -EINVAL,
                          "service::pipelines: more than %d pipelines", PIPELINES_MAX);
-    if (r == 0 && self->extensions && config_size(self->extensions))
-        r = config_error(config_item(self->extensions, 0), translation->error, -EINVAL,
-                         "service::extensions: '%.100s' is not below 'extensions' of this file",
-                         config_text(config_item(self->extensions, 0)));
+    for (size_t i = 0; r == 0 && self->extensions && i < config_size(self->extensions); i++)
+        r = use_extension(self, config_item(self->extensions, i));
     return r;
 }
 
@@ -132,7 +144,10 @@ static void warn_of_unused(const struct form *self, const struct collector_compo
         const struct collector_instance *instance = &components->items[i];
         if (instance->n_uses)
             continue;
-        (void)config_error(instance->key, &warning, 0, "%s is in no pipeline", instance->path);
+        (void)config_error(instance->key, &warning, 0, "%s is %s", instance->path,
+                           instance->component->kind == COLLECTOR_EXTENSION
+                               ? "not in service::extensions"
+                               : "in no pipeline");
         self->options->warn(self->options->argument, warning.text);
     }
 }

@@ -15,7 +15,7 @@ struct service_form {
 static const struct option service_rows[] = {
     {"pipelines", OPTION_MAP, AT(pipelines), .is_required = true,
      .sentence = "SIGNAL or SIGNAL/NAME: {receivers, processors, exporters}."},
-    {"extensions", OPTION_LIST, AT(extensions), .sentence = "No extension is supported."},
+    {"extensions", OPTION_LIST, AT(extensions), .sentence = "Extensions that run."},
     {"telemetry", OPTION_MAP, AT(telemetry),
      .sentence = "What the Collector tells of itself; here each batch is traced as the OTEL_* "
                  "variables say."},

@@ -429,6 +429,29 @@ static void test_lines_of_files(void **state)
                 "receivers::filelog > exporters::debug\n");
 }
 
+static void test_extensions(void **state)
+{
+    (void)state;
+    check_graph(
+        OTLP DEBUG "extensions: {health_check: , health_check/2: {endpoint: ':7', path: /h, "
+                   "response_body: {healthy: up, unhealthy: down}}}\n"
+                   "service:\n  extensions: [health_check, health_check/2]\n"
+                   "  pipelines: {traces: {receivers: [otlp], exporters: [debug]}}\n",
+        "receivers::otlp receiver/otlp {grpc: localhost:4317, max_message: 4MiB, "
+        "max_streams: 100, http: off, signals: [traces]}\n"
+        "exporters::debug exporter/stdout\n"
+        "extensions::health_check receiver/health {address: localhost:13133, path: /}\n"
+        "extensions::health_check/2 receiver/health {address: 0.0.0.0:7, path: /h, healthy: "
+        "up, unhealthy: down}\n"
+        "receivers::otlp[\"traces\"] > exporters::debug\n");
+    assert_int_equal(translate(OTLP DEBUG "extensions: {health_check: }\n" SERVICE), 0);
+    assert_int_equal(ftri_bytes_append_char(&it.warnings, '\0'), 0);
+    assert_string_equal((const char *)it.warnings.data,
+                        "c.yaml:3:14: extensions::health_check is not in service::extensions\n");
+    assert_null(strstr(printed(), "health"));
+    leave();
+}
+
 static void test_the_environment(void **state)
 {
     (void)state;
@@ -621,6 +644,10 @@ static const struct {
     {OTLP DEBUG "service: {extensions: [x], pipelines: {traces: {receivers: [otlp], exporters: "
                 "[debug]}}}",
      "c.yaml:3:24: service::extensions: 'x' is not below 'extensions' of this file"},
+    {OTLP DEBUG "extensions: {health_check: {tls: {}}}\n" SERVICE,
+     "c.yaml:3:29: extensions::health_check: 'tls' is not supported: receiver/health speaks no "
+     "TLS; "
+     "put a proxy that does in front of it"},
     {OTLP DEBUG "service: {telemetry: {metrics: {address: 'x:1'}}, pipelines: {traces: {receivers: "
                 "[otlp], exporters: [debug]}}}",
      "c.yaml:3:33: service::telemetry::metrics: 'address' is not supported: the figures of the "
@@ -713,6 +740,7 @@ int main(void)
         cmocka_unit_test(test_queues_and_retries),
         cmocka_unit_test(test_options_of_other_exporters),
         cmocka_unit_test(test_lines_of_files),
+        cmocka_unit_test(test_extensions),
         cmocka_unit_test(test_the_environment),
         cmocka_unit_test(test_what_is_unused_is_checked_and_told),
         cmocka_unit_test(test_which_form_it_is),
