@@ -14,7 +14,7 @@
  * Foundations and Krishiv know no dataflow on spans. */
 #include "flow/names.h"
 
-#include "codec/manifest.h"
+#include "codec/manifest_names.h"
 
 #include <string.h>
 

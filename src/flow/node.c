@@ -145,18 +145,3 @@ void ftr_node_free(ftr_node *node)
 {
     ftri_free(node);
 }
-
-ftr_str ftr_node_word(const ftr_node *node, ftr_str name)
-{
-    return node && node->convention != FTRI_CONVENTION_FLOWTRACE
-               ? ftri_name_of(node->convention, name)
-               : name;
-}
-
-void ftr_node_annotate(const ftr_node *node, ftr_span span)
-{
-    if (!node)
-        return;
-    ftr_span_set_str(span, node->names[FTRI_NAME_NODE_ID], node->id);
-    ftr_span_set_str(span, node->names[FTRI_NAME_NODE_TYPE], node->type);
-}
