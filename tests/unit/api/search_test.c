@@ -116,7 +116,7 @@ static const char visit_json[] =
     "{\"traceId\":\"" TRACE "\",\"spanId\":\"0000000000000001\",\"name\":\"processor/batch/n\","
     "\"startTimeUnixNano\":\"1000\",\"endTimeUnixNano\":\"9000\",\"attributes\":["
     "{\"key\":\"otelcol.component.id\",\"value\":{\"stringValue\":\"n\"}},"
-    "{\"key\":\"emit\",\"value\":{\"stringValue\":\"x\"}}],"
+    "{\"key\":\"emit\",\"value\":{\"stringValue\":\"MessageSent\"}}],"
     "\"events\":[{\"name\":\"otelcol.node.drop\"}]}]}]}]}";
 
 /* DF-14: the seed's keys are aliases; and every other convention's for the same. */

@@ -152,7 +152,7 @@ static void test_a_graph_by_otelcol(void **state)
     lab_run("conventions: otelcol\n"
             "nodes:\n"
             "  in: {type: receiver/test}\n"
-            "  m: {type: processor/merge, config: {n: 1}}\n"
+            "  m: {type: processor/merge, config: {n: 100}}\n"
             "  out: {type: exporter/test}\n"
             "connections: [{from: in, to: m}, {from: m, to: out}]",
             0);
@@ -170,6 +170,10 @@ static void test_a_graph_by_otelcol(void **state)
     assert_str(&receiver, "otelcol.component.outcome", "success");
     assert_non_null(event(&receiver, "otelcol.node.ack"));
     assert_non_null(event(&exporter, "otelcol.node.export.complete"));
+    const ftr_span_data held[] = {span_named("processor/merge/m", 0),
+                                  span_named("processor/merge/m", 1)};
+    assert_true(event(&held[0], "otelcol.node.shutdown") ||
+                event(&held[1], "otelcol.node.shutdown"));
     assert_str(&ingress, "otelcol.component.id", "in");
     assert_str(&ingress, "otelcol.component.kind", "receiver");
     assert_null(attribute(&ingress, "node.id"));

@@ -40,14 +40,16 @@ static ftr_span_data only_span(void)
 }
 
 /* The way to the span: at a channel below a sampled visit, elsewhere, below one that is not
- * sampled, with a sampled contributor that comes late. */
-enum way { USUAL, ROOT, LATE, N_WAYS };
+ * sampled, with a sampled contributor that comes late; and there because the sampler takes it all
+ * the same. */
+enum way { USUAL, ROOT, LATE, N_WAYS, TAKEN };
 
 static void visit_by(const ftr_node *node, enum way way, ftr_outcome outcome)
 {
     ftr_hop input = hop_from(1, way == USUAL), later = hop_from(2, true), sent;
     ftr_arrival arrival = arrival_of(7);
     ftr_visit visit;
+    input.context.span.is_remote = way == TAKEN;
     input.sent_ns = 1;
     input.n_hops = 3;
     ftr_memory_spans_reset(spans);
@@ -279,13 +281,14 @@ static void keep_diagnostic(void *argument, const char *text)
              text);
 }
 
-static void start_with(const char *conventions)
+static void start_with(const char *conventions, const char *sampler)
 {
     ftr_exporter *const memory = ftr_memory_exporter_new(spans);
     ftr_config config = FTR_CONFIG_INIT;
     config.exporters = &memory;
     config.n_exporters = 1;
     config.conventions = ftr_str_from(conventions);
+    config.sampler = ftr_str_from(sampler);
     config.on_diagnostic = keep_diagnostic;
     diagnostics[0] = '\0';
     assert_int_equal(ftr_init(&config, NULL), FTR_OK);
@@ -307,7 +310,7 @@ static void test_who_chooses(void **state)
     setenv("FLOWTRACE_CONVENTIONS", "OTELCOL", 1);
     ftr_node *const early = node_by("", batch_type, FTR_NODE_PROCESSOR);
     ftr_node *const sure = node_by("flowtrace", batch_type, FTR_NODE_PROCESSOR);
-    start_with("reflow");
+    start_with("reflow", "");
     assert_string_equal(diagnostics, "conventions: 1 node made before ftr_init keeps the names of "
                                      "otelcol, not those of reflow\n");
     assert_id_key(early, "otelcol.component.id");
@@ -320,13 +323,24 @@ static void test_who_chooses(void **state)
                                         "known; did you mean 'otelcol'?"));
     assert_int_equal(ftr_shutdown(10 * SECONDS_NS), FTR_OK);
     ftr_node *const next = node_by("", batch_type, FTR_NODE_PROCESSOR);
-    start_with("");
+    start_with("", "");
     assert_string_equal(diagnostics, "");
     assert_id_key(next, "otelcol.component.id");
     unsetenv("FLOWTRACE_CONVENTIONS");
     ftr_node *const all[] = {early, sure, late, wrong, next};
     for (size_t i = 0; i < FTRI_COUNT(all); i++)
         ftr_node_free(all[i]);
+}
+
+static void test_a_visit_that_the_sampler_takes(void **state)
+{
+    (void)state;
+    assert_int_equal(ftr_shutdown(10 * SECONDS_NS), FTR_OK);
+    start_with("", "always_on");
+    for (size_t i = 0; i < FTRI_COUNT(cases); i++)
+        assert_case(&cases[i], TAKEN);
+    assert_int_equal(ftr_shutdown(10 * SECONDS_NS), FTR_OK);
+    start_with("", "");
 }
 
 static void test_checking_a_name(void **state)
@@ -356,6 +370,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_visit_by_each_convention),
+        cmocka_unit_test(test_a_visit_that_the_sampler_takes),
         cmocka_unit_test(test_events_by_each_convention),
         cmocka_unit_test(test_words_for_engines),
         cmocka_unit_test(test_checking_a_name),

@@ -132,7 +132,7 @@ static const ftr_exporter_class keeping = {
     .export_batch = keep_bytes,
 };
 
-static void send_one(const char *conventions)
+static void send_one(const char *conventions, bool has_event)
 {
     ftr_exporter *exporter = ftr_exporter_new(&keeping, NULL);
     ftr_config config = FTR_CONFIG_INIT;
@@ -141,7 +141,8 @@ static void send_one(const char *conventions)
     config.conventions = ftr_str_from(conventions);
     assert_int_equal(ftr_init(&config, NULL), FTR_OK);
     const ftr_span span = ftr_span_start(FTR_STR("s"), FTR_KIND_INTERNAL, NULL);
-    ftr_span_event(span, FTR_STR("query"), NULL, 0);
+    if (has_event)
+        ftr_span_event(span, FTR_STR("query"), NULL, 0);
     ftr_span_end(span);
     assert_int_equal(ftr_shutdown(10 * SECOND), FTR_OK);
 }
@@ -163,11 +164,23 @@ static void test_the_scope_has_no_name(void **state)
         bool is_named;
     } sessions[] = {{"flowtrace", true}, {"foundations-5.8", false}, {"otelcol", true}};
     for (size_t i = 0; i < FTRI_COUNT(sessions); i++) {
-        send_one(sessions[i].conventions);
+        send_one(sessions[i].conventions, true);
         assert_true(has_bytes(named, sizeof named - 1) == sessions[i].is_named);
         assert_true(has_bytes("Log entry", 9) != sessions[i].is_named);
         assert_true(has_bytes("query", 5));
     }
+}
+
+/* name 5, kind 6, start 7 (opentelemetry/proto/trace/v1/trace.proto), of a span with nothing else.
+ */
+static void test_a_plain_span_has_no_kind_in_otlp(void **state)
+{
+    (void)state;
+    send_one("flowtrace", false);
+    assert_true(has_bytes("\x2a\x01s\x30\x01\x39", 6));
+    send_one("foundations-5.8", false);
+    assert_false(has_bytes("\x2a\x01s\x30\x01\x39", 6));
+    assert_true(has_bytes("\x2a\x01s\x39", 4));
 }
 
 int main(void)
@@ -177,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_a_span_full_of_small_events),
         cmocka_unit_test(test_kind_and_status),
         cmocka_unit_test(test_the_scope_has_no_name),
+        cmocka_unit_test(test_a_plain_span_has_no_kind_in_otlp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
