@@ -154,9 +154,10 @@ ftr_str ftri_name(enum ftri_convention convention, enum ftri_name name)
     return word.len ? word : own[name];
 }
 
+/* From the end: what is asked for while a graph runs are the events of nodes. */
 ftr_str ftri_name_of(enum ftri_convention convention, ftr_str name)
 {
-    for (size_t i = 0; i < FTRI_N_NAMES; i++)
+    for (size_t i = FTRI_N_NAMES; i-- > 0;)
         if (is_same(own[i], name))
             return ftri_name(convention, (enum ftri_name)i);
     return name;
