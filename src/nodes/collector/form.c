@@ -161,7 +161,8 @@ static int translate_unused(const struct form *self, const struct collector_inst
     scratch.connections = config_make_list(&scratch.maker, instance->key);
     if (scratch.maker.is_short)
         return short_of_memory(self);
-    return instance->component->translate(&scratch, instance, &chain);
+    const int r = instance->component->translate(&scratch, instance, &chain);
+    return scratch.maker.is_short ? short_of_memory(self) : r;
 }
 
 static int translate_components(struct form *self, enum collector_kind kind)
@@ -219,7 +220,7 @@ int collector_form_read(const struct collector_form *options, const struct confi
     int r = maker->is_short ? short_of_memory(&self) : read_all(&self);
     config_make_pair(maker, made, root, "nodes", self.translation.nodes);
     config_make_pair(maker, made, root, "connections", self.translation.connections);
-    if (r == 0 && maker->is_short)
+    if (maker->is_short) /* whatever was said of values that are missing */
         r = short_of_memory(&self);
     for (size_t kind = 0; r == 0 && kind < COLLECTOR_KINDS; kind++)
         warn_of_unused(&self, &self.components[kind]);
