@@ -217,6 +217,26 @@ static void test_held_that_is_given_up_is_counted(void **state)
     rig_close();
 }
 
+/* What was answered and is cut off at the deadline shows as dropped and lost. */
+static void test_held_at_the_deadline_of_a_shutdown(void **state)
+{
+    (void)state;
+    rig_open(GRAPH("{initial_delay: 1ms, max_delay: 1ms, acknowledge: held}", "{hold: true}"));
+    rig_feed_key("a");
+    rig_feed_key("b");
+    rig_wait(rig_is_held);
+    rig_wait(rig_is_settled);
+    graph_drain(rig.graph, 10 * FTRI_NS_PER_MS);
+    rig_wait(rig_is_drained);
+    assert_int_equal(rig.n_acks, 2);
+    assert_int_equal(rig_account("sink")->dropped[FTR_DROP_SHUTDOWN], 1);
+    struct graph_edge_view edge;
+    assert_true(graph_edge_view(rig.graph, 1, &edge));
+    assert_int_equal(edge.account->lost, 1);
+    node_ack(rig.holder, rig.held); /* what it was told too late */
+    rig_close();
+}
+
 static void test_nothing_is_sent_again_without_time(void **state)
 {
     (void)state;
@@ -263,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_holds_no_more_than_it_may),
         cmocka_unit_test(test_held_is_acknowledged_before_it_is_delivered),
         cmocka_unit_test(test_held_that_is_given_up_is_counted),
+        cmocka_unit_test(test_held_at_the_deadline_of_a_shutdown),
         cmocka_unit_test(test_nothing_is_sent_again_without_time),
         cmocka_unit_test(test_the_delay_grows_as_told),
         cmocka_unit_test(test_refusals),
