@@ -8,9 +8,11 @@
 #include "config/document.h"
 #include "config/options.h"
 #include "net/loop.h"
+#include "nodes/collector/form.h"
 #include "nodes/registry.h"
 
 #include <errno.h>
+#include <flowtrace/tracing.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +21,7 @@
 struct top_options {
     const struct config_value *nodes;
     const struct config_value *connections;
-    const char *name;
+    const char *name, *conventions;
     uint64_t channel_capacity;
     bool has_exact_times;
 };
@@ -31,6 +33,8 @@ static const struct option rows[] = {
      .sentence = "List of {from, to}; a port is written as node[\"port\"]."},
     {"pipeline", OPTION_STR, offsetof(struct top_options, name), "",
      .sentence = "The pipeline's name on spans."},
+    {"conventions", OPTION_STR, offsetof(struct top_options, conventions), "",
+     .sentence = "Whose names its spans have; default FLOWTRACE_CONVENTIONS, else flowtrace."},
     {"channel_capacity", OPTION_U64, offsetof(struct top_options, channel_capacity), "128",
      .min = 1, .max = 65536, .sentence = "Batches that a node's input channel holds."},
     {"exact_times", OPTION_BOOL, offsetof(struct top_options, has_exact_times), "false",
@@ -96,13 +100,44 @@ static void on_signal(void *argument)
     begin_drain(argument);
 }
 
+static void warn(void *argument, const char *text)
+{
+    (void)argument;
+    log_write(LOG_LEVEL_WARNING, "%s", text);
+}
+
+/* In our form, whichever it was written in. */
+static int read_top(const struct pipeline *self, struct top_options *top, struct ftri_error *error)
+{
+    const struct config_value *root = config_root(self->document);
+    const struct collector_form form = {.document = self->document, .warn = warn};
+    int r = 0;
+    if (collector_form_is(self->document))
+        r = collector_form_read(&form, &root, error);
+    return r < 0 ? r : options_read(&table, root, "the configuration", top, error);
+}
+
+static int check_conventions(const struct pipeline *self, struct ftri_error *error)
+{
+    ftr_error why;
+    if (!self->conventions[0] ||
+        ftr_convention_check(ftr_str_from(self->conventions), &why) == FTR_OK)
+        return 0;
+    return config_error(config_get(config_root(self->document), "conventions"), error, -EINVAL,
+                        "conventions: %s", why.text);
+}
+
 static int build(struct pipeline *self, struct ftri_error *error)
 {
     struct top_options top;
-    int r = options_read(&table, config_root(self->document), "the configuration", &top, error);
+    int r = read_top(self, &top, error);
     if (r < 0)
         return r;
     self->name = top.name;
+    self->conventions = top.conventions;
+    r = check_conventions(self, error);
+    if (r < 0)
+        return r;
     self->loop = loop_new(error);
     if (!self->loop)
         return -ENOMEM;
@@ -111,6 +146,7 @@ static int build(struct pipeline *self, struct ftri_error *error)
         .nodes = top.nodes,
         .connections = top.connections,
         .pipeline = top.name,
+        .conventions = top.conventions,
         .channel_capacity = (size_t)top.channel_capacity,
         .has_exact_times = top.has_exact_times,
         .environment = &self->environment,

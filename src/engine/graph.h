@@ -30,6 +30,7 @@ struct graph_options {
     const struct config_value *nodes;        /* of the document, which outlives the graph */
     const struct config_value *connections;
     const char *pipeline;    /* its name on spans; "" */
+    const char *conventions; /* whose names its spans have; "" or NULL: the session's */
     size_t channel_capacity; /* batches per node's input channel; 0: 128 */
     /* The accounts' times are of each batch by itself also while nothing is recorded. Otherwise
      * they are of rows of up to 16 batches (clock.h). */
