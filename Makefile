@@ -30,7 +30,7 @@ test: setup ## runs lints and every test that is not listed as long below; close
 bench: build ## measures speed against baselines; writes build/bench.json
 	@$(PYTHON) bench/run.py --build build --output build/bench.json
 
-instructions: setup build ## counts the instructions of recording (valgrind) against bench/instructions.json
+instructions: setup build ## counts the instructions of recording and of hops (valgrind) against bench/instructions.json
 	@$(PYTHON) bench/instructions.py --build build
 
 bench-peers: build ## builds fastrace, tokio tracing and the OpenTelemetry SDKs for Rust and Go; measures them next to us
