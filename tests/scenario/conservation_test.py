@@ -21,7 +21,7 @@ connections:
 # A statement that the graph passes, and the identity that no longer holds.
 SKIPPED = {
     "channel_send: sent": "not sent = received + queued + lost",
-    "deliver_data: held": "not received = settled + held",
+    "count_received: held": "not received = settled + held",
     "count_emitted: created": "not emitted = forwarded + created",
     "node_ack: absorbed": "not received = settled + held",
 }
