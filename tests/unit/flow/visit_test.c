@@ -373,6 +373,53 @@ static void call_everything(ftr_visit *visit)
     ftr_visit_end(visit, FTR_OUTCOME_FAILURE, FTR_STR("error"));
 }
 
+enum { SHARERS = 4, VISITS_EACH = 300 };
+
+static void *visit_often(void *argument)
+{
+    const uint64_t first = *(const uint64_t *)argument;
+    for (uint64_t n = first; n < first + VISITS_EACH; n++) {
+        ftr_hop in = hop_from(1, true), out;
+        in.sent_ns = in.n_hops = 1;
+        const ftr_arrival arrival = arrival_of(n);
+        ftr_visit visit;
+        ftr_visit_start(&visit, processor, &in, 1, &arrival);
+        ftr_visit_emit(&visit, n % 2 ? FTR_STR("odd") : FTR_STR("even"), n + 1, n + 2, &out);
+        ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+        ftr_hop_release(&out);
+    }
+    return NULL;
+}
+
+/* Each visit has its own numbers, whoever was the first to use the node. */
+static void test_threads_share_a_node(void **state)
+{
+    (void)state;
+    pthread_t threads[SHARERS];
+    uint64_t firsts[SHARERS];
+    for (size_t i = 0; i < SHARERS; i++) {
+        firsts[i] = 1000 * (i + 1);
+        assert_int_equal(pthread_create(&threads[i], NULL, visit_often, &firsts[i]), 0);
+    }
+    for (size_t i = 0; i < SHARERS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(ftr_flush(10 * SECONDS_NS), FTR_OK);
+    assert_int_equal(ftr_memory_spans_count(spans), SHARERS * VISITS_EACH);
+    ftr_span_data span;
+    int64_t sum = 0;
+    for (size_t i = 0; ftr_memory_spans_get(spans, i, &span); i++) {
+        const int64_t n = attribute(&span, "pdata.batch.size")->as.i64;
+        sum += n;
+        assert_i64(attribute(&span, "pdata.batch.bytes"), 100 * n);
+        assert_str(attribute(&span, "out.port"), n % 2 ? "odd" : "even");
+        assert_i64(attribute(&span, "out.items"), n + 1);
+        assert_i64(attribute(&span, "out.bytes"), n + 2);
+        assert_str(attribute(&span, "flow.outcome"), "success");
+    }
+    /* Of 1000 to 1299, 2000 to 2299, 3000 to 3299 and 4000 to 4299. */
+    assert_int_equal(sum, 300 * (1000 + 2000 + 3000 + 4000) + 4 * (299 * 300 / 2));
+}
+
 static void test_off_and_zeroed_visits_do_nothing(void **state)
 {
     (void)state;
@@ -495,6 +542,7 @@ int main(void)
         TEST(test_pass_through_allocates_nothing),
         TEST(test_nodes_need_memory),
         TEST(test_a_visit_moves_to_another_thread),
+        TEST(test_threads_share_a_node),
         TEST(test_off_and_zeroed_visits_do_nothing),
         TEST(test_visits_of_one_node_say_each_its_own),
         TEST(test_names_of_unlisted_values),
