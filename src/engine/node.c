@@ -226,9 +226,14 @@ static void refuse_port(struct node *self, size_t port, struct pdata *pdata)
 static __attribute__((noinline)) uint64_t emit_only_child(struct frame *frame, struct pdata *pdata,
                                                           const struct port *port)
 {
-    const bool is_split = frame->is_special && frame->split_count > 1;
-    visit_emit_recorded(frame, pdata, port, is_split ? split_of(pdata, 0, 1) : (ftr_split){0, 0});
-    return moment_of(frame, pdata);
+    if (!visit_is_open(frame) || pdata->is_untraced || frame->split_count > 1) {
+        const bool is_split = frame->is_special && frame->split_count > 1;
+        visit_emit_recorded(frame, pdata, port,
+                            is_split ? split_of(pdata, 0, 1) : (ftr_split){0, 0});
+        return moment_of(frame, pdata);
+    }
+    visit_emit_only(frame, pdata, port);
+    return pdata->hop.sent_ns;
 }
 
 /* Most batches by far: the one that the node was just given, to one other node. */

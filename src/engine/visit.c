@@ -153,6 +153,13 @@ void visit_emit_recorded(struct frame *self, struct pdata *pdata, const struct p
                          pdata->n_items, pdata->n_bytes, &pdata->hop);
 }
 
+void visit_emit_only(struct frame *self, struct pdata *pdata, const struct port *port)
+{
+    if (FTRI_UNLIKELY(pdata->hop.context.block))
+        ftr_hop_release(&pdata->hop);
+    ftr_visit_emit(&self->visit, port->name, pdata->n_items, pdata->n_bytes, &pdata->hop);
+}
+
 static ftr_visit *open_visit(struct frame *self)
 {
     struct frame *const owner = frame_owner(self);

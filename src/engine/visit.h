@@ -51,6 +51,9 @@ void visit_begin(struct frame *self, struct pdata *pdata);
 void visit_emit_recorded(struct frame *self, struct pdata *pdata, const struct port *port,
                          ftr_split split);
 
+/* Of an open visit of its own, which has no other batch. */
+void visit_emit_only(struct frame *self, struct pdata *pdata, const struct port *port);
+
 /* Fills pdata->hop for the way to the next node: copy number `index` of `count`. */
 static inline void visit_emit(struct frame *self, struct pdata *pdata, const struct port *port,
                               ftr_split split)

@@ -87,8 +87,8 @@ static inline bool plain_context_to_send(const struct ftri_slot *slot, ftr_conte
     return true;
 }
 
-void ftr_visit_emit_split(ftr_visit *visit, ftr_str port, ftr_split split, uint64_t n_items,
-                          uint64_t n_bytes, ftr_hop *ret_hop)
+void ftr_visit_emit(ftr_visit *visit, ftr_str port, uint64_t n_items, uint64_t n_bytes,
+                    ftr_hop *ret_hop)
 {
     struct visit *const self = visit_of(visit);
     if (!self->node) {
@@ -102,16 +102,19 @@ void ftr_visit_emit_split(ftr_visit *visit, ftr_str port, ftr_split split, uint6
         context_to_send(self, &ret_hop->context);
     ret_hop->sent_ns = ftri_clock_passed_ns();
     ret_hop->port = port;
-    ret_hop->split_index = split.index;
-    ret_hop->split_count = split.count;
+    ret_hop->split_index = ret_hop->split_count = 0;
     ret_hop->n_hops = self->n_hops < UINT32_MAX ? self->n_hops + 1 : UINT32_MAX;
     ret_hop->reserved = 0;
 }
 
-void ftr_visit_emit(ftr_visit *visit, ftr_str port, uint64_t n_items, uint64_t n_bytes,
-                    ftr_hop *ret_hop)
+void ftr_visit_emit_split(ftr_visit *visit, ftr_str port, ftr_split split, uint64_t n_items,
+                          uint64_t n_bytes, ftr_hop *ret_hop)
 {
-    ftr_visit_emit_split(visit, port, (ftr_split){0, 0}, n_items, n_bytes, ret_hop);
+    ftr_visit_emit(visit, port, n_items, n_bytes, ret_hop);
+    if (!visit_of(visit)->node)
+        return;
+    ret_hop->split_index = split.index;
+    ret_hop->split_count = split.count;
 }
 
 void ftr_visit_blocked(ftr_visit *visit, uint64_t waited_ns)
