@@ -17,6 +17,8 @@
 
 #include "base/check.h"
 
+#include <flowtrace/types.h>
+
 struct config_value;
 struct edge_account;
 struct ftri_error;
@@ -53,6 +55,11 @@ void graph_drain(struct graph *self, uint64_t timeout_ns);
 /* Stops nodes, frees. Only when drained, failed, or never started; the callbacks may call it. What
  * is left is settled as at the deadline of a drain. NULL is fine. */
 void graph_free(struct graph *self);
+
+/* A new configuration. error NULL: it was taken over, and every node is told (CONTROL_CONFIG); else
+ * why nothing was. Recorded as control/config with the attributes. */
+void graph_configured(struct graph *self, const ftr_attribute *attributes, size_t n_attributes,
+                      const char *error);
 
 /* Accounts, for tables and ledgers. */
 struct graph_node_view {

@@ -105,7 +105,7 @@ class SeedExample(Scenario):
         self.run_example(sink)
         self.assertEqual(sink.n_spans(), N_REQUESTS)
         self.wait_for_traces("receiver/otlp/rcv-1", N_REQUESTS)
-        self.wait_for_traces("control/shutdown", 2)  # of proc-2 and of exp-1
+        self.wait_for_traces("control/shutdown", 1)
         self.wait_for_traces("control/drain_ingress", 1)
         _, trace_id = self.traces("exporter/http/exp-1")[-1]
         self.check_tree(self.ask("trace", "get", "--tree", trace_id))
