@@ -120,7 +120,8 @@ struct query_options {
 
 static const struct argument query_rows[] = {
     {"service", "NAME", offsetof(struct query_options, service), "Of this service."},
-    {"name", "NAME", offsetof(struct query_options, name), "With a span of this name."},
+    {"name", "NAME", offsetof(struct query_options, name),
+     "With a span of this name; * stands for any characters: 'control/*'."},
     {"status", "ok|error", offsetof(struct query_options, status), "With a span of this status."},
     {"min-duration", "D", offsetof(struct query_options, min_duration),
      "With a span that took at least this long, e.g. 200ms."},

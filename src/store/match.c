@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "otlp/view.h"
+#include "store/pattern.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ bool match_span(const struct store_query *query, const struct match_fields *fiel
         return false;
     if (query->service.len && !is_equal(query->service, fields->service))
         return false;
-    if (query->name.len && !is_equal(query->name, fields->name))
+    if (query->name.len && !pattern_match(query->name, fields->name))
         return false;
     return match_duration(query, fields);
 }
