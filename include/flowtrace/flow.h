@@ -15,6 +15,7 @@
 
 #include <flowtrace/context.h>
 #include <flowtrace/span.h>
+#include <flowtrace/tracing.h>
 #include <flowtrace/types.h>
 
 #ifdef __cplusplus
@@ -58,6 +59,15 @@ typedef struct ftr_node ftr_node;
 FTR_API ftr_node *ftr_node_new(const ftr_node_options *options);
 /* Only after the last visit to it has ended. NULL is fine. */
 FTR_API void ftr_node_free(ftr_node *node);
+
+/* The mode of the visits to this node that start from now on, in place of the process's; NULL: the
+ * process's. A pipeline is switched by switching all of its nodes. Any thread, any time.
+ * FTR_MODE_OFF: nothing is recorded, hops pass the context on that came with the batch.
+ * FTR_MODE_TAIL: flows that begin here wait for their verdict as in <flowtrace/tail.h>; those that
+ * had begun are exported as before. FTR_MODE_FULL: every flow that comes here is exported, whole.
+ * When no node is in FTR_MODE_TAIL any more, flows that wait are exported, unless the process is.
+ * With ftr_set_mode(FTR_MODE_OFF) nothing is recorded anywhere. */
+FTR_API void ftr_node_set_mode(ftr_node *node, const ftr_mode *mode);
 
 /* What goes with a batch from node to node. A value; owns one context reference: release it, or
  * hand it on. All-zero: a batch of unknown origin. */

@@ -4,6 +4,7 @@
 #include "flow/node.h"
 
 #include "base/mem.h"
+#include "trace/hold.h"
 
 #include <string.h>
 
@@ -68,6 +69,7 @@ ftr_node *ftr_node_new(const ftr_node_options *options)
     if (!self)
         return NULL;
     self->site = (struct ftri_node_site *)(void *)((char *)self + site_at);
+    atomic_init(&self->mode, FTRI_MODE_OF_PROCESS);
     self->names = ftri_names(FTRI_CONVENTION_FLOWTRACE);
     self->span_kind = ftri_node_span_kind(known.kind);
     self->is_stateful = known.is_stateful;
@@ -77,7 +79,21 @@ ftr_node *ftr_node_new(const ftr_node_options *options)
     return self;
 }
 
+/* The count goes up before the first flow waits. */
+void ftr_node_set_mode(ftr_node *node, const ftr_mode *mode)
+{
+    if (!node ||
+        (mode && *mode != FTR_MODE_OFF && *mode != FTR_MODE_FULL && *mode != FTR_MODE_TAIL))
+        return;
+    const uint8_t wanted = mode ? (uint8_t)*mode : FTRI_MODE_OF_PROCESS;
+    if (wanted == FTR_MODE_TAIL)
+        ftri_session_hold(true);
+    if (atomic_exchange(&node->mode, wanted) == FTR_MODE_TAIL)
+        ftri_session_hold(false);
+}
+
 void ftr_node_free(ftr_node *node)
 {
+    ftr_node_set_mode(node, NULL);
     ftri_free(node);
 }

@@ -156,6 +156,22 @@ static struct ftri_slot *unsampled_slot(ftr_span span, struct ftri_thread **ret_
     return is_same ? slot : NULL;
 }
 
+ftr_span ftri_passing_start(const ftr_context *context)
+{
+    const uint32_t session = __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED);
+    struct ftri_thread *self = ftri_context_has_ids(context) ? ftri_thread_ready(session) : NULL;
+    return self ? ftri_unsampled_new(self, context) : (ftr_span){0, 0};
+}
+
+void ftri_span_mark(ftr_span span, uint8_t marks)
+{
+    struct ftri_open open;
+    if (span.generation == 0 || !ftri_span_open(span, &open))
+        return;
+    uint8_t *flags = &open.slot->record.trace_flags;
+    *flags = (uint8_t)((*flags & ~FTRI_TRACE_MARKS) | marks);
+}
+
 bool ftri_span_release_unsampled(ftr_span span)
 {
     struct ftri_thread *owner;

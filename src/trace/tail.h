@@ -33,6 +33,9 @@ void ftri_tail_stop(void);
 /* What counts from the worker's next pass on. (any) */
 void ftri_tail_set_mode(ftr_mode mode);
 
+/* How many hold spans back though the mode may be another one. (any) */
+void ftri_tail_set_holders(uint32_t n_holders);
+
 /* Whether all sampled spans are kept at once. */
 bool ftri_tail_passes_all(void);
 /* A pass begins, before journals are read. */
