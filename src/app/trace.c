@@ -3,6 +3,7 @@
  * flowtrace trace get, trace query. */
 #include "app/client.h"
 #include "app/commands.h"
+#include "app/terminal.h"
 #include "app/trace_print.h"
 #include "app/trace_view.h"
 #include "base/error.h"
@@ -15,7 +16,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,14 +28,6 @@ static const struct argument get_rows[] = {
     {"tree", NULL, offsetof(struct get_options, is_tree), "Draw it instead of printing JSON."},
     {"server", "URL", offsetof(struct get_options, server), CLIENT_SERVER_SENTENCE},
 };
-
-static size_t terminal_columns(void)
-{
-    struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 60)
-        return size.ws_col;
-    return 80;
-}
 
 static int print_json(struct ftri_view otlp)
 {
@@ -197,6 +189,19 @@ static void summarize(const struct ftri_otlp_span *spans, size_t n, struct summa
     *ret_summary = summary;
 }
 
+/* What came of it, as its first span says: a visit, or an action. */
+static void put_outcome(struct ftri_json_writer *json, const struct ftri_otlp_span *span)
+{
+    struct ftri_view value;
+    if (!ftri_otlp_attribute_find(FTRI_OTLP_SPAN, span->bytes, FTR_STR("flow.outcome"), &value))
+        return;
+    const ftr_value outcome = ftri_otlp_value_read(value);
+    if (outcome.type != FTR_VALUE_STR)
+        return;
+    ftri_json_name(json, FTR_STR("outcome"));
+    ftri_json_str(json, outcome.as.str);
+}
+
 static int print_summary(const struct ftri_otlp_span *spans, size_t n)
 {
     struct summary summary;
@@ -220,6 +225,7 @@ static int print_summary(const struct ftri_otlp_span *spans, size_t n)
     ftri_json_u64(&json, n);
     ftri_json_name(&json, FTR_STR("errors"));
     ftri_json_u64(&json, summary.n_errors);
+    put_outcome(&json, summary.first);
     ftri_json_end_object(&json);
     int r = ftri_json_writer_status(&json);
     if (r == 0)

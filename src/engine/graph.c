@@ -114,6 +114,12 @@ void graph_free(struct graph *self)
     ftri_free(self);
 }
 
+void graph_set_tracing(struct graph *self, const ftr_mode *mode)
+{
+    for (size_t i = 0; i < self->n_nodes; i++)
+        ftr_node_set_mode(self->nodes[i]->recorder, mode);
+}
+
 void graph_configured(struct graph *self, const ftr_attribute *attributes, size_t n_attributes,
                       const char *error)
 {

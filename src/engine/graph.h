@@ -17,7 +17,7 @@
 
 #include "base/check.h"
 
-#include <flowtrace/types.h>
+#include <flowtrace/tracing.h>
 
 struct config_value;
 struct edge_account;
@@ -55,6 +55,9 @@ void graph_drain(struct graph *self, uint64_t timeout_ns);
 /* Stops nodes, frees. Only when drained, failed, or never started; the callbacks may call it. What
  * is left is settled as at the deadline of a drain. NULL is fine. */
 void graph_free(struct graph *self);
+
+/* The mode of the pipeline's tracing from now on; NULL: that of the process (ftr_node_set_mode). */
+void graph_set_tracing(struct graph *self, const ftr_mode *mode);
 
 /* A new configuration. error NULL: it was taken over, and every node is told (CONTROL_CONFIG); else
  * why nothing was. Recorded as control/config with the attributes. */

@@ -132,7 +132,7 @@ class LossScenario(Scenario):
             return [json.loads(line) for line in file]
 
     def loss(self, *arguments):
-        done = subprocess.run([program(), "loss", *arguments, "--server", self.collector.url()],
+        done = subprocess.run([program(), "loss", "--json", *arguments, "--server", self.collector.url()],
                               capture_output=True, text=True, timeout=TIMEOUT_S)
         self.assertEqual(done.returncode, 0, done.stderr)
         return [json.loads(line) for line in done.stdout.splitlines()]

@@ -136,7 +136,7 @@ class SeedExample(Scenario):
         self.assertGreaterEqual(len(others), N_REQUESTS // batches - 1)
 
     def check_loss(self):
-        rows = [json.loads(line) for line in self.ask("loss").splitlines()]
+        rows = [json.loads(line) for line in self.ask("loss", "--json").splitlines()]
         rows = [row for row in rows if row["pipeline"] == "seed-example"]
         whole = [row for row in rows if row["kind"] == "pipeline"]
         self.assertEqual([(row["lost"], row["in_flight"], row["dropped"], row["settled"])
