@@ -73,26 +73,24 @@ static bool is_settled(struct ftri_view line)
     return found.len == 4 && memcmp(found.data, "true", 4) == 0;
 }
 
-/* "37 filtered, 2 late"; nothing when there are none, or for an edge. */
-static int append_drops(struct ftri_view line, struct ftri_bytes *out)
+/* "37 filtered, 2 late", with the words before it; nothing when there are none, or for an edge. */
+static int append_drops(struct ftri_view line, const char *before, struct ftri_bytes *out)
 {
     const struct ftri_view drops = client_find_member(line, "dropped");
-    if (drops.len == 0)
-        return 0;
     struct ftri_json_reader reader;
     char number[TABLE_NUMBER_BYTES], reason[64];
-    bool is_first = true;
+    if (drops.len == 0)
+        return 0;
     ftri_json_reader_init(&reader, drops);
     int r = ftri_json_reader_next(&reader) == FTRI_JSON_OBJECT ? 0 : -EBADMSG;
-    while (r == 0 && ftri_json_reader_next(&reader) == FTRI_JSON_NAME) {
+    for (; r == 0 && ftri_json_reader_next(&reader) == FTRI_JSON_NAME; before = ", ") {
         snprintf(reason, sizeof reason, "%.*s", (int)ftri_size_min(reader.text.len, 60),
                  reader.text.data);
         if (ftri_json_reader_next(&reader) != FTRI_JSON_NUMBER)
             break;
         (void)table_format_number(number_in(ftri_view_of(reader.text.data, reader.text.len)),
                                   number);
-        r = ftri_bytes_printf(out, "%s%s %s", is_first ? "" : ", ", number, reason);
-        is_first = false;
+        r = ftri_bytes_printf(out, "%s%s %s", before, number, reason);
     }
     ftri_json_reader_deinit(&reader);
     return r;
@@ -141,36 +139,31 @@ static int append_processes(struct ftri_view line, struct ftri_bytes *out)
 {
     const uint64_t n = number_of(line, "instances"), n_died = number_of(line, "died");
     int r = append_count(out, line, "instances", n == 1 ? "process" : "processes");
-    if (r == 0 && n_died) {
-        r = ftri_bytes_append_str(out, FTR_STR(", "));
-        if (r == 0)
-            r = append_count(out, line, "died", "of them died without a last report");
-    }
-    return r;
+    if (r < 0 || n_died == 0)
+        return r;
+    if (n == 1)
+        return ftri_bytes_append_str(out, FTR_STR(", which died without a last report"));
+    r = ftri_bytes_append_str(out, FTR_STR(", "));
+    return r == 0 ? append_count(out, line, "died", "of which died without a last report") : r;
 }
 
+/* The losses always, the rest when there is some. */
 static int append_sums(struct ftri_view line, struct ftri_bytes *out)
 {
     static const char *const sums[][2] = {
         {"lost", "lost"}, {"failed", "failed"},         {"in_flight", "in flight"},
         {"held", "held"}, {"unknown_items", "unknown"},
     };
-    struct ftri_bytes drops;
-    ftri_bytes_init(&drops, TEXT_BYTES);
-    int r = append_drops(line, &drops);
-    if (r == 0)
-        r = ftri_bytes_append_str(out, FTR_STR("  items: "));
+    int r = ftri_bytes_append_str(out, FTR_STR("  items: "));
     for (size_t i = 0; r == 0 && i < FTRI_COUNT(sums); i++) {
-        r = append_count(out, line, sums[i][0], sums[i][1]);
+        if (i > 0 && number_of(line, sums[i][0]) == 0)
+            continue;
+        r = i > 0 ? ftri_bytes_append_str(out, FTR_STR(", ")) : 0;
         if (r == 0)
-            r = ftri_bytes_append_str(out, FTR_STR(", "));
+            r = append_count(out, line, sums[i][0], sums[i][1]);
     }
     if (r == 0)
-        r = ftri_bytes_append_str(out, FTR_STR("dropped: "));
-    if (r == 0)
-        r = drops.len ? ftri_bytes_append(out, drops.data, drops.len)
-                      : ftri_bytes_append_str(out, FTR_STR("none"));
-    ftri_bytes_deinit(&drops);
+        r = append_drops(line, "; dropped: ", out);
     return r == 0 ? ftri_bytes_append_char(out, '\n') : r;
 }
 
@@ -181,8 +174,9 @@ static int write_pipeline(struct loss_table *self, struct ftri_view line)
     if (self->has_pipeline)
         text_put_words(&text, "\n");
     self->has_pipeline = true;
+    text_put_words(&text, "pipeline ");
     text_put_printable(&text, text_of(line, "pipeline", room), TEXT_BYTES);
-    text_put_words(&text, ": ");
+    text_put_words(&text, "\n  ");
     int r = text.error;
     if (r == 0)
         r = append_state(line, self->out);
@@ -200,14 +194,12 @@ static int write_pipeline(struct loss_table *self, struct ftri_view line)
 /* "dropped: 37 filtered; not settled"; empty when there is nothing of note. */
 static int append_remark(struct ftri_view line, struct ftri_bytes *out)
 {
-    struct ftri_bytes drops;
-    ftri_bytes_init(&drops, TEXT_BYTES);
-    int r = append_drops(line, &drops);
-    if (r == 0 && drops.len)
-        r = ftri_bytes_printf(out, "dropped: %.*s%s", (int)drops.len, (const char *)drops.data,
-                              is_settled(line) ? "" : "; ");
-    ftri_bytes_deinit(&drops);
-    return r == 0 && !is_settled(line) ? append_state(line, out) : r;
+    int r = append_drops(line, "dropped: ", out);
+    if (is_settled(line))
+        return r;
+    if (r == 0 && out->len)
+        r = ftri_bytes_append_str(out, FTR_STR("; "));
+    return r == 0 ? append_state(line, out) : r;
 }
 
 static int set_numbers(struct table *table, struct table_row *row, struct ftri_view line,

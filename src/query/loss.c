@@ -323,6 +323,8 @@ static void sum_pipelines(struct loss *self)
         pipeline->in_flight += line->in_flight;
         pipeline->unknown_items += line->unknown_items;
         pipeline->is_settled &= line->is_settled;
+        if (!line->is_settled)
+            take_earliest(&pipeline->settled_until_ns, line->settled_until_ns);
     }
 }
 
