@@ -15,7 +15,6 @@
 
 #include <flowtrace/context.h>
 #include <flowtrace/span.h>
-#include <flowtrace/tracing.h>
 #include <flowtrace/types.h>
 
 #ifdef __cplusplus

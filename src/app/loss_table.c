@@ -3,7 +3,6 @@
 
 #include "app/client.h"
 #include "codec/json_reader.h"
-#include "query/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -170,14 +169,13 @@ static int append_sums(struct ftri_view line, struct ftri_bytes *out)
 static int write_pipeline(struct loss_table *self, struct ftri_view line)
 {
     char room[TEXT_BYTES];
-    struct text text = {.out = self->out, .columns = self->width};
-    if (self->has_pipeline)
-        text_put_words(&text, "\n");
+    int r = ftri_bytes_append_str(self->out, self->has_pipeline ? FTR_STR("\npipeline ")
+                                                                : FTR_STR("pipeline "));
     self->has_pipeline = true;
-    text_put_words(&text, "pipeline ");
-    text_put_printable(&text, text_of(line, "pipeline", room), TEXT_BYTES);
-    text_put_words(&text, "\n  ");
-    int r = text.error;
+    if (r == 0)
+        r = table_append_printable(self->out, text_of(line, "pipeline", room));
+    if (r == 0)
+        r = ftri_bytes_append_str(self->out, FTR_STR("\n  "));
     if (r == 0)
         r = append_state(line, self->out);
     if (r == 0)

@@ -151,6 +151,13 @@ static void put_line(const struct table *self, struct text *text, const size_t *
     text_put_words(text, "\n");
 }
 
+int table_append_printable(struct ftri_bytes *out, ftr_str text)
+{
+    struct text printed = {.out = out};
+    text_put_printable(&printed, text, SIZE_MAX / 2);
+    return printed.error;
+}
+
 int table_write(const struct table *self, size_t width, struct ftri_bytes *out)
 {
     struct text text = {.out = out, .columns = width};

@@ -45,6 +45,8 @@ int table_set_number(struct table *self, struct table_row *row, size_t column,
                      uint64_t number) FTRI_MUST_CHECK;
 /* Nothing for a table without rows. width: of the terminal. */
 int table_write(const struct table *self, size_t width, struct ftri_bytes *out) FTRI_MUST_CHECK;
+/* Without control characters, which a terminal would obey. */
+int table_append_printable(struct ftri_bytes *out, ftr_str text) FTRI_MUST_CHECK;
 /* "1,234,567" */
 enum { TABLE_NUMBER_BYTES = 32 };
 size_t table_format_number(uint64_t number, char ret_text[TABLE_NUMBER_BYTES]);

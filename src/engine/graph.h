@@ -17,7 +17,7 @@
 
 #include "base/check.h"
 
-#include <flowtrace/tracing.h>
+#include <flowtrace/types.h>
 
 struct config_value;
 struct edge_account;

@@ -10,8 +10,6 @@
 #include "base/time.h"
 #include "trace/clock.h"
 #include "trace/hold.h"
-#include "trace/record.h"
-#include "trace/span.h"
 
 #include <string.h>
 
@@ -220,9 +218,9 @@ static void mark(const struct visit *self, const ftr_context *parent)
     const unsigned mode = mode_of(self->node);
     const bool begins = !is_valid(parent) || parent->span.is_remote || is_trace_full(self);
     if (mode == FTR_MODE_FULL)
-        ftri_span_mark(self->span, FTRI_TRACE_IS_KEPT);
+        ftri_flow_keep(self->span);
     else if (mode == FTR_MODE_TAIL && begins)
-        ftri_span_mark(self->span, ftri_tail_marks());
+        ftri_flow_wait(self->span);
 }
 
 /* Nothing is recorded, whoever contributes. */

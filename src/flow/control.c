@@ -3,8 +3,7 @@
  * Actions that touch many flows. The span of one is a root, or lies below that of the action it is
  * a part of; no sampler is asked. Specification: DF-15, DESIGN 4.2. */
 #include "flow/node.h"
-#include "trace/record.h"
-#include "trace/span.h"
+#include "trace/hold.h"
 
 #include <string.h>
 
@@ -54,7 +53,7 @@ void ftr_control_start(ftr_control *control, const ftr_control_options *options)
     start_span(self, &known);
     if (!ftr_span_is_recording(self->span))
         return;
-    ftri_span_mark(self->span, FTRI_TRACE_IS_KEPT);
+    ftri_flow_keep(self->span);
     if (node) {
         set_text(self->span, self->names[FTRI_NAME_NODE_ID], node->id);
         set_text(self->span, self->names[FTRI_NAME_NODE_TYPE], node->type);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who holds spans back in a session whose mode is another one: nodes in FTR_MODE_TAIL. */
+ * What nodes with a mode of their own say of flows (flow/): who holds spans back in a session whose
+ * mode is another one, and which flows wait. Any thread. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include <flowtrace/span.h>
 
-/* One more, or one less. Any thread, also outside of a session. */
+/* One more that holds spans back, or one less; also outside of a session. */
 void ftri_session_hold(bool is_more);
-/* The marks of a flow that begins now and is to wait: FTRI_TRACE_WAITS, maybe with IS_ODD. Any
- * thread, while somebody holds. */
-uint8_t ftri_tail_marks(void);
+/* The flow of this open span is exported for certain, or waits for its verdict, as long as somebody
+ * holds spans back. Before anything is below the span. */
+void ftri_flow_keep(ftr_span span);
+void ftri_flow_wait(ftr_span span);
+/* A span that only passes this context on as it is; none when it has no ids. */
+ftr_span ftri_passing_start(const ftr_context *context);

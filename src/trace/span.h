@@ -43,10 +43,6 @@ void ftri_fork_mark(ftr_span root, ftr_str name, const ftr_context *from);
 ftr_span ftri_unsampled_new(struct ftri_thread *self, const ftr_context *context);
 /* The same with its parent's, shared with its siblings where that is the current one. */
 ftr_span ftri_unsampled_start(struct ftri_thread *self, const ftr_context *parent);
-/* A span that only passes this context on as it is; of no thread when it has no ids. */
-ftr_span ftri_passing_start(const ftr_context *context);
-/* Says of an open span's flow what these FTRI_TRACE_MARKS say; before anything is below it. */
-void ftri_span_mark(ftr_span span, uint8_t marks);
 /* False: it is no more. */
 bool ftri_span_release_unsampled(ftr_span span);
 /* A call on something that is no more, or never was. */

@@ -13,7 +13,6 @@
 #include "trace/clock.h"
 #include "trace/diagnostics.h"
 #include "trace/encode.h"
-#include "trace/hold.h"
 #include "trace/journal.h"
 #include "trace/live.h"
 #include "trace/span.h"
