@@ -279,6 +279,10 @@ static void test_a_pipeline_that_is_off_passes_contexts_on(void **state)
     ftr_visit_start(&below, a.second, &next, 1, NULL);
     ftr_visit_end(&below, FTR_OUTCOME_SUCCESS, FTR_STR(""));
     ftr_visit_end(&between, FTR_OUTCOME_FAILURE, FTR_STR("no"));
+    ftr_visit_start(&between, c.first, NULL, 0, NULL); /* a source, or so it seems */
+    ftr_visit_add_input(&between, &hop);
+    assert_false(ftr_span_is_recording(ftr_visit_span(&between)));
+    ftr_visit_end(&between, FTR_OUTCOME_SUCCESS, FTR_STR(""));
     ftr_visit_end(&above, FTR_OUTCOME_SUCCESS, FTR_STR(""));
     const ftr_trace_id id = hop.context.span.trace_id;
     ftr_hop_release(&hop);
