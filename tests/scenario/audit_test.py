@@ -227,7 +227,7 @@ class Audit(Scenario):
     def test_switching_loses_nothing_that_was_counted(self):
         self.start()
         accounts = os.path.join(self.folder.name, "accounts.jsonl")
-        modes = ["tail", "full", "process", "tail", "full"]
+        modes = ["tail", "full", "off", "process", "tail", "full"]
         running = self.run_file(COUNTING % "full", "--accounts", accounts,
                                 FLOWTRACE_TAIL_SHARE="0")
         before = "full"
