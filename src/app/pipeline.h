@@ -17,18 +17,19 @@ struct pipeline {
     struct loop *loop;
     struct graph *graph;
     struct nodes_environment environment;
-    const char *name; /* "": it has none; lives as long as the document */
-    const char *path; /* of the file; NULL: there is none */
-    int tracing;      /* index into the choices of `tracing`: 0 the process's, else 1 + ftr_mode */
+    const char *name;        /* "": it has none; lives as long as the document */
+    const char *conventions; /* likewise: "": those of the environment */
+    const char *path;        /* of the file; NULL: there is none */
+    int tracing; /* index into the choices of `tracing`: 0 the process's, else 1 + ftr_mode */
     uint64_t drain_timeout_ns;
     bool is_draining;
     bool has_failed;
     char failure[256];
 };
 
-/* Reads the native form (top level: nodes, connections, channel_capacity, pipeline, tracing) and
- * builds the graph; nothing is started. path (which lives as long as the pipeline), or text under a
- * name for errors. On failure nothing is left. */
+/* Reads the native form (top level: nodes, connections, channel_capacity, pipeline, conventions,
+ * tracing) and builds the graph; nothing is started. path (which lives as long as the pipeline), or
+ * text under a name for errors. On failure nothing is left. */
 int pipeline_open_file(struct pipeline *self, const char *path, const char *data_directory,
                        struct ftri_error *error) FTRI_MUST_CHECK;
 int pipeline_open_text(struct pipeline *self, ftr_str text, const char *name,

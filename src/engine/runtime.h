@@ -93,7 +93,8 @@ struct graph {
     size_t n_nodes;
     struct edge **edges; /* in topological order of their origin */
     size_t n_edges;
-    size_t capacity; /* batches in one input channel */
+    size_t capacity;                      /* batches in one input channel */
+    ftr_str control_names[CONTROL_KINDS]; /* of events, by the conventions */
     struct action actions[CONTROL_KINDS];
     struct action brief;      /* of the node whose code handles CONFIG or MEMORY_PRESSURE_CHANGED */
     bool is_memory_short;     /* as a node found */

@@ -163,7 +163,8 @@ void visit_event(struct frame *self, const char *name, const ftr_attribute *attr
 {
     ftr_visit *visit = open_visit(self);
     if (visit)
-        ftr_visit_event(visit, ftr_str_from(name), attributes, n_attributes);
+        ftr_visit_event(visit, ftr_node_word(self->node->recorder, ftr_str_from(name)), attributes,
+                        n_attributes);
 }
 
 void visit_control(struct frame *self, enum control_kind kind)
@@ -171,7 +172,7 @@ void visit_control(struct frame *self, enum control_kind kind)
     ftr_visit *visit = open_visit(self);
     if (!visit)
         return;
-    ftr_visit_event(visit, ftr_str_from(control_name(kind)), NULL, 0);
+    ftr_visit_event(visit, self->node->graph->control_names[kind], NULL, 0);
     action_touch(self->node, kind, visit);
 }
 
@@ -188,10 +189,12 @@ static const char *cause_name(enum nack_cause cause)
 
 void visit_unwound(struct frame *self, const struct result *result)
 {
-    if (!open_visit(self))
+    const ftr_str *const names = self->node->graph->control_names;
+    ftr_visit *const visit = open_visit(self);
+    if (!visit)
         return;
     if (result->is_ack) {
-        visit_event(self, control_name(CONTROL_ACK), NULL, 0);
+        ftr_visit_event(visit, names[CONTROL_ACK], NULL, 0);
         return;
     }
     const ftr_attribute attributes[] = {
@@ -199,7 +202,7 @@ void visit_unwound(struct frame *self, const struct result *result)
         {FTR_STR("nack.permanent"), ftr_value_bool(result->is_permanent)},
         {FTR_STR("nack.reason"), ftr_value_str(ftr_str_from(result->reason))},
     };
-    visit_event(self, control_name(CONTROL_NACK), attributes, FTRI_COUNT(attributes));
+    ftr_visit_event(visit, names[CONTROL_NACK], attributes, FTRI_COUNT(attributes));
 }
 
 void visit_pause(struct frame *self)

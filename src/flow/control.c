@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Actions that touch many flows. The span of one is a root, or lies below that of the action it is
- * a part of; no sampler is asked. Specification: DF-15, DESIGN 4.2. */
+ * a part of; no sampler is asked. Whatever the conventions of its nodes, what came of it goes by
+ * our own names: one audit trail. Specification: DF-15, DESIGN 4.2. */
 #include "flow/node.h"
 #include "trace/hold.h"
 
@@ -11,10 +12,14 @@
 struct control {
     ftr_span span;
     uint64_t n_touched;
-    const ftr_str *names;
 } __attribute__((may_alias)); /* the storage is declared as words */
 
 _Static_assert(sizeof(struct control) <= sizeof(ftr_control), "it fits into its storage");
+
+static ftr_str own_name(enum ftri_name name)
+{
+    return ftri_name(FTRI_CONVENTION_FLOWTRACE, name);
+}
 
 static void set_text(ftr_span span, ftr_str key, ftr_str text)
 {
@@ -49,16 +54,13 @@ void ftr_control_start(ftr_control *control, const ftr_control_options *options)
     ftr_control_options known = {0};
     memcpy(&known, options, ftri_size_min(options->size, sizeof known));
     const ftr_node *const node = known.node;
-    *self = (struct control){.names = node ? node->names : ftri_names(FTRI_CONVENTION_FLOWTRACE)};
+    *self = (struct control){.n_touched = 0};
     start_span(self, &known);
     if (!ftr_span_is_recording(self->span))
         return;
     ftri_flow_keep(self->span);
-    if (node) {
-        set_text(self->span, self->names[FTRI_NAME_NODE_ID], node->id);
-        set_text(self->span, self->names[FTRI_NAME_NODE_TYPE], node->type);
-    }
-    set_text(self->span, self->names[FTRI_NAME_PIPELINE],
+    ftr_node_annotate(node, self->span);
+    set_text(self->span, own_name(FTRI_NAME_PIPELINE),
              known.pipeline.len || !node ? known.pipeline : node->pipeline);
 }
 
@@ -77,10 +79,10 @@ void ftr_control_end(ftr_control *control, ftr_outcome outcome, ftr_str error)
     struct control *const self = (struct control *)control->opaque;
     if (ftr_span_is_recording(self->span)) {
         const ftr_str name = ftr_str_from(ftr_outcome_name(outcome));
-        ftr_span_set_i64(self->span, self->names[FTRI_NAME_TOUCHED], (int64_t)self->n_touched);
-        ftr_span_set_str(self->span, self->names[FTRI_NAME_OUTCOME], name);
+        ftr_span_set_i64(self->span, own_name(FTRI_NAME_TOUCHED), (int64_t)self->n_touched);
+        ftr_span_set_str(self->span, own_name(FTRI_NAME_OUTCOME), name);
         if (outcome != FTR_OUTCOME_SUCCESS) {
-            ftr_span_set_str(self->span, self->names[FTRI_NAME_ERROR], error.len ? error : name);
+            ftr_span_set_str(self->span, own_name(FTRI_NAME_ERROR), error.len ? error : name);
             ftr_span_set_status(self->span, FTR_SPAN_ERROR, error);
         }
     }
