@@ -14,6 +14,7 @@
 #include "otlp/json.h"
 
 #include <errno.h>
+#include <flowtrace/flow.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -192,8 +193,13 @@ static void summarize(const struct ftri_otlp_span *spans, size_t n, struct summa
 /* What came of it, as its first span says: a visit, or an action. */
 static void put_outcome(struct ftri_json_writer *json, const struct ftri_otlp_span *span)
 {
+    ftr_str names[FTR_CONVENTION_NAMES_MAX];
     struct ftri_view value;
-    if (!ftri_otlp_attribute_find(FTRI_OTLP_SPAN, span->bytes, FTR_STR("flow.outcome"), &value))
+    const size_t n = ftr_convention_names(FTR_STR("flow.outcome"), names, FTR_CONVENTION_NAMES_MAX);
+    size_t i = 0;
+    while (i < n && !ftri_otlp_attribute_find(FTRI_OTLP_SPAN, span->bytes, names[i], &value))
+        i++;
+    if (i == n)
         return;
     const ftr_value outcome = ftri_otlp_value_read(value);
     if (outcome.type != FTR_VALUE_STR)
