@@ -8,6 +8,7 @@
 #include "config/document.h"
 #include "config/options.h"
 #include "net/loop.h"
+#include "nodes/collector/form.h"
 #include "nodes/registry.h"
 
 #include <errno.h>
@@ -114,6 +115,23 @@ bool pipeline_is_traced(const struct pipeline *self)
     return self->tracing != 1 + FTR_MODE_OFF;
 }
 
+static void warn(void *argument, const char *text)
+{
+    (void)argument;
+    log_write(LOG_LEVEL_WARNING, "%s", text);
+}
+
+/* In our form, whichever it was written in. */
+static int read_top(const struct pipeline *self, struct top_options *top, struct ftri_error *error)
+{
+    const struct config_value *root = config_root(self->document);
+    const struct collector_form form = {.document = self->document, .warn = warn};
+    int r = 0;
+    if (collector_form_is(self->document))
+        r = collector_form_read(&form, &root, error);
+    return r < 0 ? r : options_read(&table, root, "the configuration", top, error);
+}
+
 static int check_conventions(const struct pipeline *self, struct ftri_error *error)
 {
     ftr_error why;
@@ -127,7 +145,7 @@ static int check_conventions(const struct pipeline *self, struct ftri_error *err
 static int build(struct pipeline *self, struct ftri_error *error)
 {
     struct top_options top;
-    int r = options_read(&table, config_root(self->document), "the configuration", &top, error);
+    int r = read_top(self, &top, error);
     if (r < 0)
         return r;
     self->name = top.name;
@@ -222,15 +240,30 @@ static int check_unchanged(const struct pipeline *self, const struct config_docu
     return 0;
 }
 
+/* The Collector's form has no word for what may change. */
+static int check_all_unchanged(const struct pipeline *self, const struct config_document *document,
+                               struct ftri_error *error)
+{
+    const struct config_value *change =
+        config_first_change(config_root(self->document), config_root(document));
+    return change ? config_error(change, error, -EINVAL,
+                                 "this cannot change while the pipeline runs; nothing was taken "
+                                 "over: restart it")
+                  : 0;
+}
+
 static int read_again(const struct pipeline *self, int *ret_tracing, struct ftri_error *error)
 {
     struct config_document *document = NULL;
-    struct top_options top;
+    struct top_options top = {.tracing = self->tracing};
     int r = config_load(self->path, &document, error);
-    if (r == 0)
+    if (r == 0 && (collector_form_is(document) || collector_form_is(self->document))) {
+        r = check_all_unchanged(self, document, error);
+    } else if (r == 0) {
         r = options_read(&table, config_root(document), "the configuration", &top, error);
-    if (r == 0)
-        r = check_unchanged(self, document, error);
+        if (r == 0)
+            r = check_unchanged(self, document, error);
+    }
     if (r == 0)
         *ret_tracing = top.tracing;
     config_free(document);
