@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "base/time.h"
-#include "engine/count.h"
+#include "engine/path.h"
 #include "engine/scheduler.h"
 #include "engine/visit.h"
 
@@ -78,13 +78,64 @@ static void resolve_one(struct frame *self, const struct result *result, struct 
         ftri_list_append(settled, &self->settled);
 }
 
+ftr_outcome frame_outcome(const struct frame *self)
+{
+    if (self->result.is_ack)
+        return FTR_OUTCOME_SUCCESS;
+    return self->is_at_fault ? FTR_OUTCOME_FAILURE : FTR_OUTCOME_REFUSED;
+}
+
 static void stop_clock(struct frame *self, uint64_t now_ns)
 {
     if (!self->running_since_ns)
         return;
-    account_add("stop_clock: work_ns", &self->node->account.work_ns,
-                now_ns - self->running_since_ns);
+    const uint64_t worked_ns = now_ns - self->running_since_ns;
+    account_add("stop_clock: work_ns", &self->node->account.work_ns, worked_ns);
+    self->work_ns += worked_ns;
     self->running_since_ns = 0;
+    meter_end_work(self->node->meter, now_ns);
+}
+
+static void end_rest(struct frame *self, uint64_t now_ns)
+{
+    const enum meter_delay delay = self->is_retrying ? METER_DELAY_RETRY : METER_DELAY_HOLD;
+    meter_add(&self->node->meter->delay_ns[delay], now_ns - self->resting_since_ns);
+    self->resting_since_ns = 0;
+}
+
+static void start_clock(struct frame *self, uint64_t now_ns)
+{
+    self->running_since_ns = now_ns;
+    meter_begin_work(self->node->meter, now_ns);
+    if (!self->born_ns)
+        self->born_ns = now_ns;
+    if (self->resting_since_ns)
+        end_rest(self, now_ns);
+}
+
+static void measure_path(struct frame *self, ftr_outcome outcome, uint64_t now_ns)
+{
+    struct path_meter *const meter = &self->path->meter;
+    meter_observe(&meter->duration[outcome], &self->node->graph->scales->times,
+                  self->born_ns ? now_ns - self->born_ns : 0);
+    meter_add(&meter->n_items[outcome], self->n_items);
+}
+
+/* What nothing more became of has come to the end of its path. */
+static void measure(struct frame *self)
+{
+    const ftr_outcome outcome = frame_outcome(self);
+    const bool is_end = !self->has_gone_on && !self->n_watched;
+    if (is_end || self->running_since_ns || self->resting_since_ns) {
+        const uint64_t now_ns = ftri_time_monotonic_ns();
+        stop_clock(self, now_ns);
+        if (self->resting_since_ns)
+            end_rest(self, now_ns);
+        if (is_end)
+            measure_path(self, outcome, now_ns);
+    }
+    meter_observe(&self->node->meter->work[outcome], &self->node->graph->scales->times,
+                  self->work_ns);
 }
 
 /* To the node that asked for it, and onto the visit it belongs to. */
@@ -101,8 +152,8 @@ static void answer_watcher(struct frame *self)
 
 static void settle(struct frame *self, struct ftri_list *settled)
 {
-    if (self->running_since_ns)
-        stop_clock(self, ftri_time_monotonic_ns());
+    if (!self->origin)
+        measure(self);
     visit_close(self);
     if (self->parent) {
         if (!self->parent->origin) /* else answer_watcher tells the origin's visit, once */
@@ -133,7 +184,7 @@ void frame_work(struct frame *self)
         ftri_list_append(&self->node->graph->running, &self->running);
     if (self->running_since_ns)
         return;
-    self->running_since_ns = ftri_time_monotonic_ns();
+    start_clock(self, ftri_time_monotonic_ns());
     visit_resume(self);
 }
 
@@ -155,6 +206,8 @@ void frame_rest_all(struct graph *graph)
         if (is_worked_on(self))
             continue;
         stop_clock(self, now_ns);
+        if (self->n_in_hand && !self->n_watched)
+            self->resting_since_ns = now_ns;
         visit_pause(self);
     }
 }

@@ -50,8 +50,10 @@ int graph_start(struct graph *self, struct ftri_error *error) FTRI_MUST_CHECK;
  * downstream as each has emptied; at the deadline what is left is nacked and counted as dropped
  * (shutdown). Then on_drained. */
 void graph_drain(struct graph *self, uint64_t timeout_ns);
-/* Stops nodes, frees. Only when drained, failed, or never started; the callbacks may call it. What
- * is left is settled as at the deadline of a drain. NULL is fine. */
+/* Stops the nodes; what is left is settled as at the deadline of a drain. Only when drained,
+ * failed, or never started. */
+void graph_end(struct graph *self);
+/* The same, and frees. The callbacks may call it. NULL is fine. */
 void graph_free(struct graph *self);
 
 /* Accounts, for tables and ledgers. */
