@@ -96,6 +96,12 @@ static void stop_clock(struct frame *self, uint64_t now_ns)
     meter_end_work(self->node->meter, now_ns);
 }
 
+/* Kept by its node, which does not work on it, and nothing of it is below. */
+static bool is_resting(const struct frame *self)
+{
+    return self->n_in_hand && !self->n_watched && !self->running_since_ns;
+}
+
 static void end_rest(struct frame *self, uint64_t now_ns)
 {
     const enum meter_delay delay = self->is_retrying ? METER_DELAY_RETRY : METER_DELAY_HOLD;
@@ -145,6 +151,8 @@ static void answer_watcher(struct frame *self)
         visit_unwound(self->origin, &self->result);
         self->origin->n_watched--;
         self->origin->has_refused_watched = !self->result.is_ack;
+        if (is_resting(self->origin))
+            self->origin->resting_since_ns = ftri_time_monotonic_ns();
     }
     self->message.kind = self->result.is_ack ? CONTROL_ACK : CONTROL_NACK;
     scheduler_post(self->node, &frame_ref(self)->message);
@@ -206,7 +214,7 @@ void frame_rest_all(struct graph *graph)
         if (is_worked_on(self))
             continue;
         stop_clock(self, now_ns);
-        if (self->n_in_hand && !self->n_watched)
+        if (is_resting(self))
             self->resting_since_ns = now_ns;
         visit_pause(self);
     }
