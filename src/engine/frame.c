@@ -122,8 +122,8 @@ static void start_clock(struct frame *self, uint64_t now_ns)
 static void measure_path(struct frame *self, ftr_outcome outcome, uint64_t now_ns)
 {
     struct path_meter *const meter = &self->path->meter;
-    meter_observe(&meter->duration[outcome], &self->node->graph->scales->times,
-                  self->born_ns ? now_ns - self->born_ns : 0);
+    meter_time(&meter->duration[outcome], self->node->graph->time_scale,
+               self->born_ns ? now_ns - self->born_ns : 0);
     meter_add(&meter->n_items[outcome], self->n_items);
 }
 
@@ -140,8 +140,7 @@ static void measure(struct frame *self)
         if (is_end)
             measure_path(self, outcome, now_ns);
     }
-    meter_observe(&self->node->meter->work[outcome], &self->node->graph->scales->times,
-                  self->work_ns);
+    meter_time(&self->node->meter->work[outcome], self->node->graph->time_scale, self->work_ns);
 }
 
 /* To the node that asked for it, and onto the visit it belongs to. */

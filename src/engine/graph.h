@@ -69,5 +69,6 @@ struct graph_edge_view {
 bool graph_node_view(const struct graph *self, size_t i, struct graph_node_view *ret_view);
 bool graph_edge_view(const struct graph *self, size_t i, struct graph_edge_view *ret_view);
 /* 0 when every identity of account.h holds and the accounts agree with what lies in the channels,
- * with the nodes and with the metrics; else -EBADMSG and which one does not. At any time between turns. */
+ * with the nodes and with the metrics; else -EBADMSG and which one does not. At any time between
+ * turns. */
 int graph_check_accounts(const struct graph *self, struct ftri_error *error) FTRI_MUST_CHECK;

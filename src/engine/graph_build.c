@@ -407,11 +407,11 @@ static int build_connections(struct builder *self)
 static int prepare_meters(const struct builder *self)
 {
     struct graph *const graph = self->graph;
-    graph->scales = ftri_arena_alloc(&graph->arena, sizeof *graph->scales);
+    graph->time_scale = ftri_arena_alloc(&graph->arena, sizeof *graph->time_scale);
     graph->paths = paths_new();
-    if (!graph->scales || !graph->paths)
+    if (!graph->time_scale || !graph->paths)
         return short_of_memory(self);
-    meter_scales_init(graph->scales);
+    meter_scale_init(graph->time_scale);
     return 0;
 }
 

@@ -68,20 +68,31 @@ static void put_seconds(struct page *page, uint64_t ns)
     put_point(page, (ftr_metric_point){.sum = seconds(ns)});
 }
 
-static void put_histogram(struct page *page, const struct meter_histogram *histogram)
+static void put_times(struct page *page, const struct meter_times *times)
 {
-    const bool is_in_items = page->family->is_in_items;
     uint64_t counts[METER_BUCKETS];
-    (void)meter_read(histogram, counts, (is_in_items ? METER_SIZE_BOUNDS : METER_TIME_BOUNDS) + 1);
-    const uint64_t sum = count_read(&histogram->sum);
-    put_point(page, (ftr_metric_point){.sum = is_in_items ? (double)sum : seconds(sum),
-                                       .counts = counts});
+    (void)meter_read(times->counts, counts, METER_BUCKETS);
+    put_point(page,
+              (ftr_metric_point){.sum = seconds(count_read(&times->sum_ns)), .counts = counts});
 }
 
-static uint64_t n_observed(const struct meter_histogram *histogram)
+static uint64_t count_times(const struct meter_times *times)
 {
     uint64_t counts[METER_BUCKETS];
-    return meter_read(histogram, counts, METER_BUCKETS);
+    return meter_read(times->counts, counts, METER_BUCKETS);
+}
+
+static void put_sizes(struct page *page, const struct meter_sizes *sizes, uint64_t n_items)
+{
+    uint64_t counts[METER_SIZE_BOUNDS + 1];
+    (void)meter_read(sizes->counts, counts, METER_SIZE_BOUNDS + 1);
+    put_point(page, (ftr_metric_point){.sum = (double)n_items, .counts = counts});
+}
+
+static uint64_t count_sizes(const struct meter_sizes *sizes)
+{
+    uint64_t counts[METER_SIZE_BOUNDS + 1];
+    return meter_read(sizes->counts, counts, METER_SIZE_BOUNDS + 1);
 }
 
 /* A point more, with another label, for what has happened. */
@@ -97,25 +108,25 @@ static void put_labelled(struct page *page, ftr_str key, const char *value, cons
     page->n_attributes--;
 }
 
-static void put_outcomes(struct page *page, const struct meter_histogram histograms[METER_OUTCOMES])
+static void put_outcomes(struct page *page, const struct meter_times times[METER_OUTCOMES])
 {
     for (size_t i = FTR_OUTCOME_SUCCESS; i < METER_OUTCOMES; i++) {
-        if (n_observed(&histograms[i]) == 0)
+        if (count_times(&times[i]) == 0)
             continue;
         add_label(page, FTR_STR("flow.outcome"), ftr_str_from(ftr_outcome_name((ftr_outcome)i)));
-        put_histogram(page, &histograms[i]);
+        put_times(page, &times[i]);
         page->n_attributes--;
     }
 }
 
 static void node_arrivals(struct page *page)
 {
-    put_point(page, (ftr_metric_point){.count = n_observed(&page->node->meter->received)});
+    put_point(page, (ftr_metric_point){.count = count_sizes(&page->node->meter->received)});
 }
 
 static void node_departures(struct page *page)
 {
-    put_point(page, (ftr_metric_point){.count = n_observed(&page->node->meter->emitted)});
+    put_point(page, (ftr_metric_point){.count = count_sizes(&page->node->meter->emitted)});
 }
 
 static void node_received_items(struct page *page)
@@ -138,16 +149,25 @@ static void node_emitted_bytes(struct page *page)
     put_count(page, &page->node->account.emitted_bytes);
 }
 
+/* Over its edges: what it took in itself is no batch that it received. */
+static uint64_t count_received(const struct node *node)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < node->n_inputs; i++)
+        n += count_read(&node->inputs[i]->account.received);
+    return n;
+}
+
 static void node_received_size(struct page *page)
 {
     if (page->node->n_inputs)
-        put_histogram(page, &page->node->meter->received);
+        put_sizes(page, &page->node->meter->received, count_received(page->node));
 }
 
 static void node_emitted_size(struct page *page)
 {
     if (page->node->n_outputs)
-        put_histogram(page, &page->node->meter->emitted);
+        put_sizes(page, &page->node->meter->emitted, count_read(&page->node->account.emitted));
 }
 
 static void node_work(struct page *page)
@@ -221,7 +241,7 @@ static void edge_sent_batches(struct page *page)
 
 static void edge_received_batches(struct page *page)
 {
-    put_point(page, (ftr_metric_point){.count = n_observed(&page->edge->meter->wait)});
+    put_point(page, (ftr_metric_point){.count = count_times(&page->edge->meter->wait)});
 }
 
 static void edge_sent_items(struct page *page)
@@ -261,7 +281,7 @@ static void edge_capacity(struct page *page)
 
 static void edge_wait(struct page *page)
 {
-    put_histogram(page, &page->edge->meter->wait);
+    put_times(page, &page->edge->meter->wait);
 }
 
 static void edge_blocked(struct page *page)

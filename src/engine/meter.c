@@ -4,13 +4,12 @@
 const double meter_time_bounds[METER_TIME_BOUNDS] = {
     1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3,
     .01,  .025,   .05,  .1,   .25,    .5,   1,    2.5,    5,    10,   30,     60};
-const double meter_size_bounds[METER_SIZE_BOUNDS] = {1,   2,   5,    10,   20,  50,    100,   200,
-                                                     500, 1e3, 2000, 5000, 1e4, 20000, 50000, 1e5};
+const double meter_size_bounds[METER_SIZE_BOUNDS] = {
+    1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536};
 
-void meter_scales_init(struct meter_scales *self)
+void meter_scale_init(struct ftri_bounds *self)
 {
-    ftri_bounds_init(&self->times, meter_time_bounds, METER_TIME_BOUNDS, 1e9);
-    ftri_bounds_init(&self->sizes, meter_size_bounds, METER_SIZE_BOUNDS, 1);
+    ftri_bounds_init(self, meter_time_bounds, METER_TIME_BOUNDS, 1e9);
 }
 
 uint64_t meter_busy_ns(const struct node_meter *self, uint64_t now_ns)
@@ -21,11 +20,11 @@ uint64_t meter_busy_ns(const struct node_meter *self, uint64_t now_ns)
     return now_ns > busy >> 1 ? now_ns - (busy >> 1) : 0;
 }
 
-uint64_t meter_read(const struct meter_histogram *self, uint64_t *ret_counts, size_t n)
+uint64_t meter_read(const uint64_t *counts, uint64_t *ret_counts, size_t n)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < n; i++) {
-        ret_counts[i] = count_read(&self->counts[i]);
+        ret_counts[i] = count_read(&counts[i]);
         sum += ret_counts[i];
     }
     return sum;

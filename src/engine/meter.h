@@ -12,7 +12,7 @@
 
 enum {
     METER_TIME_BOUNDS = 24,
-    METER_SIZE_BOUNDS = 16,
+    METER_SIZE_BOUNDS = 17, /* powers of two */
     METER_BUCKETS = METER_TIME_BOUNDS + 1,
     METER_OUTCOMES = FTR_OUTCOME_REFUSED + 1, /* index: ftr_outcome */
     METER_CONTROLS = 10                       /* index: enum control_kind */
@@ -22,18 +22,18 @@ enum {
 enum meter_delay { METER_DELAY_HOLD, METER_DELAY_RETRY, METER_DELAYS };
 enum meter_result { METER_RESULT_DONE, METER_RESULT_IGNORED, METER_RESULT_FAILED, METER_RESULTS };
 
-struct meter_histogram {
-    uint64_t sum;
+struct meter_times {
+    uint64_t sum_ns;
     uint64_t counts[METER_BUCKETS];
 };
 
-struct meter_scales {
-    struct ftri_bounds times, sizes;
+struct meter_sizes { /* their sum is in the accounts */
+    uint64_t counts[METER_SIZE_BOUNDS + 1];
 };
 
 struct node_meter {
-    struct meter_histogram received, emitted; /* sizes of batches */
-    struct meter_histogram work[METER_OUTCOMES];
+    struct meter_sizes received, emitted; /* batches */
+    struct meter_times work[METER_OUTCOMES];
     uint64_t delay_ns[METER_DELAYS];
     uint64_t controls[METER_CONTROLS][METER_RESULTS];
     uint64_t busy; /* see meter_busy_ns */
@@ -41,20 +41,20 @@ struct node_meter {
 };
 
 struct edge_meter {
-    struct meter_histogram wait;
+    struct meter_times wait;
     uint64_t depth; /* batches in the channel, or waiting for room in it */
     uint64_t blocked_ns;
 };
 
 struct path_meter {
-    struct meter_histogram duration[METER_OUTCOMES];
+    struct meter_times duration[METER_OUTCOMES];
     uint64_t n_items[METER_OUTCOMES];
 };
 
 /* Upper bounds, in seconds and in items. */
 extern const double meter_time_bounds[METER_TIME_BOUNDS];
 extern const double meter_size_bounds[METER_SIZE_BOUNDS];
-void meter_scales_init(struct meter_scales *self);
+void meter_scale_init(struct ftri_bounds *self); /* of times */
 
 static inline void meter_add(uint64_t *term, uint64_t n)
 {
@@ -66,11 +66,18 @@ static inline void meter_take(uint64_t *term, uint64_t n)
     count_set(term, *term - n);
 }
 
-static inline void meter_observe(struct meter_histogram *self, const struct ftri_bounds *bounds,
-                                 uint64_t value)
+static inline void meter_time(struct meter_times *self, const struct ftri_bounds *scale,
+                              uint64_t ns)
 {
-    meter_add(&self->counts[ftri_bounds_find_ns(bounds, value)], 1);
-    meter_add(&self->sum, value);
+    meter_add(&self->counts[ftri_bounds_find_ns(scale, ns)], 1);
+    meter_add(&self->sum_ns, ns);
+}
+
+/* Bucket i: above 2^(i - 1) and not above 2^i. */
+static inline void meter_size(struct meter_sizes *self, uint64_t n_items)
+{
+    const unsigned i = n_items > 1 ? 64 - (unsigned)__builtin_clzll(n_items - 1) : 0;
+    meter_add(&self->counts[i < METER_SIZE_BOUNDS ? i : METER_SIZE_BOUNDS], 1);
 }
 
 /* Time in which at least one batch was worked on. One word says it all, so that a reader never sees
@@ -89,5 +96,5 @@ static inline void meter_end_work(struct node_meter *self, uint64_t now_ns)
 }
 
 uint64_t meter_busy_ns(const struct node_meter *self, uint64_t now_ns);
-/* The counts of n buckets, as read; returns what they add up to. */
-uint64_t meter_read(const struct meter_histogram *self, uint64_t *ret_counts, size_t n);
+/* As read; returns what they add up to. */
+uint64_t meter_read(const uint64_t *counts, uint64_t *ret_counts, size_t n);

@@ -5,21 +5,27 @@
 #include "engine/runtime.h"
 
 struct total {
-    uint64_t n, sum;
+    uint64_t n, sum_ns;
 };
 
-static void add(struct total *total, const struct meter_histogram *histogram)
+static void add(struct total *total, const struct meter_times *times)
 {
     uint64_t counts[METER_BUCKETS];
-    total->n += meter_read(histogram, counts, METER_BUCKETS);
-    total->sum += histogram->sum;
+    total->n += meter_read(times->counts, counts, METER_BUCKETS);
+    total->sum_ns += times->sum_ns;
 }
 
-static struct total add_outcomes(const struct meter_histogram histograms[METER_OUTCOMES])
+static uint64_t count_sizes(const struct meter_sizes *sizes)
+{
+    uint64_t counts[METER_SIZE_BOUNDS + 1];
+    return meter_read(sizes->counts, counts, METER_SIZE_BOUNDS + 1);
+}
+
+static struct total add_outcomes(const struct meter_times times[METER_OUTCOMES])
 {
     struct total total = {0, 0};
     for (size_t i = 0; i < METER_OUTCOMES; i++)
-        add(&total, &histograms[i]);
+        add(&total, &times[i]);
     return total;
 }
 
@@ -38,70 +44,61 @@ const char *meter_fault_of_edge(const struct edge *edge)
     return edge->meter->depth == n ? NULL : "depth = what lies in the channel";
 }
 
-static const char *fault_of_inputs(const struct node *node, const struct total *received)
+static const char *fault_of_inputs(const struct node *node)
 {
     struct total waited = {0, 0};
     for (size_t i = 0; i < node->n_inputs; i++)
         add(&waited, &node->inputs[i]->meter->wait);
-    if (received->n != waited.n)
+    if (count_sizes(&node->meter->received) != waited.n)
         return "batches received = batches that waited";
-    if (received->sum != node->account.received - node->n_returned_items)
-        return "sizes of batches received = received";
-    return waited.sum == node->account.queue_ns ? NULL : "waits of batches = queue time";
+    return waited.sum_ns == node->account.queue_ns ? NULL : "waits of batches = queue time";
 }
 
 static const char *fault_of_outputs(const struct node *node)
 {
-    struct total emitted = {0, 0};
     uint64_t n_sent = 0, blocked_ns = 0;
-    add(&emitted, &node->meter->emitted);
     for (size_t i = 0; i < node->n_ports; i++) {
         for (size_t j = 0; j < node->ports[i].n_edges; j++) {
             n_sent += node->ports[i].edges[j]->account.n_sent_batches;
             blocked_ns += node->ports[i].edges[j]->meter->blocked_ns;
         }
     }
-    if (emitted.n != n_sent)
+    if (count_sizes(&node->meter->emitted) != n_sent)
         return "batches emitted = batches sent over all edges";
-    if (emitted.sum != node->account.emitted)
-        return "sizes of batches emitted = emitted";
     return blocked_ns == node->account.blocked_ns ? NULL : "blocked = blocked over all edges";
 }
 
 /* What comes to a node without outputs ends there. */
-static const char *fault_of_paths(const struct node *node, const struct total *received)
+static const char *fault_of_paths(const struct node *node)
 {
     const struct paths *const paths = node->graph->paths;
-    struct total ended = {0, 0};
-    uint64_t n_items = 0;
+    uint64_t n = 0, n_items = 0;
     for (size_t i = 0; i < paths->n; i++) {
         if (paths->list[i]->node != node)
             continue;
-        ended.n += add_outcomes(paths->list[i]->meter.duration).n;
+        n += add_outcomes(paths->list[i]->meter.duration).n;
         for (size_t j = 0; j < METER_OUTCOMES; j++)
             n_items += paths->list[i]->meter.n_items[j];
     }
     const bool is_whole = add_outcomes(paths->overflow.meter.duration).n == 0;
     if (!is_whole || node->n_outputs || !node->n_inputs)
         return NULL;
-    if (ended.n != received->n)
+    if (n != count_sizes(&node->meter->received))
         return "batches at the end of paths = batches received";
-    return n_items == received->sum ? NULL : "items at the end of paths = received";
+    return n_items == node->account.received ? NULL : "items at the end of paths = received";
 }
 
 const char *meter_fault_of_node(const struct node *node)
 {
     const struct node_meter *const meter = node->meter;
     const struct total worked = add_outcomes(meter->work);
-    struct total received = {0, 0};
-    add(&received, &meter->received);
     if (worked.n != node->account.n_visits)
         return "visits that ended = visits";
-    if (worked.sum != node->account.work_ns)
+    if (worked.sum_ns != node->account.work_ns)
         return "work of visits = work time";
     if (meter->n_working || meter->busy >> 1 > node->account.work_ns)
         return "busy <= work time, and over";
-    const char *fault = fault_of_inputs(node, &received);
+    const char *fault = fault_of_inputs(node);
     fault = fault ? fault : fault_of_outputs(node);
-    return fault ? fault : fault_of_paths(node, &received);
+    return fault ? fault : fault_of_paths(node);
 }

@@ -173,7 +173,7 @@ static void count_emitted(struct node *self, struct frame *frame, const struct p
     account_add("count_emitted: created", &self->account.created, pdata->n_items - n_forwarded);
     account_add("count_emitted: emitted", &self->account.emitted, pdata->n_items);
     account_add("count_emitted: emitted_bytes", &self->account.emitted_bytes, pdata->n_bytes);
-    meter_observe(&self->meter->emitted, &self->graph->scales->sizes, pdata->n_items);
+    meter_size(&self->meter->emitted, pdata->n_items);
     frame_owner(frame)->has_gone_on = true;
 }
 

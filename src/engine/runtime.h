@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 
 struct edge_meter;
-struct meter_scales;
+struct ftri_bounds;
 struct node_meter;
 struct path;
 struct paths;
@@ -96,7 +96,7 @@ struct graph {
     struct edge **edges; /* in topological order of their origin */
     size_t n_edges;
     size_t capacity; /* batches in one input channel */
-    struct meter_scales *scales;
+    struct ftri_bounds *time_scale;
     struct paths *paths;
     uint64_t start_ns;        /* Unix: since when there is counted */
     ftr_span control_span;    /* of a control message that may affect many flows */

@@ -156,8 +156,8 @@ static void deliver_data(struct node *node)
     frame_work(pdata->frame);
     const uint64_t waited_ns = pdata->frame->running_since_ns - pdata->sent_ns;
     account_add("deliver_data: queue_ns", &node->account.queue_ns, waited_ns);
-    meter_observe(&pdata->edge->meter->wait, &node->graph->scales->times, waited_ns);
-    meter_observe(&node->meter->received, &node->graph->scales->sizes, pdata->n_items);
+    meter_time(&pdata->edge->meter->wait, node->graph->time_scale, waited_ns);
+    meter_size(&node->meter->received, pdata->n_items);
     pdata_hand_over(pdata, node);
     node->graph->active = node;
     node->class->consume(node, pdata);

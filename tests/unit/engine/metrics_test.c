@@ -125,7 +125,7 @@ static void test_times(void **state)
         PATH("flow_path_duration_seconds_sum", "in>h>out", SUCCESS "9"),
         PATH("flow_path_items_total", "in>h>out", SUCCESS "3"),
         NODE("flow_node_received_batch_size_bucket", "h", "processor/hold", ",le=\"2\"} 0"),
-        NODE("flow_node_received_batch_size_bucket", "h", "processor/hold", ",le=\"5\"} 1"),
+        NODE("flow_node_received_batch_size_bucket", "h", "processor/hold", ",le=\"4\"} 1"),
         NULL,
     });
     assert_null(strstr(read_page(), "flow_path=\"in\"")); /* it went on from there */
