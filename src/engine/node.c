@@ -7,6 +7,7 @@
 #include "engine/channel.h"
 #include "engine/count.h"
 #include "engine/custody.h"
+#include "engine/metadata.h"
 #include "engine/meter.h"
 #include "engine/path.h"
 #include "engine/pdata_pool.h"
@@ -127,6 +128,16 @@ static void absorb_input(struct frame *merged, size_t i, struct pdata *input)
     pdata_free(merged->node->graph, input);
 }
 
+/* The metadata that all of them have; NULL: they differ. */
+static struct ftri_payload *common_metadata(struct pdata *const *inputs, size_t n)
+{
+    struct ftri_payload *const metadata = inputs[0]->metadata;
+    for (size_t i = 1; i < n; i++)
+        if (!metadata_is_same(metadata, inputs[i]->metadata))
+            return NULL;
+    return metadata ? ftri_payload_ref(metadata) : NULL;
+}
+
 struct pdata *node_merge(struct node *self, struct pdata **inputs, size_t n)
 {
     if (!check_inputs(self, inputs, n))
@@ -140,6 +151,7 @@ struct pdata *node_merge(struct node *self, struct pdata **inputs, size_t n)
     }
     merged->signal = inputs[0]->signal;
     merged->received_ns = inputs[0]->received_ns;
+    pdata_set_metadata(merged, common_metadata(inputs, n));
     merged->is_untraced = true;
     for (size_t i = 0; i < n; i++) {
         merged->is_untraced = merged->is_untraced && inputs[i]->is_untraced;
