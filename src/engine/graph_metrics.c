@@ -108,6 +108,8 @@ static void put_labelled(struct page *page, ftr_str key, const char *value, cons
     page->n_attributes--;
 }
 
+_Static_assert((int)METER_OUTCOMES == FTR_OUTCOME_REFUSED + 1, "a place for each");
+
 static void put_outcomes(struct page *page, const struct meter_times times[METER_OUTCOMES])
 {
     for (size_t i = FTR_OUTCOME_SUCCESS; i < METER_OUTCOMES; i++) {

@@ -8,14 +8,12 @@
 #include "engine/count.h"
 #include "metrics/bounds.h"
 
-#include <flowtrace/flow.h>
-
 enum {
     METER_TIME_BOUNDS = 24,
     METER_SIZE_BOUNDS = 17, /* powers of two */
     METER_BUCKETS = METER_TIME_BOUNDS + 1,
-    METER_OUTCOMES = FTR_OUTCOME_REFUSED + 1, /* index: ftr_outcome */
-    METER_CONTROLS = 10                       /* index: enum control_kind */
+    METER_OUTCOMES = 4, /* index: ftr_outcome */
+    METER_CONTROLS = 10 /* index: enum control_kind */
 };
 
 /* Why a batch did not move: in a node that keeps it, for its next try. */
