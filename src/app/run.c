@@ -7,6 +7,7 @@
 #include "app/data_directory.h"
 #include "app/ledger.h"
 #include "app/pipeline.h"
+#include "app/telemetry.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -20,9 +21,6 @@
 #include "nodes/registry.h"
 
 #include <errno.h>
-#include <flowtrace/metrics.h>
-#include <flowtrace/otlp.h>
-#include <flowtrace/tracing.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,12 +90,6 @@ static int run_pipeline(struct pipeline *pipeline, const struct run_options *opt
     return status;
 }
 
-static void log_diagnostic(void *argument, const char *text)
-{
-    (void)argument;
-    log_write(LOG_LEVEL_WARNING, "tracing: %s", text);
-}
-
 static int run(const void *values, const char *const *operands, size_t n_operands)
 {
     (void)n_operands;
@@ -111,21 +103,13 @@ static int run(const void *values, const char *const *operands, size_t n_operand
     if (r < 0)
         return fail(r == -EINVAL ? 2 : 1, "%s", error.text);
     pipeline.environment.is_insecure = options->is_insecure;
-    ftr_config config = FTR_CONFIG_INIT;
-    ftr_metrics_config metrics = FTR_METRICS_CONFIG_INIT;
-    metrics.unit = FTR_METRICS_SECONDS; /* as those of the graph */
-    config.metrics = &metrics;
-    config.otlp_exporter = ftr_otlp_exporter_from_environment;
-    config.otlp_stdout_exporter = ftr_otlp_stdout_exporter_new;
-    config.on_diagnostic = log_diagnostic;
-    ftr_error reason;
-    if (ftr_init(&config, &reason) != FTR_OK) {
+    if (telemetry_start(&error) < 0) {
         pipeline_close(&pipeline);
-        return fail(2, "tracing: %s", reason.text);
+        return fail(2, "%s", error.text);
     }
     int status = run_pipeline(&pipeline, options);
     pipeline_end(&pipeline); /* ends the last visits; the last metrics are read after that */
-    if (ftr_shutdown(DELIVERY_NS) != FTR_OK)
+    if (!telemetry_stop())
         status = fail(1, "the last spans could not be delivered within 5 s; is the collector up?");
     pipeline_close(&pipeline);
     return status;

@@ -68,7 +68,7 @@ static const char *fault_of_outputs(const struct node *node)
     return blocked_ns == node->account.blocked_ns ? NULL : "blocked = blocked over all edges";
 }
 
-/* What comes to a node without outputs ends there. */
+/* What comes to a node without outputs ends there, unless it is merged first. */
 static const char *fault_of_paths(const struct node *node)
 {
     const struct paths *const paths = node->graph->paths;
@@ -81,9 +81,10 @@ static const char *fault_of_paths(const struct node *node)
             n_items += paths->list[i]->meter.n_items[j];
     }
     const bool is_whole = add_outcomes(paths->overflow.meter.duration).n == 0;
-    if (!is_whole || node->n_outputs || !node->n_inputs)
+    const uint64_t n_received = count_sizes(&node->meter->received);
+    if (!is_whole || node->n_outputs || node->account.n_visits != n_received)
         return NULL;
-    if (n != count_sizes(&node->meter->received))
+    if (n != n_received)
         return "batches at the end of paths = batches received";
     return n_items == node->account.received ? NULL : "items at the end of paths = received";
 }

@@ -425,6 +425,25 @@ class Pages(Scenario):
         self.assertEqual(self.collector.stop(), 0)
 
 
+    def test_the_collector_sends_its_own_when_told_to(self):
+        for asked in (True, False):
+            with self.subTest(asked=asked):
+                sink = Sink()
+                self.addCleanup(sink.close)
+                environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": sink.url, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
+                               "FLOWTRACE_MODE": "full"}
+                self.start(environment={**environment, "OTEL_METRICS_EXPORTER": "otlp"} if asked else environment)
+                harness.send_json(self.collector.otlp, harness.span_document([harness.new_span()]))
+                self.assertEqual(self.collector.stop(), 0)
+                self.assertEqual(sum(sink.n_spans.values()), 0)
+                if not asked:
+                    self.assertIsNone(sink.metrics)
+                    continue
+                found = otlp_samples(sink.metrics)  # the last, when all of it was in the store
+                self.assertEqual(found["flow_path_items_total", frozenset(
+                    {"flow_path": "otlp>memory>log>store", "flow_outcome": "success"}.items())], 1)
+
+
 class Documentation(unittest.TestCase):
     """docs/metrics.md has a row for each metric, with the type, unit and sentence of the text."""
 
