@@ -65,11 +65,6 @@ void frame_unref(struct frame *self)
     }
 }
 
-struct frame *frame_owner(struct frame *self)
-{
-    return self->origin ? self->origin : self;
-}
-
 static void resolve_one(struct frame *self, const struct result *result, struct ftri_list *settled)
 {
     if (!result->is_ack && self->result.is_ack)

@@ -66,7 +66,10 @@ void frame_unref(struct frame *self);
 /* What became of it, once it is settled. */
 ftr_outcome frame_outcome(const struct frame *self);
 /* Whose visit and items a frame works on. */
-struct frame *frame_owner(struct frame *self);
+static inline struct frame *frame_owner(struct frame *self)
+{
+    return self->origin ? self->origin : self;
+}
 /* One of the pending has its outcome. May free the frame and those above. */
 void frame_resolve(struct frame *self, const struct result *result);
 

@@ -87,10 +87,11 @@ static struct path *find_next(const struct path *self, const struct node *node)
     return NULL;
 }
 
-/* The first batch that goes this way. */
-static struct path *branch_off(struct path *self, const struct edge *edge)
+struct path *path_branch_off(struct path *self, const struct edge *edge)
 {
     struct paths *const paths = edge->from->graph->paths;
+    if (!self->node)
+        return self;
     const size_t n = self->node->n_outputs;
     if (!self->next) {
         self->next = ftri_alloc_array(n, sizeof(struct path *));
@@ -103,11 +104,4 @@ static struct path *branch_off(struct path *self, const struct edge *edge)
         next = make(paths, self->text, edge->to);
     self->next[edge->index] = next;
     return next;
-}
-
-struct path *path_next(struct path *self, const struct edge *edge)
-{
-    if (FTRI_LIKELY(self->next && self->next[edge->index]))
-        return self->next[edge->index];
-    return self->node ? branch_off(self, edge) : self;
 }

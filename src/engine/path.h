@@ -37,5 +37,11 @@ size_t paths_count(const struct paths *self);
 struct path *path_from(struct node *node);
 /* that were merged there, after coming by different ways: */
 struct path *path_mixed(struct node *node);
-/* and that go on along an edge. */
-struct path *path_next(struct path *self, const struct edge *edge);
+/* and that go on along an edge, the first of them: later ones are asked for by its index. */
+struct path *path_branch_off(struct path *self, const struct edge *edge);
+
+static inline struct path *path_next(struct path *self, size_t index, const struct edge *edge)
+{
+    struct path *const next = self->next ? self->next[index] : NULL;
+    return FTRI_LIKELY(next) ? next : path_branch_off(self, edge);
+}

@@ -126,7 +126,7 @@ static bool begin_frame(struct node *node, struct pdata *pdata)
     account_add("begin_frame: n_held_items", &frame->n_held_items, pdata->n_items);
     frame->n_bytes = pdata->n_bytes;
     const struct frame *const sender = frame_owner(frame->parent);
-    frame->path = path_next(sender->path, pdata->edge);
+    frame->path = path_next(sender->path, pdata->edge->index, pdata->edge);
     frame->born_ns = sender->born_ns;
     pdata->frame = frame;
     return true;
