@@ -103,7 +103,7 @@ static int run(const void *values, const char *const *operands, size_t n_operand
     if (r < 0)
         return fail(r == -EINVAL ? 2 : 1, "%s", error.text);
     pipeline.environment.is_insecure = options->is_insecure;
-    if (telemetry_start(&error) < 0) {
+    if (telemetry_start(pipeline.conventions, &error) < 0) {
         pipeline_close(&pipeline);
         return fail(2, "%s", error.text);
     }

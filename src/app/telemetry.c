@@ -20,7 +20,7 @@ static void log_diagnostic(void *argument, const char *text)
     log_write(LOG_LEVEL_WARNING, "tracing: %s", text);
 }
 
-static int start(bool is_traced, struct ftri_error *error)
+static int start(const char *conventions, bool is_traced, struct ftri_error *error)
 {
     ftr_metrics_config metrics = FTR_METRICS_CONFIG_INIT;
     ftr_config config = FTR_CONFIG_INIT;
@@ -29,6 +29,7 @@ static int start(bool is_traced, struct ftri_error *error)
     config.otlp_exporter = ftr_otlp_exporter_from_environment;
     config.otlp_stdout_exporter = ftr_otlp_stdout_exporter_new;
     config.on_diagnostic = log_diagnostic;
+    config.conventions = ftr_str_from(conventions);
     config.has_mode = !is_traced;
     config.mode = FTR_MODE_OFF;
     ftr_error reason;
@@ -37,15 +38,15 @@ static int start(bool is_traced, struct ftri_error *error)
                : ftri_error_set(error, -EINVAL, "tracing: %s", reason.text);
 }
 
-int telemetry_start(struct ftri_error *error)
+int telemetry_start(const char *conventions, struct ftri_error *error)
 {
-    return start(true, error);
+    return start(conventions, true, error);
 }
 
 int telemetry_start_metrics(struct ftri_error *error)
 {
     const char *const wanted = getenv("OTEL_METRICS_EXPORTER");
-    return wanted && wanted[0] && strcmp(wanted, "none") != 0 ? start(false, error) : 0;
+    return wanted && wanted[0] && strcmp(wanted, "none") != 0 ? start("", false, error) : 0;
 }
 
 bool telemetry_stop(void)

@@ -98,9 +98,10 @@ struct graph {
     size_t capacity; /* batches in one input channel */
     struct ftri_bounds *time_scale;
     struct paths *paths;
-    uint64_t start_ns;        /* Unix: since when there is counted */
-    ftr_span control_span;    /* of a control message that may affect many flows */
-    uint64_t n_touched;       /* visits that it affected */
+    uint64_t start_ns;                    /* Unix: since when there is counted */
+    ftr_str control_names[CONTROL_KINDS]; /* of events, by the conventions */
+    ftr_span control_span;                /* of a control message that may affect many flows */
+    uint64_t n_touched;                   /* visits that it affected */
     struct node *active;      /* whose code runs; NULL: none, or a callback from outside */
     struct ftri_list ready;   /* struct node.ready */
     struct ftri_list running; /* struct frame.running: their work clock was touched */
