@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/time.h"
 
 #include <errno.h>
 #include <flowtrace/metrics.h>
@@ -12,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint64_t DELIVERY_NS = 5 * FTRI_NS_PER_S;
+static const uint64_t DELIVERY_NS = UINT64_C(5000000000);
 
 static void log_diagnostic(void *argument, const char *text)
 {

@@ -7,7 +7,6 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "codec/utf8.h"
 #include "metrics/bounds.h"
 #include "metrics/labelled.h"
 #include "metrics/metric.h"
@@ -60,10 +59,10 @@ static int check(const ftr_histogram_options *options, struct ftri_error *error)
         return ftri_error_set(error, -EINVAL,
                               "label: expected letters, digits, _ and ., the first no digit; not "
                               "le, quantile, __...");
-    if (options->help.len > FTRI_METRIC_HELP_BYTES || !ftri_utf8_is_valid(options->help))
+    if (!ftri_metric_help_is_valid(options->help))
         return ftri_error_set(error, -EINVAL, "help: longer than %d bytes, or not UTF-8",
                               FTRI_METRIC_HELP_BYTES);
-    if (options->unit.len > FTRI_METRIC_UNIT_BYTES || !ftri_utf8_is_valid(options->unit))
+    if (!ftri_metric_unit_is_valid(options->unit))
         return ftri_error_set(error, -EINVAL, "unit: longer than %d bytes, or not UTF-8",
                               FTRI_METRIC_UNIT_BYTES);
     if (options->series_max > SERIES_MOST)

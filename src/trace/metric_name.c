@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trace/metric_name.h"
 
+#include "codec/utf8.h"
+
 #include <string.h>
 
 static bool is_letter(char c)
@@ -18,6 +20,16 @@ bool ftri_metric_name_is_valid(ftr_str text, const char *others)
             return false;
     }
     return true;
+}
+
+bool ftri_metric_help_is_valid(ftr_str text)
+{
+    return text.len <= FTRI_METRIC_HELP_BYTES && ftri_utf8_is_valid(text);
+}
+
+bool ftri_metric_unit_is_valid(ftr_str text)
+{
+    return text.len <= FTRI_METRIC_UNIT_BYTES && ftri_utf8_is_valid(text);
 }
 
 static bool begins_with(ftr_str text, const char *beginning)

@@ -2,7 +2,6 @@
 #include "trace/sources.h"
 
 #include "base/mem.h"
-#include "codec/utf8.h"
 #include "metrics/bounds.h"
 #include "metrics/metric.h"
 #include "trace/metric_name.h"
@@ -63,8 +62,7 @@ static bool is_valid(const ftr_metric_family *family)
 {
     if ((unsigned)family->kind > FTR_METRIC_HISTOGRAM ||
         !ftri_metric_name_is_valid(family->name, ".:") ||
-        family->help.len > FTRI_METRIC_HELP_BYTES || !ftri_utf8_is_valid(family->help) ||
-        family->unit.len > FTRI_METRIC_UNIT_BYTES || !ftri_utf8_is_valid(family->unit))
+        !ftri_metric_help_is_valid(family->help) || !ftri_metric_unit_is_valid(family->unit))
         return false;
     return family->kind != FTR_METRIC_HISTOGRAM ||
            (family->bounds && ftri_bounds_are_valid(family->bounds, family->n_bounds));

@@ -181,6 +181,8 @@ class Prometheus(unittest.TestCase):
             rpc = server.query(f'krishiv_grpc_call_duration_seconds_count{{job="{form}"}}')
             self.assertEqual({sample["metric"]["path"]: sample["value"][1] for sample in rpc},
                              {"/krishiv.Coordinator/Submit": "3", "/krishiv.Coordinator/Cancel": "1"})
+            queue = [server.query(f'shop_queue_{name}{{job="{form}"}}') for name in ("length", "waited_seconds_total")]
+            self.assertEqual([sample["value"][1] for samples in queue for sample in samples], ["3", "0.75"])
             info = server.query(f'target_info{{job="{form}"}}')
             self.assertEqual([sample["metric"]["service_name"] for sample in info], ["shop"])
         now = time.time()
