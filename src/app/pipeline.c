@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "config/document.h"
 #include "config/options.h"
+#include "engine/graph_metrics.h"
 #include "net/loop.h"
 #include "nodes/collector/form.h"
 #include "nodes/registry.h"
@@ -306,6 +307,9 @@ int pipeline_start(struct pipeline *self, struct ftri_error *error)
         r = loop_on_signal(self->loop, SIGHUP, on_hangup, self);
     if (r < 0)
         return ftri_error_errno(error, r, "watching for signals");
+    self->metrics = ftr_metric_source_new(graph_write_metrics, self->graph);
+    if (!self->metrics)
+        return ftri_error_errno(error, -ENOMEM, "starting the pipeline");
     return graph_start(self->graph, error);
 }
 
@@ -321,8 +325,15 @@ void pipeline_stop(struct pipeline *self)
         begin_drain(self);
 }
 
+void pipeline_end(struct pipeline *self)
+{
+    if (self->graph)
+        graph_end(self->graph);
+}
+
 void pipeline_close(struct pipeline *self)
 {
+    ftr_metric_source_free(self->metrics);
     graph_free(self->graph);
     loop_free(self->loop);
     config_free(self->document);

@@ -17,9 +17,10 @@ struct pipeline {
     struct loop *loop;
     struct graph *graph;
     struct nodes_environment environment;
-    const char *name;        /* "": it has none; lives as long as the document */
-    const char *conventions; /* likewise: "": those of the environment */
-    const char *path;        /* of the file; NULL: there is none */
+    struct ftr_metric_source *metrics; /* the graph's, once it was started */
+    const char *name;                  /* "": it has none; lives as long as the document */
+    const char *conventions;           /* likewise: "": those of the environment */
+    const char *path;                  /* of the file; NULL: there is none */
     int tracing; /* index into the choices of `tracing`: 0 the process's, else 1 + ftr_mode */
     uint64_t drain_timeout_ns;
     bool is_draining;
@@ -48,5 +49,7 @@ void pipeline_stop(struct pipeline *self);
 void pipeline_reload(struct pipeline *self);
 /* Whether its flows are recorded, and so its ledger kept. */
 bool pipeline_is_traced(const struct pipeline *self);
-/* Stops what was started; frees. */
+/* Stops the nodes, when it has run: nothing happens from then on, and metrics say so. */
+void pipeline_end(struct pipeline *self);
+/* The same, and frees. */
 void pipeline_close(struct pipeline *self);

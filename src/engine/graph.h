@@ -53,8 +53,10 @@ int graph_start(struct graph *self, struct ftri_error *error) FTRI_MUST_CHECK;
  * downstream as each has emptied; at the deadline what is left is nacked and counted as dropped
  * (shutdown). Then on_drained. */
 void graph_drain(struct graph *self, uint64_t timeout_ns);
-/* Stops nodes, frees. Only when drained, failed, or never started; the callbacks may call it. What
- * is left is settled as at the deadline of a drain. NULL is fine. */
+/* Stops the nodes; what is left is settled as at the deadline of a drain. Only when drained,
+ * failed, or never started. */
+void graph_end(struct graph *self);
+/* The same, and frees. The callbacks may call it. NULL is fine. */
 void graph_free(struct graph *self);
 
 /* The mode of the pipeline's tracing from now on; NULL: that of the process (ftr_node_set_mode). */
@@ -77,6 +79,7 @@ struct graph_edge_view {
 /* In topological order. False past the end. */
 bool graph_node_view(const struct graph *self, size_t i, struct graph_node_view *ret_view);
 bool graph_edge_view(const struct graph *self, size_t i, struct graph_edge_view *ret_view);
-/* 0 when every identity of account.h holds and the accounts agree with what lies in the channels
- * and with the nodes; else -EBADMSG and which one does not. At any time between turns. */
+/* 0 when every identity of account.h holds and the accounts agree with what lies in the channels,
+ * with the nodes and with the metrics; else -EBADMSG and which one does not. At any time between
+ * turns. */
 int graph_check_accounts(const struct graph *self, struct ftri_error *error) FTRI_MUST_CHECK;

@@ -221,9 +221,6 @@ void visit_close(struct frame *self)
 {
     if (self->visit_state != VISIT_OPEN)
         return;
-    const ftr_outcome outcome = self->result.is_ack ? FTR_OUTCOME_SUCCESS
-                                : self->is_at_fault ? FTR_OUTCOME_FAILURE
-                                                    : FTR_OUTCOME_REFUSED;
-    ftr_visit_end(&self->visit, outcome, ftr_str_from(self->result.reason));
+    ftr_visit_end(&self->visit, frame_outcome(self), ftr_str_from(self->result.reason));
     self->visit_state = VISIT_CLOSED;
 }
