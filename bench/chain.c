@@ -141,7 +141,7 @@ static void on_finished(void *argument)
     (void)argument;
 }
 
-static void start(struct chain *self, bool has_exact_times, struct ftri_error *error)
+static void start(struct chain *self, struct ftri_error *error)
 {
     const struct config_value *root = config_root(self->document);
     const struct graph_options options = {
@@ -149,7 +149,6 @@ static void start(struct chain *self, bool has_exact_times, struct ftri_error *e
         .nodes = config_get(root, "nodes"),
         .connections = config_get(root, "connections"),
         .pipeline = "bench",
-        .has_exact_times = has_exact_times,
         .environment = &self->environment,
         .on_finished = on_finished,
         .on_failed = on_failed,
@@ -161,7 +160,7 @@ static void start(struct chain *self, bool has_exact_times, struct ftri_error *e
         fail(error->text);
 }
 
-struct chain *chain_new(size_t n_processors, bool has_exact_times)
+struct chain *chain_new(size_t n_processors)
 {
     struct chain *self = ftri_zalloc(sizeof *self);
     char text[TEXT_MAX];
@@ -175,7 +174,7 @@ struct chain *chain_new(size_t n_processors, bool has_exact_times)
     if (!self->payload || !self->loop ||
         config_parse(ftr_str_from(text), "chain", &self->document, &error) < 0)
         fail(error.text);
-    start(self, has_exact_times, &error);
+    start(self, &error);
     return self;
 }
 

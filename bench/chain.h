@@ -6,7 +6,6 @@
  * program ends. One thread. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 enum chain_origin {
@@ -16,8 +15,7 @@ enum chain_origin {
 
 struct chain;
 
-/* has_exact_times: each batch is measured by itself also while nothing is recorded. */
-struct chain *chain_new(size_t n_processors, bool has_exact_times);
+struct chain *chain_new(size_t n_processors);
 void chain_free(struct chain *self);
 /* Sends n batches; returns when all are settled. Not inlined: callgrind counts within it. */
 void chain_run(struct chain *self, size_t n, enum chain_origin origin);

@@ -5,7 +5,6 @@
  * Nothing recorded; the same, and the queue wait of each batch measured by itself; each visit a
  * span, encoded and delivered by the worker; recording, and the flow not sampled. Toggled while the
  * graphs run. "bench-hop NAME short|long" runs one way for callgrind (instructions.py). */
-#include "base/time.h"
 #include "chain.h"
 #include "engine/channel.h"
 #include "measure.h"
@@ -28,20 +27,18 @@ struct way {
     const char *title;
     ftr_mode mode;
     enum chain_origin origin;
-    bool has_exact_times;
     double goal_reads; /* goal: so many reads of the cycle counter and ... */
     double goal_ns;    /* ... so many ns; 0: none */
 };
 
 static const struct way ways[] = {
-    {"off", "a hop of a batch, mode off", FTR_MODE_OFF, CHAIN_SAMPLED, false, 0, 15},
-    {"wait", "a hop with its queue wait, mode off", FTR_MODE_OFF, CHAIN_SAMPLED, true, 2.5, 10},
-    {"visit", "a hop with the span of its visit", FTR_MODE_FULL, CHAIN_SAMPLED, false, 5.5, 30},
-    {"unsampled", "a hop of a flow that is not sampled", FTR_MODE_FULL, CHAIN_UNSAMPLED, false, 0,
-     0},
+    {"off", "a hop of a batch, mode off", FTR_MODE_OFF, CHAIN_SAMPLED, 0, 15},
+    {"off", "the same, as one with its queue wait", FTR_MODE_OFF, CHAIN_SAMPLED, 2.5, 10},
+    {"visit", "a hop with the span of its visit", FTR_MODE_FULL, CHAIN_SAMPLED, 5.5, 30},
+    {"unsampled", "a hop of a flow that is not sampled", FTR_MODE_FULL, CHAIN_UNSAMPLED, 0, 0},
 };
 
-static struct chain *chains[2][2]; /* by exact times; short, long */
+static struct chain *chains[2]; /* short, long */
 
 static void fail(const char *what)
 {
@@ -73,9 +70,8 @@ static int compare(const void *left, const void *right)
 
 static double hop_ns(const struct way *way)
 {
-    struct chain *const *const pair = chains[way->has_exact_times];
-    const double of_short = batch_ns(pair[0], way);
-    return (batch_ns(pair[1], way) - of_short) / HOPS;
+    const double of_short = batch_ns(chains[0], way);
+    return (batch_ns(chains[1], way) - of_short) / HOPS;
 }
 
 static void print(const struct way *way, double ns, double clock_ns, double min, double max)
@@ -177,17 +173,14 @@ void counted(struct chain *chain, enum chain_origin origin)
     chain_run(chain, BATCHES, origin);
 }
 
-/* instructions.py takes the difference of the two chains. In mode off the clock stands: under
- * callgrind every node would be slow. */
-static void count(const struct way *way, struct chain *chain)
+/* instructions.py takes the difference of the two chains. */
+static bool count(const struct way *way, struct chain *chain)
 {
-    if (way->mode == FTR_MODE_OFF)
-        ftri_time_fake(FTRI_NS_PER_S, FTRI_NS_PER_S);
     ftr_set_mode(way->mode);
     chain_run(chain, BATCHES, way->origin);
     counted(chain, way->origin);
-    ftri_time_real();
     printf("{\"shape\":\"%s\",\"batches\":%d,\"hops\":%d}\n", way->name, BATCHES, HOPS);
+    return true;
 }
 
 static void start_recording(void)
@@ -207,20 +200,19 @@ int main(int argc, char **argv)
     if (argc == 1)
         measure_channel();
     start_recording();
-    for (int i = 0; i < 2; i++) {
-        chains[i][0] = chain_new(SHORT, i == 1);
-        chains[i][1] = chain_new(LONG, i == 1);
-    }
+    chains[0] = chain_new(SHORT);
+    chains[1] = chain_new(LONG);
+    bool is_counted = false;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         if (argc == 1)
             measure(&ways[i]);
-        else if (argc == 3 && strcmp(argv[1], ways[i].name) == 0)
-            count(&ways[i], chains[ways[i].has_exact_times][strcmp(argv[2], "long") == 0]);
+        else if (argc == 3 && !is_counted && strcmp(argv[1], ways[i].name) == 0)
+            is_counted = count(&ways[i], chains[strcmp(argv[2], "long") == 0]);
     }
     ftr_set_mode(FTR_MODE_FULL);
-    for (int i = 0; i < 4; i++) {
-        chain_check(chains[i / 2][i % 2]);
-        chain_free(chains[i / 2][i % 2]);
+    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
+        chain_check(chains[i]);
+        chain_free(chains[i]);
     }
     if (ftr_flush(DEADLINE_NS) != FTR_OK)
         fail("flush failed");

@@ -38,7 +38,7 @@ static const char *const statements[] = {
     "custody_drop_items: dropped",
     "revoke: received",
     "revoke: n_returned_items",
-    "frame_count_work: work_ns",
+    "count_work: work_ns",
     "node_ingest: n_visits",
     "absorb_input: n_held_items",
     "absorb_input: merged",

@@ -54,9 +54,10 @@ bool channel_has_room(const struct node *sender)
 static void stop_waiting(struct pdata *pdata)
 {
     struct node *const from = pdata->edge->from;
-    const uint64_t waited_ns = clock_between(pdata->blocked_ns, clock_now(from->graph));
+    const uint64_t waited_ns = clock_between(pdata->blocked_ns, clock_read(from->graph));
     pdata->blocked_ns = 0;
     account_add("stop_waiting: blocked_ns", &from->account.blocked_ns, waited_ns);
+    meter_add(&pdata->edge->meter->blocked_ns, waited_ns);
     visit_blocked(pdata->frame, waited_ns);
     if (--from->n_waiting == 0)
         scheduler_ready(from);
@@ -86,6 +87,7 @@ void channel_refuse_first(struct node *node, const struct result *result)
     struct pdata *pdata = channel_first(node);
     const bool was_full = node->n_data >= node->graph->capacity;
     channel_take(node, pdata);
+    meter_take(&pdata->edge->meter->depth, 1);
     account_take("channel_refuse_first: queued", &pdata->edge->account.queued, pdata->n_items);
     channel_use_room(node, was_full);
     lose(pdata, result);

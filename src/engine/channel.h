@@ -5,7 +5,7 @@
  * more: so no more can wait than one consume or control message emitted. Counts the edges. */
 #pragma once
 
-#include "engine/count.h"
+#include "engine/meter.h"
 #include "engine/scheduler.h"
 
 /* Into a channel that has room ... */
@@ -45,6 +45,7 @@ static inline void channel_send(struct edge *edge, struct pdata *pdata, uint64_t
     pdata->sent_ns = sent_ns;
     account_add("channel_send: sent", &edge->account.sent, n_items);
     account_add("channel_send: queued", &edge->account.queued, n_items);
+    meter_add(&edge->meter->depth, 1);
     account_add("channel_send: n_sent_batches", &edge->account.n_sent_batches, 1);
     channel_count_redelivered(edge, pdata);
     if (FTRI_LIKELY(to->n_data < graph->capacity && ftri_list_is_empty(&to->waiting)))
@@ -75,6 +76,7 @@ static inline void channel_receive(struct node *node, struct pdata *pdata)
     channel_take(node, pdata);
     account_take("channel_receive: queued", &account->queued, n_items);
     account_add("channel_receive: received", &account->received, n_items);
+    meter_take(&pdata->edge->meter->depth, 1);
     if (FTRI_UNLIKELY(was_full || !ftri_list_is_empty(&node->waiting)))
         channel_use_room(node, was_full);
 }

@@ -36,8 +36,7 @@ struct frame *custody_touch(struct node *node, struct pdata *pdata, const char *
         visit_begin(frame, pdata);
     if (node->is_handling)
         note_control(node, frame);
-    if (!node->graph->is_rough &&
-        (frame_owner(frame)->visit_state != VISIT_CLOSED || !frame->origin))
+    if (frame_owner(frame)->visit_state != VISIT_CLOSED || !frame->origin)
         frame_work(frame_owner(frame));
     return frame;
 }
@@ -87,6 +86,7 @@ static void revoke(struct node *node, struct pdata *pdata, const struct result *
         account_add("revoke: received", &node->account.received, n);
         account_add("revoke: n_returned_items", &node->n_returned_items, n);
     }
+    visit_control(frame, CONTROL_SHUTDOWN);
     custody_drop_items(node, frame, FTR_DROP_SHUTDOWN, n);
     frame->is_at_fault = frame->is_at_fault || !frame->is_failed;
     frame->n_in_hand--;

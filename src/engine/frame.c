@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "engine/clock.h"
-#include "engine/count.h"
+#include "engine/path.h"
 #include "engine/scheduler.h"
 #include "engine/visit.h"
 
@@ -67,8 +67,6 @@ static void trim(struct graph *graph, size_t n_left)
 static inline void recycle(struct frame *self)
 {
     struct graph *const graph = self->node->graph;
-    if (FTRI_UNLIKELY(self == graph->working))
-        graph->working = NULL;
     self->parent = graph->spare_frames;
     graph->spare_frames = self;
     if (FTRI_UNLIKELY(--graph->n_live == 0)) {
@@ -137,27 +135,108 @@ static void resolve_one(struct frame *self, const struct result *result, struct 
         append(settled, self);
 }
 
-void frame_count_work(struct node *node, uint64_t worked_ns)
+ftr_outcome frame_outcome(const struct frame *self)
 {
-    account_add("frame_count_work: work_ns", &node->account.work_ns, worked_ns);
+    if (!self->is_failed)
+        return FTR_OUTCOME_SUCCESS;
+    return self->is_at_fault ? FTR_OUTCOME_FAILURE : FTR_OUTCOME_REFUSED;
+}
+
+static inline void count_work(struct frame *self, uint64_t since_ns, uint64_t now_ns)
+{
+    const uint64_t worked_ns = clock_between(since_ns, now_ns);
+    account_add("count_work: work_ns", &self->node->account.work_ns, worked_ns);
+    self->work_ns += worked_ns;
+    meter_end_work(self->node->meter, now_ns);
+    visit_worked(self, worked_ns);
 }
 
 static void stop_clock(struct frame *self, uint64_t now_ns)
 {
-    const uint64_t worked_ns = clock_between(self->running_since_ns, now_ns);
-    frame_count_work(self->node, worked_ns);
-    visit_worked(self, worked_ns);
+    if (!self->running_since_ns)
+        return;
+    count_work(self, self->running_since_ns, now_ns);
     self->running_since_ns = 0;
 }
 
-void frame_stop_working(struct frame *self, uint64_t now_ns)
+/* Kept by its node, which does not work on it, and nothing of it is below. */
+static bool is_resting(const struct frame *self)
+{
+    return self->n_in_hand && !self->n_watched && !self->running_since_ns;
+}
+
+static void end_rest(struct frame *self, uint64_t now_ns)
+{
+    const enum meter_delay delay = self->is_retrying ? METER_DELAY_RETRY : METER_DELAY_HOLD;
+    meter_add(&self->node->meter->delay_ns[delay], clock_between(self->resting_since_ns, now_ns));
+    self->resting_since_ns = 0;
+}
+
+void frame_begin_consume(struct frame *self, uint64_t now_ns)
 {
     struct graph *const graph = self->node->graph;
-    const uint64_t worked_ns = clock_between(graph->working_since_ns, now_ns);
+    graph->working = self;
+    graph->working_since_ns = now_ns;
+    meter_begin_work(self->node->meter, now_ns);
+    if (FTRI_UNLIKELY(!self->born_ns))
+        self->born_ns = now_ns;
+}
+
+static inline void stop_working(struct frame *self, uint64_t now_ns)
+{
+    struct graph *const graph = self->node->graph;
     graph->working = NULL;
-    graph->is_work_counted = true;
-    frame_count_work(self->node, worked_ns);
-    visit_worked(self, worked_ns);
+    count_work(self, graph->working_since_ns, now_ns);
+}
+
+void frame_end_consume(struct frame *self, bool goes_on, uint64_t now_ns)
+{
+    struct graph *const graph = self->node->graph;
+    if (FTRI_UNLIKELY(goes_on)) {
+        frame_make_special(self);
+        self->running_since_ns = graph->working_since_ns;
+        graph->working = NULL;
+        return;
+    }
+    stop_working(self, now_ns);
+    if (FTRI_LIKELY(!self->n_in_hand))
+        return;
+    frame_make_special(self);
+    if (is_resting(self))
+        self->resting_since_ns = now_ns;
+}
+
+static void measure_path(struct frame *self, ftr_outcome outcome, uint64_t now_ns)
+{
+    struct path_meter *const meter = &self->path->meter;
+    meter_time(&meter->duration[outcome], self->node->graph->time_scale,
+               self->born_ns ? clock_between(self->born_ns, now_ns) : 0);
+    meter_add(&meter->n_items[outcome], self->n_items);
+}
+
+static void stop_special(struct frame *self, uint64_t now_ns)
+{
+    stop_clock(self, now_ns);
+    if (self->resting_since_ns)
+        end_rest(self, now_ns);
+}
+
+/* What nothing more became of has come to the end of its path. */
+static inline void measure(struct frame *self)
+{
+    struct graph *const graph = self->node->graph;
+    const ftr_outcome outcome = frame_outcome(self);
+    const bool is_end = !self->has_gone_on && !(self->is_special && self->n_watched);
+    const bool is_timed = self->is_special && (self->running_since_ns || self->resting_since_ns);
+    if (is_end || is_timed || self == graph->working)
+        clock_read(graph);
+    if (self == graph->working)
+        stop_working(self, graph->now_ns);
+    if (is_timed)
+        stop_special(self, graph->now_ns);
+    if (is_end)
+        measure_path(self, outcome, graph->now_ns);
+    meter_time(&self->node->meter->work[outcome], graph->time_scale, self->work_ns);
 }
 
 /* To the node that asked for it, and onto the visit it belongs to. */
@@ -167,6 +246,8 @@ static void answer_watcher(struct frame *self)
         visit_unwound(self->origin, frame_result(self));
         self->origin->n_watched--;
         self->origin->has_refused_watched = self->is_failed;
+        if (is_resting(self->origin))
+            self->origin->resting_since_ns = clock_read(self->node->graph);
     }
     self->message.kind = self->is_failed ? CONTROL_NACK : CONTROL_ACK;
     scheduler_post(self->node, &frame_ref(self)->message);
@@ -174,10 +255,8 @@ static void answer_watcher(struct frame *self)
 
 static inline void end_visit(struct frame *self)
 {
-    if (self->is_special && self->running_since_ns)
-        stop_clock(self, clock_read(self->node->graph));
-    if (self == self->node->graph->working)
-        frame_stop_working(self, clock_read(self->node->graph));
+    if (!self->origin)
+        measure(self);
     visit_close(self);
 }
 
@@ -241,6 +320,8 @@ void frame_resolve(struct frame *self, const struct result *result)
                 return;
         } else if (--self->n_pending) {
             return;
+        } else {
+            measure(self);
         }
         struct frame *const parent = self->parent;
         recycle(self);
@@ -250,22 +331,26 @@ void frame_resolve(struct frame *self, const struct result *result)
     }
 }
 
-void frame_work_since(struct frame *self, uint64_t now_ns)
+static void start_clock(struct frame *self, uint64_t now_ns)
 {
-    frame_make_special(self);
-    ftri_list_append(&self->node->graph->running, &self->running);
-    self->is_running = true;
-    if (!self->running_since_ns)
-        self->running_since_ns = now_ns;
+    self->running_since_ns = now_ns;
+    meter_begin_work(self->node->meter, now_ns);
+    if (!self->born_ns)
+        self->born_ns = now_ns;
+    if (self->resting_since_ns)
+        end_rest(self, now_ns);
 }
 
 void frame_work(struct frame *self)
 {
     struct graph *const graph = self->node->graph;
-    if (graph->is_rough || self->is_running || self == graph->working)
+    if (self->is_running || self == graph->working)
         return;
     frame_make_special(self);
-    frame_work_since(self, self->running_since_ns ? 0 : clock_read(graph));
+    ftri_list_append(&graph->running, &self->running);
+    self->is_running = true;
+    if (!self->running_since_ns)
+        start_clock(self, clock_read(graph));
 }
 
 /* Work goes on behind the scenes (a request under way) while a node that does not gather batches
@@ -284,8 +369,11 @@ bool frame_rest_all(struct graph *graph)
     while ((entry = ftri_list_pop(&graph->running)) != NULL) {
         struct frame *const self = FTRI_CONTAINER(entry, struct frame, running);
         self->is_running = false;
-        if (self->running_since_ns && !is_worked_on(self))
-            stop_clock(self, graph->now_ns);
+        if (is_worked_on(self))
+            continue;
+        stop_clock(self, graph->now_ns);
+        if (is_resting(self))
+            self->resting_since_ns = graph->now_ns;
     }
     return true;
 }

@@ -10,8 +10,9 @@
  *     an input's frame  <-- origin --- a watched frame                   node_derive_watched
  *
  * Freed frames are kept by the graph and used again, the latest first: a hop allocates nothing.
- * Most frames are plain: one parent, a blank visit, no failure. All that such a frame has is in one
- * cache line; the rest counts from frame_make_special on, which is called for all other frames.
+ * Most frames are plain: one parent, a blank visit, no failure. All that such a frame has is in its
+ * first two cache lines; the rest counts from frame_make_special on, which is called for all other
+ * frames.
  *
  * A watched frame has no visit of its own: it works on its origin's, but its result goes to the
  * node as a control message and not upwards. It may outlive that visit, and what is made of its
@@ -41,18 +42,24 @@ struct frame {
     bool is_special;
     bool is_failed; /* result says how; else it was good up to now */
     bool is_watched;
-    bool is_source;           /* began here, by node_ingest */
-    bool is_at_fault;         /* the first failure was this node's own nack */
-    bool has_refused_watched; /* the latest watched frame with this origin failed */
-    bool is_running;          /* in graph.running */
+    bool is_source;    /* began here, by node_ingest */
+    bool is_at_fault;  /* the first failure was this node's own nack */
+    bool has_gone_on;  /* batches of it were sent on, or it is in a merged one */
+    bool is_running;   /* in graph.running */
+    uint64_t work_ns;  /* of this frame, as far as it was measured */
+    uint64_t born_ns;  /* when the oldest of what is in it came in */
+    struct path *path; /* how it came, with this node; a watched frame has its origin's */
 
     /* Of special frames: */
     size_t n_refs;
     uint64_t running_since_ns; /* 0: the work clock stands */
+    uint64_t resting_since_ns; /* kept by its node, and nothing of it is below; 0: it is not */
     uint64_t n_noted;          /* node.n_handled of the last control message that is on the visit */
     size_t n_watched;          /* watched frames with this origin that are pending */
     uint32_t split_count;
     uint32_t n_parents;
+    bool is_retrying;           /* it rests until its next try */
+    bool has_refused_watched;   /* the latest watched frame with this origin failed */
     struct frame **parents;     /* of a fan-in; owned */
     struct ftri_list running;   /* of graph.running */
     struct frame *next_settled; /* of those to unwind */
@@ -65,7 +72,9 @@ struct frame {
     struct result result; /* the first failure */
 };
 
-_Static_assert(offsetof(struct frame, n_refs) == 64, "what a plain frame has is one cache line");
+/* All that a plain frame has. */
+enum { FRAME_PLAIN_BYTES = 88 };
+_Static_assert(offsetof(struct frame, n_refs) == FRAME_PLAIN_BYTES, "it is less than two lines");
 
 static inline void frame_make_special(struct frame *self)
 {
@@ -73,7 +82,8 @@ static inline void frame_make_special(struct frame *self)
         return;
     self->is_special = true;
     self->n_refs = 1;
-    self->running_since_ns = self->n_noted = 0;
+    self->running_since_ns = self->resting_since_ns = self->n_noted = 0;
+    self->is_retrying = self->has_refused_watched = false;
     self->n_watched = 0;
     self->split_count = self->n_parents = 0;
 }
@@ -94,7 +104,7 @@ FTRI_MUST_CHECK static inline struct frame *frame_new(struct node *node)
         graph->spare_frames = self->parent;
     else if (!(self = frame_allocate(graph)))
         return NULL;
-    memset(self, 0, offsetof(struct frame, n_refs));
+    memset(self, 0, FRAME_PLAIN_BYTES);
     self->node = node;
     graph->n_live++;
     return self;
@@ -113,19 +123,18 @@ static inline struct frame *frame_owner(struct frame *self)
 {
     return self->origin ? self->origin : self;
 }
+/* What became of it, once it is settled. */
+ftr_outcome frame_outcome(const struct frame *self);
 /* What became of it up to now. */
 const struct result *frame_result(const struct frame *self);
 /* One of the pending has its outcome. May free the frame and those above. */
 void frame_resolve(struct frame *self, const struct result *result);
 
-/* The node works on it from now on ... */
-void frame_work_since(struct frame *self, uint64_t now_ns);
-/* ... or, unless its work is measured with the row's, from here on ... */
+/* The node works on it from here on, unless that is being measured with the consume ... */
 void frame_work(struct frame *self);
 /* ... until its code returns: stops the clocks of what was touched and is no longer worked on.
  * Returns whether there was any; then the graph's clock was read. */
 bool frame_rest_all(struct graph *graph);
-/* Ends the work that is measured with a consume. */
-void frame_stop_working(struct frame *self, uint64_t now_ns);
-/* Counts what a node worked. */
-void frame_count_work(struct node *node, uint64_t worked_ns);
+/* Around a consume, for the frame of what is given: graph.working as long as it is not settled. */
+void frame_begin_consume(struct frame *self, uint64_t now_ns);
+void frame_end_consume(struct frame *self, bool goes_on, uint64_t now_ns);

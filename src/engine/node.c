@@ -9,6 +9,7 @@
 #include "engine/count.h"
 #include "engine/custody.h"
 #include "engine/metadata.h"
+#include "engine/path.h"
 #include "engine/pdata_pool.h"
 #include "engine/visit.h"
 
@@ -41,6 +42,7 @@ struct pdata *node_ingest(struct node *self, ftr_signal signal, const ftr_contex
         return NULL;
     }
     frame->is_source = true;
+    frame->path = path_from(self);
     if (is_watched)
         watch(frame, calldata);
     frame->n_pending = frame->n_in_hand = 1;
@@ -77,6 +79,7 @@ struct pdata *node_derive_watched(struct node *self, struct pdata *input, uint64
     if (pdata) {
         frame->origin = frame_ref(frame_owner(above));
         frame->origin->n_watched++;
+        frame->origin->is_retrying = false;
         watch(frame, calldata);
         frame->n_pending = frame->n_in_hand = 1;
         pdata->frame = frame;
@@ -103,6 +106,18 @@ static bool check_inputs(struct node *self, struct pdata **inputs, size_t n)
     return are_held;
 }
 
+/* A merged batch comes by the way of its inputs, and is as old as the oldest. */
+static void take_path(struct frame *merged, struct frame *input, bool is_first)
+{
+    input->has_gone_on = true;
+    if (is_first)
+        merged->path = input->path;
+    else if (merged->path != input->path)
+        merged->path = path_mixed(merged->node);
+    if (is_first || input->born_ns < merged->born_ns)
+        merged->born_ns = input->born_ns;
+}
+
 /* The input's frame waits for the merged one from now on, in place of the batch. */
 static void absorb_input(struct frame *merged, size_t i, struct pdata *input)
 {
@@ -115,6 +130,7 @@ static void absorb_input(struct frame *merged, size_t i, struct pdata *input)
                            : input->n_items;
     account_take("absorb_input: n_held_items", &owner->n_held_items, n);
     account_add("absorb_input: merged", &merged->n_held_items, n);
+    take_path(merged, owner, i == 0);
     merged->parents[i] = frame;
     frame->n_in_hand--;
     pdata_free(merged->node->graph, input);
@@ -180,6 +196,8 @@ static inline void count_emitted(struct node *self, struct frame *owner, const s
     account_add("count_emitted: created", &account->created, n_items - n_forwarded);
     account_add("count_emitted: emitted", &account->emitted, n_items);
     account_add("count_emitted: emitted_bytes", &account->emitted_bytes, n_bytes);
+    meter_size(&self->meter->emitted, n_items);
+    owner->has_gone_on = true;
 }
 
 /* Now, as the visit knows it already. */
@@ -327,7 +345,8 @@ void node_nack(struct node *self, struct pdata *pdata, const struct result *resu
     refusal.is_ack = false;
     account_add("node_nack: failed", &self->account.failed, settled_items(self, frame, pdata));
     /* Passing on what came back from below is no fault of this node's. */
-    frame->is_at_fault = frame->is_at_fault || (!frame->is_failed && !frame->has_refused_watched);
+    frame->is_at_fault = frame->is_at_fault ||
+                         (!frame->is_failed && !(frame->is_special && frame->has_refused_watched));
     custody_settle(self, pdata, &refusal);
     custody_end(self);
 }
@@ -366,5 +385,11 @@ void node_count_retry(struct node *self, struct pdata *pdata, uint32_t attempt, 
         {FTR_STR("retry.attempt"), ftr_value_i64(attempt)},
         {FTR_STR("retry.delay_ms"), ftr_value_f64((double)delay_ns / 1e6)},
     };
-    node_event(self, pdata, "retry", attributes, FTRI_COUNT(attributes));
+    struct frame *const frame = custody_touch(self, pdata, "node_count_retry");
+    if (!frame)
+        return;
+    frame_make_special(frame_owner(frame));
+    frame_owner(frame)->is_retrying = true;
+    visit_event(frame, "retry", attributes, FTRI_COUNT(attributes));
+    custody_end(self);
 }

@@ -4,11 +4,12 @@
  * it is taken off, and the first on the stack wakes the loop. */
 #include "engine/scheduler.h"
 
+#include "engine/action.h"
 #include "engine/channel.h"
 #include "engine/clock.h"
-#include "engine/count.h"
 #include "engine/drain.h"
 #include "engine/frame.h"
+#include "engine/path.h"
 #include "engine/pdata_pool.h"
 #include "engine/visit.h"
 #include "net/loop.h"
@@ -16,9 +17,6 @@
 #include <errno.h>
 
 enum { TURN_BURST = 512, DATA_BURST = 16, CONTROL_BURST = 16 };
-
-/* A node is slow or is not, as its rows take more or less than this for a batch. */
-enum { SLOW_NS = 1000 };
 
 void scheduler_arm(struct graph *graph)
 {
@@ -79,18 +77,25 @@ static void call_control(struct node *node, const struct control *control)
 {
     if (control->kind == CONTROL_RESUME_DATA)
         node->wants_resume = false;
-    if (!node->class->control)
+    if (!node->class->control) {
+        meter_add(&node->meter->controls[control->kind][METER_RESULT_IGNORED], 1);
         return;
+    }
+    const bool had_failed = node->graph->failed != NULL;
     node->graph->active = node;
     node->graph->is_fresh = false;
     node->handling = control->kind;
     node->is_handling = true;
     node->n_handled++;
-    visit_control_begin(node, control->kind);
+    action_begin_at(node, control->kind);
     node->class->control(node, control);
-    visit_control_end(node);
+    action_handled_at(node, control->kind);
     node->is_handling = false;
     node->graph->active = NULL;
+    const bool has_failed = !had_failed && node->graph->failed == node;
+    meter_add(
+        &node->meter->controls[control->kind][has_failed ? METER_RESULT_FAILED : METER_RESULT_DONE],
+        1);
     frame_rest_all(node->graph);
 }
 
@@ -98,7 +103,9 @@ static void deliver_control(struct node *node)
 {
     struct message *const message =
         FTRI_CONTAINER(ftri_list_pop(&node->control), struct message, link);
-    struct control control = {.kind = message->kind, .deadline_ns = node->shutdown_ns};
+    struct control control = {.kind = message->kind,
+                              .deadline_ns = node->shutdown_ns,
+                              .is_memory_short = node->graph->is_memory_short};
     if (!is_about_frame(message)) {
         call_control(node, &control);
         return;
@@ -125,6 +132,9 @@ static inline struct frame *begin_frame(struct node *node, struct pdata *pdata)
     frame->n_items = pdata->n_items;
     account_add("begin_frame: n_held_items", &frame->n_held_items, pdata->n_items);
     frame->n_bytes = pdata->n_bytes;
+    const struct frame *const sender = frame_owner(frame->parent);
+    frame->path = path_next(sender->path, pdata->edge->index, pdata->edge);
+    frame->born_ns = sender->born_ns;
     pdata->frame = frame;
     return frame;
 }
@@ -136,8 +146,10 @@ static inline void count_received(struct node *node, const struct pdata *pdata)
     account_add("count_received: held", &account->held, pdata->n_items);
     account_add("count_received: received_bytes", &account->received_bytes, pdata->n_bytes);
     account_add("count_received: n_visits", &account->n_visits, 1);
-    account_add("count_received: queue_ns", &account->queue_ns,
-                clock_between(pdata->sent_ns, node->graph->now_ns));
+    const uint64_t waited_ns = clock_between(pdata->sent_ns, node->graph->now_ns);
+    account_add("count_received: queue_ns", &account->queue_ns, waited_ns);
+    meter_time(&pdata->edge->meter->wait, node->graph->time_scale, waited_ns);
+    meter_size(&node->meter->received, pdata->n_items);
 }
 
 /* What a processor may not keep, it has forgotten. */
@@ -157,18 +169,10 @@ static bool keep_given(struct node *node)
     return !node->class->is_stateful;
 }
 
-static void work_since(struct frame *frame, uint64_t now_ns)
-{
-    frame_make_special(frame);
-    if (!frame->running_since_ns)
-        frame->running_since_ns = now_ns;
-}
-
-/* By itself. The clock was read, and is afterwards. */
-static inline void deliver_exactly(struct node *node)
+/* The clock was read, and is afterwards. */
+static inline void deliver_data(struct node *node)
 {
     struct graph *const graph = node->graph;
-    const uint64_t since_ns = graph->now_ns;
     struct pdata *const pdata = channel_first(node);
     const size_t depth = node->n_data;
     struct frame *const frame = begin_frame(node, pdata);
@@ -177,40 +181,15 @@ static inline void deliver_exactly(struct node *node)
     channel_receive(node, pdata);
     count_received(node, pdata);
     visit_arrive(frame, pdata, depth);
-    graph->working = frame;
-    graph->working_since_ns = since_ns;
-    graph->is_work_counted = false;
+    frame_begin_consume(frame, graph->now_ns);
     pdata_give(pdata, node);
     node->class->consume(node, pdata);
-    const bool is_working = FTRI_UNLIKELY(node->given) && keep_given(node);
+    const bool goes_on = FTRI_UNLIKELY(node->given) && keep_given(node);
     if (!frame_rest_all(graph))
         clock_read(graph);
     clock_stamp_sent(graph);
-    if (is_working)
-        work_since(frame, since_ns);
-    else if (graph->working)
-        frame_stop_working(frame, graph->now_ns);
-    else if (!graph->is_work_counted) /* it was plain, and is no more */
-        frame_count_work(node, clock_between(since_ns, graph->now_ns));
-    graph->working = NULL;
-    if (FTRI_UNLIKELY(!ftri_list_is_empty(&node->in_hand)))
-        check_leak(node);
-}
-
-/* One of a row. */
-static inline void deliver_roughly(struct node *node)
-{
-    struct pdata *const pdata = channel_first(node);
-    struct frame *const frame = begin_frame(node, pdata);
-    if (FTRI_UNLIKELY(!frame))
-        return;
-    channel_receive(node, pdata);
-    count_received(node, pdata);
-    visit_arrive_blank(frame, pdata);
-    pdata_give(pdata, node);
-    node->class->consume(node, pdata);
-    if (FTRI_UNLIKELY(node->given) && keep_given(node))
-        work_since(frame, ftr_flow_clock_ns()); /* the row's clock runs up to now */
+    if (FTRI_LIKELY(graph->working)) /* else it is settled, and may be gone */
+        frame_end_consume(frame, goes_on, graph->now_ns);
     if (FTRI_UNLIKELY(!ftri_list_is_empty(&node->in_hand)))
         check_leak(node);
 }
@@ -232,44 +211,22 @@ static inline bool has_next(const struct node *node, size_t n, size_t limit)
            ftri_list_is_empty(&node->control);
 }
 
-static size_t deliver_rough_row(struct node *node, size_t limit)
-{
-    struct graph *const graph = node->graph;
-    const uint64_t since_ns = graph->now_ns;
-    size_t n = 0;
-    graph->is_rough = true;
-    do
-        deliver_roughly(node);
-    while (has_next(node, ++n, limit));
-    graph->is_rough = false;
-    frame_count_work(node, clock_between(since_ns, clock_read(graph)));
-    return n;
-}
-
-static size_t deliver_exact_row(struct node *node, size_t limit)
-{
-    struct graph *const graph = node->graph;
-    size_t n = 0;
-    graph->is_delivering = true;
-    do
-        deliver_exactly(node);
-    while (has_next(node, ++n, limit));
-    graph->is_delivering = false;
-    return n;
-}
-
 /* At most `limit` batches, one after the other, as long as no control message comes. */
 static size_t deliver_row(struct node *node, size_t limit)
 {
     struct graph *const graph = node->graph;
-    const bool is_rough = !graph->options.has_exact_times && !node->is_slow && !visit_is_wanted();
-    const uint64_t since_ns = graph->is_fresh ? graph->now_ns : clock_read(graph);
+    size_t n = 0;
+    if (!graph->is_fresh)
+        clock_read(graph);
     graph->active = node;
+    graph->is_delivering = true;
     node->has_new_data = true;
-    const size_t n = is_rough ? deliver_rough_row(node, limit) : deliver_exact_row(node, limit);
+    do
+        deliver_data(node);
+    while (has_next(node, ++n, limit));
+    graph->is_delivering = false;
     graph->active = NULL;
     graph->is_fresh = true;
-    node->is_slow = clock_between(since_ns, graph->now_ns) > n * SLOW_NS;
     return n;
 }
 

@@ -52,11 +52,10 @@ struct plan {
     size_t n_nodes;
     struct planned_node nodes[NODES_MAX];
     size_t capacity;
-    bool is_recording;    /* else allocations may fail: the library's own would make it inexact */
-    bool has_exact_times; /* else, as nothing is recorded, they are of rows of batches */
-    bool is_busy;         /* many batches at once */
-    bool is_kind;         /* nothing hangs or fails, the drain has its time: all comes to its end */
-    uint64_t chaos_ns;    /* between what comes from outside, at most */
+    bool is_recording; /* else allocations may fail: the library's own would make it inexact */
+    bool is_busy;      /* many batches at once */
+    bool is_kind;      /* nothing hangs or fails, the drain has its time: all comes to its end */
+    uint64_t chaos_ns; /* between what comes from outside, at most */
     enum ending ending;
     uint64_t ending_ns;  /* after the start */
     uint64_t timeout_ns; /* of the drain */

@@ -73,7 +73,7 @@ static void on_drained(void *argument)
 
 static void drain(void)
 {
-    run.is_draining = true;
+    run.is_draining = stage.has_drained = true;
     story_tell("drain within %llu us",
                (unsigned long long)(stage.plan.timeout_ns / FTRI_NS_PER_US));
     stage.deadline_ns = ftri_time_monotonic_ns() + stage.plan.timeout_ns;
@@ -170,7 +170,6 @@ static void build(void)
         .connections = config_get(root, "connections"),
         .pipeline = "sim",
         .channel_capacity = stage.plan.capacity,
-        .has_exact_times = stage.plan.has_exact_times,
         .on_finished = on_finished,
         .on_failed = on_failed,
         .on_drained = on_drained,
@@ -338,7 +337,6 @@ uint64_t run_seed(uint64_t seed, const char *program, struct run_totals *totals)
     story_begin(seed, program);
     chance_begin(seed);
     stage_set();
-    stage.plan.has_exact_times = stage.plan.is_recording || seed % 2 == 0;
     if (stage.plan.is_recording)
         spans_begin();
     build();

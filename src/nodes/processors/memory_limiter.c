@@ -96,9 +96,10 @@ static __attribute__((noinline)) void refuse(struct node *node, struct pdata *pd
     node_nack(node, pdata, &result);
 }
 
-static void note_change(const struct node *node, struct memory_state *state, bool is_refusing)
+static void note_change(struct node *node, struct memory_state *state, bool is_refusing)
 {
     state->is_refusing = is_refusing;
+    node_memory_pressure(node, is_refusing, state->n_used, soft_limit(node_options(node)));
     if (is_refusing)
         log_write(LOG_LEVEL_WARNING,
                   "processor/memory_limiter '%s': %llu MiB are in use: batches are refused until "

@@ -526,13 +526,12 @@ static void assert_times(const char *node, uint64_t queue_ns, uint64_t work_ns)
     assert_int_equal(lab_account(node)->work_ns, work_ns);
 }
 
-/* Nothing is recorded. All four are sent to w at once, and w takes them in one row; each waits for
- * those before it (0, 300, 600 and 900 ns), and at `out` for those behind it. */
-static void test_times_of_each_batch_where_they_are_asked_for(void **state)
+/* Nothing is recorded. All four are sent to w at once, and w takes one after the other; each waits
+ * for those before it (0, 300, 600 and 900 ns), and at `out` for those behind it. */
+static void test_times_of_each_batch_of_a_row(void **state)
 {
     (void)state;
     ftri_time_fake(100 * FTRI_NS_PER_S, FTRI_NS_PER_S);
-    lab.has_exact_times = true;
     lab_run(WORK(300), 0);
     run_four();
     assert_times("w", 1800, 1200);
@@ -540,35 +539,7 @@ static void test_times_of_each_batch_where_they_are_asked_for(void **state)
     ftri_time_real();
 }
 
-/* The same, and a batch is taken when the row begins, and sent then. */
-static void test_batches_of_a_row_share_a_reading_of_the_clock(void **state)
-{
-    (void)state;
-    ftri_time_fake(100 * FTRI_NS_PER_S, FTRI_NS_PER_S);
-    lab_run(WORK(300), 0);
-    run_four();
-    assert_times("w", 0, 1200);
-    assert_times("out", 4800, 0);
-    ftri_time_real();
-}
-
-/* A row that takes more than a microsecond a batch is the last of its kind: after it the four wait
- * for 0, 50, 100 and 150 us. */
-static void test_slow_node_is_measured_a_batch_at_a_time(void **state)
-{
-    (void)state;
-    ftri_time_fake(100 * FTRI_NS_PER_S, FTRI_NS_PER_S);
-    lab_run(WORK(50000), 0);
-    run_four();
-    assert_times("w", 0, 200 * FTRI_NS_PER_US);
-    assert_times("out", 800 * FTRI_NS_PER_US, 0);
-    run_four();
-    assert_times("w", 300 * FTRI_NS_PER_US, 400 * FTRI_NS_PER_US);
-    assert_times("out", 1100 * FTRI_NS_PER_US, 0);
-    ftri_time_real();
-}
-
-/* Waiting for a destination is work also when it begins in a row. */
+/* Waiting for a destination is work. */
 static void test_exporter_that_waits_works_while_nothing_is_recorded(void **state)
 {
     (void)state;
@@ -612,9 +583,7 @@ int main(void)
         LAB(test_graph_is_finished_when_receivers_are_and_nothing_is_under_way),
         LAB(test_control_does_not_starve_data),
         LAB(test_wakeups_come_from_any_thread),
-        LAB(test_times_of_each_batch_where_they_are_asked_for),
-        LAB(test_batches_of_a_row_share_a_reading_of_the_clock),
-        LAB(test_slow_node_is_measured_a_batch_at_a_time),
+        LAB(test_times_of_each_batch_of_a_row),
         LAB(test_exporter_that_waits_works_while_nothing_is_recorded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,6 @@ static struct {
     size_t n_started, n_stopped;
     size_t n_finished, n_drained, n_failed;
     bool is_freed_when_drained;
-    bool has_exact_times; /* of the graph's options */
     char failed_node[64], failure[256];
     size_t n_exported;
     size_t n_messages_at_custody; /* when processor/custody last got a batch */
@@ -237,6 +236,12 @@ static void lab_twice(struct node *node, struct pdata *pdata)
     node_ack(node, pdata);
 }
 
+static void lab_break(struct node *node, const struct control *message)
+{
+    (void)message;
+    node_failed(node, "broken by a message");
+}
+
 static void lab_leak(struct node *node, struct pdata *pdata)
 {
     (void)node, (void)pdata;
@@ -261,6 +266,8 @@ LAB_CLASS(lab_pass_class, "processor/pass", FTR_NODE_PROCESSOR, .consume = lab_p
 LAB_CLASS(lab_work_class, "processor/work", FTR_NODE_PROCESSOR, .consume = lab_work);
 LAB_CLASS(lab_hold_class, "processor/hold", FTR_NODE_PROCESSOR, .consume = lab_hold,
           .control = lab_log, .is_stateful = true);
+LAB_CLASS(lab_brittle_class, "processor/brittle", FTR_NODE_PROCESSOR, .consume = lab_pass,
+          .control = lab_break);
 LAB_CLASS(lab_split_class, "processor/split", FTR_NODE_PROCESSOR, .consume = lab_split,
           .ports = lab_split_ports);
 LAB_CLASS(lab_drop_class, "processor/drop", FTR_NODE_PROCESSOR, .consume = lab_drop);
@@ -278,11 +285,23 @@ LAB_CLASS(lab_refuse_class, "exporter/refuse", FTR_NODE_EXPORTER, .consume = lab
 LAB_CLASS(lab_busy_class, "exporter/hold", FTR_NODE_EXPORTER, .consume = lab_hold,
           .control = lab_log);
 
-static const struct node_class *const lab_classes[] = {
-    &lab_leak_class,    &lab_stubborn,    &lab_receiver,    &lab_pass_class,
-    &lab_hold_class,    &lab_split_class, &lab_drop_class,  &lab_merge_class,
-    &lab_custody_class, &lab_retry_class, &lab_twice_class, &lab_export_class,
-    &lab_refuse_class,  &lab_busy_class,  &lab_work_class,  NULL};
+static const struct node_class *const lab_classes[] = {&lab_leak_class,
+                                                       &lab_stubborn,
+                                                       &lab_receiver,
+                                                       &lab_pass_class,
+                                                       &lab_hold_class,
+                                                       &lab_split_class,
+                                                       &lab_drop_class,
+                                                       &lab_merge_class,
+                                                       &lab_custody_class,
+                                                       &lab_retry_class,
+                                                       &lab_twice_class,
+                                                       &lab_export_class,
+                                                       &lab_refuse_class,
+                                                       &lab_busy_class,
+                                                       &lab_brittle_class,
+                                                       &lab_work_class,
+                                                       NULL};
 
 static void lab_on_finished(void *argument)
 {
@@ -346,7 +365,6 @@ FTRI_UNUSED static int lab_build(const char *yaml, size_t capacity, struct ftri_
         .pipeline = "main",
         .conventions = conventions ? config_text(conventions) : NULL,
         .channel_capacity = capacity,
-        .has_exact_times = lab.has_exact_times,
         .on_finished = lab_on_finished,
         .on_failed = lab_on_failed,
         .on_drained = lab_on_drained,
