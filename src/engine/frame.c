@@ -142,20 +142,20 @@ ftr_outcome frame_outcome(const struct frame *self)
     return self->is_at_fault ? FTR_OUTCOME_FAILURE : FTR_OUTCOME_REFUSED;
 }
 
-static inline void count_work(struct frame *self, uint64_t since_ns, uint64_t now_ns)
+static inline uint64_t count_work(struct frame *self, uint64_t since_ns, uint64_t now_ns)
 {
     const uint64_t worked_ns = clock_between(since_ns, now_ns);
     account_add("count_work: work_ns", &self->node->account.work_ns, worked_ns);
     self->work_ns += worked_ns;
     meter_end_work(self->node->meter, now_ns);
-    visit_worked(self, worked_ns);
+    return worked_ns;
 }
 
 static void stop_clock(struct frame *self, uint64_t now_ns)
 {
     if (!self->running_since_ns)
         return;
-    count_work(self, self->running_since_ns, now_ns);
+    visit_worked(self, count_work(self, self->running_since_ns, now_ns));
     self->running_since_ns = 0;
 }
 
@@ -182,28 +182,34 @@ void frame_begin_consume(struct frame *self, uint64_t now_ns)
         self->born_ns = now_ns;
 }
 
-static inline void stop_working(struct frame *self, uint64_t now_ns)
+static inline uint64_t stop_working(struct frame *self, uint64_t now_ns)
 {
     struct graph *const graph = self->node->graph;
     graph->working = NULL;
-    count_work(self, graph->working_since_ns, now_ns);
+    return count_work(self, graph->working_since_ns, now_ns);
 }
 
-void frame_end_consume(struct frame *self, bool goes_on, uint64_t now_ns)
+static __attribute__((noinline)) void end_special_consume(struct frame *self, bool goes_on,
+                                                          uint64_t now_ns)
 {
     struct graph *const graph = self->node->graph;
-    if (FTRI_UNLIKELY(goes_on)) {
-        frame_make_special(self);
+    frame_make_special(self);
+    if (goes_on) {
         self->running_since_ns = graph->working_since_ns;
         graph->working = NULL;
         return;
     }
-    stop_working(self, now_ns);
-    if (FTRI_LIKELY(!self->n_in_hand))
-        return;
-    frame_make_special(self);
+    visit_worked(self, stop_working(self, now_ns));
     if (is_resting(self))
         self->resting_since_ns = now_ns;
+}
+
+void frame_end_consume(struct frame *self, bool goes_on, uint64_t now_ns)
+{
+    if (FTRI_UNLIKELY(goes_on || self->n_in_hand || self->is_special))
+        end_special_consume(self, goes_on, now_ns);
+    else
+        (void)stop_working(self, now_ns);
 }
 
 static void measure_path(struct frame *self, ftr_outcome outcome, uint64_t now_ns)
@@ -231,7 +237,7 @@ static inline void measure(struct frame *self)
     if (is_end || is_timed || self == graph->working)
         clock_read(graph);
     if (self == graph->working)
-        stop_working(self, graph->now_ns);
+        visit_worked(self, stop_working(self, graph->now_ns));
     if (is_timed)
         stop_special(self, graph->now_ns);
     if (is_end)

@@ -137,8 +137,8 @@ bool node_port_has_room(const struct node *self, size_t port);
 void node_set_accepting(struct node *self, bool is_accepting);
 /* CONTROL_TIMER_TICK after the delay; replaces a running timer; 0 stops it. */
 void node_set_timer(struct node *self, uint64_t delay_ns);
-/* CLOCK_MONOTONIC, but for some microseconds, of about now: at most the row of batches that the
- * node is being given lies in between. For what need not be read anew for each batch. */
+/* CLOCK_MONOTONIC, but for some microseconds, of when the code that runs was called. For what need
+ * not be read anew for each batch. */
 uint64_t node_now_ns(const struct node *self);
 /* CONTROL_WAKEUP soon. Any thread. */
 void node_wakeup(struct node *self);

@@ -170,7 +170,7 @@ static bool keep_given(struct node *node)
 }
 
 /* The clock was read, and is afterwards. */
-static inline void deliver_data(struct node *node)
+static inline void deliver_data(struct node *node, bool is_wanted)
 {
     struct graph *const graph = node->graph;
     struct pdata *const pdata = channel_first(node);
@@ -180,7 +180,10 @@ static inline void deliver_data(struct node *node)
         return;
     channel_receive(node, pdata);
     count_received(node, pdata);
-    visit_arrive(frame, pdata, depth);
+    if (FTRI_UNLIKELY(is_wanted || pdata->is_untraced))
+        visit_arrive(frame, pdata, depth);
+    else
+        visit_arrive_blank(frame, pdata);
     frame_begin_consume(frame, graph->now_ns);
     pdata_give(pdata, node);
     node->class->consume(node, pdata);
@@ -215,6 +218,7 @@ static inline bool has_next(const struct node *node, size_t n, size_t limit)
 static size_t deliver_row(struct node *node, size_t limit)
 {
     struct graph *const graph = node->graph;
+    const bool is_wanted = visit_is_wanted();
     size_t n = 0;
     if (!graph->is_fresh)
         clock_read(graph);
@@ -222,7 +226,7 @@ static size_t deliver_row(struct node *node, size_t limit)
     graph->is_delivering = true;
     node->has_new_data = true;
     do
-        deliver_data(node);
+        deliver_data(node, is_wanted);
     while (has_next(node, ++n, limit));
     graph->is_delivering = false;
     graph->active = NULL;
