@@ -2,6 +2,7 @@
 #include "sampling/page_pool.h"
 
 #include "base/mem.h"
+#include "base/prefetch.h"
 
 #include <errno.h>
 
@@ -38,11 +39,9 @@ static bool add_slab(struct ftri_page_pool *self)
     if (first >= self->n_most)
         return false;
     const size_t n = ftri_size_min(SLAB_PAGES, self->n_most - first);
-    struct ftri_pool_page *slab = ftri_alloc(n * sizeof *slab);
-    if (slab) {
-        ftri_mem_prefer_huge(slab, n * sizeof *slab);
+    struct ftri_pool_page *slab = ftri_alloc_huge(n * sizeof *slab);
+    if (slab)
         self->slabs[self->n_slabs++] = slab;
-    }
     return slab != NULL;
 }
 
@@ -66,7 +65,7 @@ uint32_t ftri_page_pool_take(struct ftri_page_pool *self)
     self->first_free = ftri_page_at(self, page)->next;
     self->n_free--;
     if (self->first_free) /* the next to be taken: nobody has looked at it for long */
-        __builtin_prefetch(ftri_page_at(self, self->first_free), 1);
+        ftri_prefetch_lines(ftri_page_at(self, self->first_free), FTRI_PAGE_SIZE);
     return page;
 }
 
