@@ -9,13 +9,17 @@
  * (oldest first), or when the caller says so. Then its spans are released in order, or its pages go
  * back in one piece; what comes later is told the verdict. The budget is for everything but the
  * copy of one span. No memory is like a full budget.
+ *
+ * With many flows nothing of them is in a cache. Spans therefore come in as batches: each step of
+ * the way to where one goes asks the memory for what the next step needs, for all of them, before
+ * it is taken; and while one flow is decided, those that follow it are asked for.
  * One thread at a time; the counts may be read by any. */
 #pragma once
 
 #include "base/bytes.h"
 #include "sampling/fate.h"
+#include "sampling/flow.h"
 #include "sampling/flow_index.h"
-#include "sampling/page_pool.h"
 #include "sampling/policy.h"
 #include "sampling/verdicts.h"
 
@@ -30,10 +34,10 @@ enum ftri_flow_cause {
     FTRI_N_FLOW_CAUSES
 };
 
-/* Called for each span of a flow that is kept, in the order they came; bytes: aligned to 8,
- * borrowed. Must not call the buffer. */
+/* Called for each span of a flow that is kept, in the order they came; all is borrowed. Must not
+ * call the buffer. */
 typedef void ftri_flow_release(void *argument, const struct ftri_flow_fate *fate,
-                               struct ftri_view bytes);
+                               const ftr_trace_id *trace_id, struct ftri_view bytes);
 
 /* Bytes behind what is released that may be read, whatever is there. */
 enum { FTRI_FLOW_BEHIND = 32 };
@@ -58,12 +62,6 @@ struct ftri_flow_counts {
     _Atomic uint64_t n_flows_by[FTRI_N_FLOW_CAUSES];
 };
 
-/* A doubly linked list of flows by their first page. */
-struct ftri_flow_list {
-    uint32_t first;
-    uint32_t last;
-};
-
 struct ftri_flow_buffer {
     struct ftri_flow_settings settings;
     struct ftri_page_pool pool;
@@ -74,7 +72,8 @@ struct ftri_flow_buffer {
     struct ftri_bytes scratch;      /* one span */
     uint64_t seeds[3];
     uint32_t n_pages_per_flow;
-    uint32_t look; /* number of the last ftri_flow_buffer_look */
+    uint32_t look;      /* number of the last ftri_flow_buffer_look */
+    uint64_t n_decided; /* a page that was a flow's is one as long as this stays */
     struct ftri_flow_counts *counts;
 };
 
@@ -89,8 +88,28 @@ static inline bool ftri_flow_buffer_is_empty(const struct ftri_flow_buffer *self
     return self->by_age.first == 0;
 }
 
-/* True: the span waits. False: its flow is decided, as *ret_fate says: it is the caller's to keep,
- * or is counted as dropped. May decide other flows. Bytes: at most UINT32_MAX. */
+/* What comes in: a span, or (is_note) a reason that is not a span's. */
+struct ftri_flow_arrival {
+    const ftr_trace_id *trace_id; /* borrowed, as bytes are, until it was added */
+    uint64_t start_ns;            /* Unix epoch */
+    uint64_t end_ns;
+    uint32_t reasons; /* all that hold (ftri_policy_judge) */
+    bool is_root;     /* the flow may have ended with it */
+    bool is_note;
+    struct ftri_view bytes; /* at most UINT32_MAX */
+    uint64_t hash;          /* the buffer's own, as the next one is */
+    uint32_t flow;
+};
+
+/* Asks for where its flow is looked for: some time before it is added. The trace id is there. */
+void ftri_flow_buffer_expect(const struct ftri_flow_buffer *self,
+                             struct ftri_flow_arrival *arrival);
+/* What was expected, in that order. The spans wait; or their flow is decided, and they are released
+ * or counted as dropped. May decide other flows. */
+void ftri_flow_buffer_add_all(struct ftri_flow_buffer *self, struct ftri_flow_arrival *arrivals,
+                              size_t n, uint64_t now_ns);
+/* One alone. True: the span waits. False: its flow is decided, as *ret_fate says: it is the
+ * caller's to keep, or is counted as dropped. */
 bool ftri_flow_buffer_add(struct ftri_flow_buffer *self, const struct ftri_flow_span *span,
                           struct ftri_view bytes, uint64_t now_ns, struct ftri_flow_fate *ret_fate);
 /* A reason that is not a span's. */
