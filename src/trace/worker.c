@@ -23,7 +23,7 @@
 #define FIRST_CHECK_NS (10 * FTRI_NS_PER_MS)
 #define CHECK_NS FTRI_NS_PER_S
 
-enum { IDLE_PASSES = 20, PART_BYTES = 16 << 10, BATCH = 32 };
+enum { IDLE_PASSES = 20, PART_BYTES = 16 << 10, BATCH = FTRI_METRICS_BATCH };
 
 /* What the worker does right now; the futex it sleeps on. */
 enum { AWAKE = 0, POLLING = 1, PARKED = 2 };
@@ -85,13 +85,18 @@ static void keep(const struct ftri_record *record)
         ftri_sender_accept(worker.senders[i], record);
 }
 
-static void handle(const struct ftri_record *record)
+static bool is_note(const struct ftri_record *record)
 {
-    if (atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) > 0)
-        ftri_taps_offer(record);
-    ftri_metrics_observe(record);
-    if (worker.n_senders > 0 || ftri_metrics_are_counted()) /* exemplars are of what is kept */
-        ftri_tail_accept(record);
+    return FTRI_UNLIKELY(record->bits & FTRI_RECORD_CROSSES);
+}
+
+static void offer_to_taps(const struct ftri_record *const *records, size_t n)
+{
+    if (atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) == 0)
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (!is_note(records[i]))
+            ftri_taps_offer(records[i]);
 }
 
 /* Somebody takes records, or there is nobody to lose them. */
@@ -118,18 +123,22 @@ static size_t read_batch(const struct ftri_thread *thread, uint64_t head, uint64
 /* Returns how many are spans. */
 static size_t handle_batch(const struct ftri_record *const *records, size_t n)
 {
+    const bool is_taken = worker.n_senders > 0 || ftri_metrics_are_counted();
     size_t n_spans = 0;
+    offer_to_taps(records, n);
+    ftri_metrics_observe(records, n);
     for (size_t i = 0; i < n; i++) {
-        if (FTRI_UNLIKELY(records[i]->bits & FTRI_RECORD_CROSSES)) {
+        if (is_note(records[i])) {
             ftri_tail_note(records[i]);
             continue;
         }
-        handle(records[i]);
+        if (is_taken) /* exemplars are of what is kept */
+            ftri_tail_accept(records[i]);
         n_spans++;
     }
     ftri_tail_settle();
     for (size_t i = 0; i < n; i++)
-        if (!(records[i]->bits & FTRI_RECORD_CROSSES))
+        if (!is_note(records[i]))
             ftri_context_block_unref(records[i]->block);
     return n_spans;
 }
