@@ -303,6 +303,13 @@ static void add_pages(struct ftri_flow_buffer *self, struct ftri_flow *flow, uin
     }
 }
 
+/* For the span to be released again. */
+static inline bool have_scratch(struct ftri_flow_buffer *self, size_t size)
+{
+    return FTRI_LIKELY(size <= self->scratch.capacity) ||
+           ftri_bytes_reserve(&self->scratch, size) == 0;
+}
+
 /* False: there is no room, at least not for this flow. */
 static bool store(struct ftri_flow_buffer *self, uint32_t first_page, struct ftri_view bytes)
 {
@@ -311,10 +318,9 @@ static bool store(struct ftri_flow_buffer *self, uint32_t first_page, struct ftr
     const size_t room = FTRI_PAGE_DATA - flow->fill;
     const size_t n_new = size > room ? (size - room + FTRI_PAGE_DATA - 1) / FTRI_PAGE_DATA : 0;
     const uint32_t len = (uint32_t)bytes.len;
-    ftri_bytes_reset(&self->scratch);
     if (flow->n_pages + n_new > self->n_pages_per_flow ||
-        !squeeze(self, (uint32_t)n_new, first_page) ||
-        ftri_bytes_reserve(&self->scratch, bytes.len + FTRI_FLOW_BEHIND) < 0)
+        (n_new > 0 && !squeeze(self, (uint32_t)n_new, first_page)) ||
+        !have_scratch(self, bytes.len + FTRI_FLOW_BEHIND))
         return false;
     struct ftri_page_stream stream = {&self->pool, flow->last_page, flow->fill};
     add_pages(self, flow, (uint32_t)n_new);

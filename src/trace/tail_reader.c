@@ -24,8 +24,10 @@ void ftri_tail_reader_deinit(struct ftri_tail_reader *self)
 
 bool ftri_tail_is_root(const struct ftri_record *record)
 {
-    return !ftr_span_id_is_valid(&record->parent_id) ||
-           (record->bits & FTRI_RECORD_PARENT_IS_REMOTE);
+    uint64_t parent;
+    _Static_assert(sizeof parent == sizeof record->parent_id, "all of it");
+    memcpy(&parent, &record->parent_id, sizeof parent);
+    return parent == 0 || (record->bits & FTRI_RECORD_PARENT_IS_REMOTE);
 }
 
 static uint64_t bits_of_values(const struct ftri_entry *entry)
