@@ -7,7 +7,8 @@
  * So many flows of 8 spans are open at any time; the next span is that of a random one, its bytes
  * are those of a recorded span of the small payload. One flow in ten is kept; what is released is
  * counted, and in the end every span has to be accounted for. The session's worker is stopped: this
- * thread is it. */
+ * thread is it. Lateness is wall time: how long after 100 ms of quiet a flow was decided. */
+#include "base/time.h"
 #include "measure.h"
 #include "replay.h"
 #include "sampling/threshold.h"
@@ -29,12 +30,28 @@ enum {
     PASS = 1000, /* spans of a pass: one a microsecond */
     PLACE = 256,
 
-    FLOW_SPANS = PAYLOAD_TRACE_SPANS
+    FLOW_SPANS = PAYLOAD_TRACE_SPANS,
+
+    HEARD = 1 << 23, /* flows, more than are open or quiet */
+    LATE_MOST = 1 << 20,
+    HUGE_SPANS = 1000000
 };
+
+#define QUIET_NS UINT64_C(100000000) /* trace/tail.c */
+#define HUGE_FLOW UINT64_MAX
 
 struct step {
     ftr_trace_id trace_id;
+    uint64_t flow; /* its number */
     uint16_t span; /* of the replay */
+};
+
+/* When flows were decided, after they should have been. */
+struct lateness {
+    uint64_t *heard_ns; /* by number, of those that are not long gone */
+    double *values_ms;
+    size_t n;
+    uint64_t last; /* flow */
 };
 
 static struct {
@@ -53,6 +70,7 @@ static struct {
     uint64_t n_added;
     uint64_t n_released;
     uint64_t random;
+    struct lateness late;
 } bench;
 
 static void fail(const char *what)
@@ -102,11 +120,12 @@ static void find_records(void)
 }
 
 /* What comes next, so that drawing it is not measured. */
-static void draw(void)
+static void draw(size_t n)
 {
-    for (size_t i = 0; i < STEPS; i++) {
+    for (size_t i = 0; i < n; i++) {
         uint64_t *flow = &bench.open[random_below(bench.n_open)];
-        bench.steps[i].trace_id = id_of(*flow / FLOW_SPANS);
+        bench.steps[i].flow = *flow / FLOW_SPANS;
+        bench.steps[i].trace_id = id_of(bench.steps[i].flow);
         bench.steps[i].span = (uint16_t)(*flow % SPANS);
         if (++*flow % FLOW_SPANS == 0)
             *flow = bench.n_flows++ * FLOW_SPANS;
@@ -123,7 +142,10 @@ static void record(const struct step *steps, size_t n, bool has_roots)
         struct ftri_record *to = (struct ftri_record *)(void *)at;
         memcpy(to, from, from->size);
         to->trace_id = steps[i].trace_id;
+        memcpy(&to->span_id, &steps[i].flow, sizeof to->span_id);
         to->parent_id.bytes[0] = 1;
+        if (steps[i].flow == HUGE_FLOW)
+            to->status = FTR_SPAN_ERROR;
         if (has_roots && steps[i].span % FLOW_SPANS == FLOW_SPANS - 1)
             memset(&to->parent_id, 0, sizeof to->parent_id);
         bench.pass[i] = to;
@@ -145,7 +167,7 @@ static double run(void *argument)
 {
     (void)argument;
     double sum_ns = 0;
-    draw();
+    draw(STEPS);
     for (size_t i = 0; i < STEPS; i += PASS) {
         record(bench.steps + i, PASS, true);
         const double begin_ns = measure_thread_ns();
@@ -169,9 +191,23 @@ static double copy(void *argument)
     return (measure_thread_ns() - begin_ns) / STEPS;
 }
 
+static void note_lateness(struct lateness *self, uint64_t flow)
+{
+    const uint64_t due_ns = self->heard_ns[flow % HEARD] + QUIET_NS;
+    const uint64_t now_ns = ftri_time_monotonic_ns();
+    if (flow == self->last || flow == HUGE_FLOW || self->n == LATE_MOST)
+        return;
+    self->last = flow;
+    self->values_ms[self->n++] = now_ns > due_ns ? (double)(now_ns - due_ns) / 1e6 : 0;
+}
+
 static void keep(const struct ftri_record *record)
 {
+    uint64_t flow;
     bench.n_released += record->size > 0;
+    memcpy(&flow, &record->span_id, sizeof flow);
+    if (bench.late.heard_ns)
+        note_lateness(&bench.late, flow);
 }
 
 static bool have_slack(void)
@@ -249,6 +285,75 @@ static void measure_cost(size_t n_open, const char *name, double goal)
     });
 }
 
+/* One span in two is the huge trace's, as long as it has some; its last one is its root. */
+static size_t mix_in(size_t n_left)
+{
+    for (size_t i = 0; i < PASS && n_left > 0; i += 2, n_left--)
+        bench.steps[i] =
+            (struct step){id_of(HUGE_FLOW), HUGE_FLOW, n_left == 1 ? FLOW_SPANS - 1 : 0};
+    return n_left;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void pass_on_time(void)
+{
+    record(bench.steps, PASS, true);
+    const uint64_t now_ns = ftri_time_monotonic_ns();
+    for (size_t i = 0; i < PASS; i++)
+        bench.late.heard_ns[bench.steps[i].flow % HEARD] = now_ns;
+    read_pass(PASS);
+}
+
+/* Wall time, of the flows that are kept. Steps are drawn as they are taken: nothing else waits. */
+static double lateness_of(double quantile, size_t n_huge)
+{
+    struct lateness *late = &bench.late;
+    late->n = 0;
+    for (size_t i = 0; i < 2 * STEPS; i += PASS) {
+        draw(PASS);
+        n_huge = mix_in(n_huge);
+        pass_on_time();
+    }
+    if (late->n < 1000)
+        fail("hardly a flow was decided");
+    qsort(late->values_ms, late->n, sizeof *late->values_ms, compare_numbers);
+    return late->values_ms[(size_t)((double)(late->n - 1) * quantile)];
+}
+
+static void print_lateness(const char *name, double value)
+{
+    measure_print(&(struct measure_row){
+        .row = "16",
+        .name = name,
+        .unit = "ms",
+        .pairs = {.value = value},
+        .goal = "<= 20 ms",
+        .verdict = value <= 20 ? MEASURE_HOLDS : MEASURE_FAILS,
+    });
+}
+
+static void measure_lateness(size_t n_open)
+{
+    begin(0.1);
+    fill_with(n_open);
+    bench.late.heard_ns = zeros(HEARD, sizeof *bench.late.heard_ns);
+    bench.late.values_ms = zeros(LATE_MOST, sizeof *bench.late.values_ms);
+    (void)lateness_of(1, 0); /* flows that were heard of before are gone */
+    print_lateness("tail: lateness of decisions, 1 M flows, p99", lateness_of(0.99, 0));
+    print_lateness("tail: the same beside a trace of 1 M spans, the latest",
+                   lateness_of(1, HUGE_SPANS));
+    finish();
+    free(bench.late.heard_ns);
+    free(bench.late.values_ms);
+    free(bench.open);
+    bench.late = (struct lateness){0};
+}
+
 /* ---- row 15 ---- */
 
 static double resident_bytes(void)
@@ -280,7 +385,6 @@ static void add_all(size_t n_open)
     struct step steps[PASS];
     for (size_t i = 0; i < n_open * FLOW_SPANS; i++)
         left[i] = i / FLOW_SPANS;
-    const double before = resident_bytes();
     for (size_t n_left = n_open * FLOW_SPANS; n_left > 0;) {
         size_t n = 0;
         for (; n < PASS && n_left > 0; n++) {
@@ -293,7 +397,6 @@ static void add_all(size_t n_open)
         record(steps, n, false);
         read_pass(n);
     }
-    (void)before;
     free(left);
     free(n_came);
 }
@@ -346,6 +449,8 @@ int main(int argc, char **argv)
         measure_cost(10000, "tail: judge, keep and decide, 10 k flows", 0);
     if (is_wanted(argc, argv, "many"))
         measure_cost(1000000, "tail: judge, keep and decide, 1 M flows", 60);
+    if (is_wanted(argc, argv, "lateness"))
+        measure_lateness(1000000);
     free(bench.steps);
     free(bench.journal);
     replay_deinit(&bench.replay);
