@@ -18,6 +18,7 @@
 #include "trace/origin.h"
 #include "trace/record.h"
 #include "trace/settings.h"
+#include "trace/sources.h"
 
 #include <errno.h>
 #include <flowtrace/exporter.h>
@@ -295,11 +296,11 @@ static void observe_batch(struct batch *batch)
         ftri_span_metrics_offer_in(metrics.counts, batch->series[i], &batch->views[i]);
 }
 
-/* What a record says of its own context is text in working memory, which the next one takes. */
+/* Where reading makes texts of its own, those are in working memory, which the next one takes. */
 static bool are_read_one_by_one(void)
 {
     return metrics.settings.n_dimensions > 0 &&
-           atomic_load_explicit(&ftri_record_says_context, memory_order_relaxed);
+           atomic_load_explicit(&ftri_record_form, memory_order_relaxed) != FTRI_FORM_PLAIN;
 }
 
 void ftri_metrics_observe(const struct ftri_record *const *records, size_t n)
@@ -361,8 +362,10 @@ static int write_spans(uint64_t now_ns, const struct ftri_metric_sink *sink)
 static int write_all(const struct ftri_metric_sink *sink)
 {
     const uint64_t now_ns = ftri_time_wall_ns();
-    const int rc = write_spans(now_ns, sink);
-    return rc < 0 ? rc : ftri_histograms_write(now_ns, sink);
+    int rc = write_spans(now_ns, sink);
+    if (rc == 0)
+        rc = ftri_histograms_write(now_ns, sink);
+    return rc < 0 ? rc : ftri_sources_write(now_ns, sink);
 }
 
 int ftri_metrics_encode(struct ftri_bytes *out, size_t *ret_n_points)
@@ -438,10 +441,12 @@ void ftri_metrics_lock(void)
     pthread_mutex_lock(&metrics.reading);
     pthread_mutex_lock(&metrics.counting);
     ftri_histograms_lock();
+    ftri_sources_lock();
 }
 
 void ftri_metrics_unlock(void)
 {
+    ftri_sources_unlock();
     ftri_histograms_unlock();
     pthread_mutex_unlock(&metrics.counting);
     pthread_mutex_unlock(&metrics.reading);
@@ -453,6 +458,7 @@ void ftri_metrics_after_fork(void)
     pthread_mutex_init(&metrics.reading, NULL);
     pthread_mutex_init(&metrics.counting, NULL);
     ftri_histograms_after_fork();
+    ftri_sources_after_fork();
     metrics.is_in_pass = false;
     metrics.n_missed = 0;
     if (!metrics.counts)

@@ -60,7 +60,7 @@ static uint64_t bits_of_entry(const struct ftri_entry *entry)
 static bool is_plain(const struct ftri_tail_reader *self, const struct ftri_record *record)
 {
     if (record->block || record->n_fields > 0 ||
-        atomic_load_explicit(&ftri_record_says_context, memory_order_relaxed))
+        atomic_load_explicit(&ftri_record_form, memory_order_relaxed) != FTRI_FORM_PLAIN)
         return false;
     const uint8_t *stream = ftri_record_stream(record);
     for (size_t at = ftri_record_entries(record); at < record->stream_len;) {
