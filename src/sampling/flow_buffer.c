@@ -72,17 +72,78 @@ static void count_flow(struct ftri_flow_buffer *self, const struct ftri_flow_fat
     ftri_count(&counts->n_flows_by[cause], 1);
 }
 
-static void release_spans(struct ftri_flow_buffer *self, uint32_t flow,
-                          const struct ftri_flow_fate *fate)
+static void release_some(struct ftri_flow_buffer *self, struct ftri_flow_leaving *leaving,
+                         uint32_t n_most)
 {
-    struct ftri_page_stream stream = {&self->pool, flow, FTRI_FLOW_DATA};
-    for (uint32_t i = flow_at(self, flow)->n_spans; i > 0; i--) {
+    const ftr_trace_id *trace_id = &flow_at(self, leaving->flow)->trace_id;
+    struct ftri_page_stream stream = {&self->pool, leaving->page, leaving->at};
+    const uint32_t n = leaving->n_left < n_most ? leaving->n_left : n_most;
+    for (uint32_t i = 0; i < n; i++) {
         uint32_t len;
         ftri_page_stream_read(&stream, &len, sizeof len);
         ftri_page_stream_read(&stream, self->scratch.data, len); /* reserved when it was added */
-        self->settings.release(self->settings.argument, fate, &flow_at(self, flow)->trace_id,
+        self->settings.release(self->settings.argument, &leaving->fate, trace_id,
                                ftri_view_of(self->scratch.data, len));
     }
+    ftri_count(&self->counts->n_waiting, -(uint64_t)n);
+    leaving->n_left -= n;
+    leaving->page = stream.page;
+    leaving->at = stream.at;
+}
+
+static void give_back(struct ftri_flow_buffer *self, uint32_t first_page)
+{
+    const struct ftri_flow *flow = flow_at(self, first_page);
+    ftri_page_pool_give(&self->pool, first_page, flow->last_page, flow->n_pages);
+}
+
+static void release_leaving(struct ftri_flow_buffer *self, uint32_t n_most)
+{
+    struct ftri_flow_leaving *leaving = &self->leaving;
+    release_some(self, leaving, n_most);
+    if (leaving->n_left > 0)
+        return;
+    give_back(self, leaving->flow);
+    leaving->flow = 0;
+}
+
+/* False: there was none. */
+static bool let_leave(struct ftri_flow_buffer *self)
+{
+    if (self->leaving.flow == 0)
+        return false;
+    release_leaving(self, UINT32_MAX);
+    return true;
+}
+
+bool ftri_flow_buffer_release_more(struct ftri_flow_buffer *self)
+{
+    if (self->leaving.flow)
+        release_leaving(self, FTRI_FLOW_SLICE);
+    return self->leaving.flow == 0;
+}
+
+/* Its pages go back, now or later. */
+static void release_spans(struct ftri_flow_buffer *self, uint32_t flow, uint64_t hash,
+                          const struct ftri_flow_fate *fate)
+{
+    const uint32_t n_spans = flow_at(self, flow)->n_spans;
+    struct ftri_flow_leaving all = {flow, n_spans, flow, FTRI_FLOW_DATA, hash, *fate};
+    if (n_spans > FTRI_FLOW_SLICE) {
+        (void)let_leave(self);
+        self->leaving = all;
+        return;
+    }
+    release_some(self, &all, n_spans);
+    give_back(self, flow);
+}
+
+static void drop_spans(struct ftri_flow_buffer *self, uint32_t flow)
+{
+    const uint32_t n_spans = flow_at(self, flow)->n_spans;
+    ftri_count(&self->counts->n_dropped, n_spans);
+    ftri_count(&self->counts->n_waiting, -(uint64_t)n_spans);
+    give_back(self, flow);
 }
 
 /* ---- deciding ---- */
@@ -121,11 +182,6 @@ static void decide(struct ftri_flow_buffer *self, uint32_t first_page, uint32_t 
     const struct ftri_flow_fate fate = ftri_fate_of(reasons, cause != FTRI_FLOW_ENDED);
     if (flow->n_spans > 0)
         count_flow(self, &fate, cause);
-    if (fate.is_kept)
-        release_spans(self, first_page, &fate);
-    else
-        ftri_count(&self->counts->n_dropped, flow->n_spans);
-    ftri_count(&self->counts->n_waiting, -(uint64_t)flow->n_spans);
     const uint64_t hash = hash_of(self, &flow->trace_id);
     self->n_decided++;
     remember(self, hash, &fate);
@@ -133,7 +189,10 @@ static void decide(struct ftri_flow_buffer *self, uint32_t first_page, uint32_t 
     if (flow->has_ended)
         ftri_flow_unlink(&self->by_quiet, &self->pool, first_page);
     ftri_flow_index_remove(&self->index, (uint32_t)(hash >> 32), first_page);
-    ftri_page_pool_give(&self->pool, first_page, flow->last_page, flow->n_pages);
+    if (fate.is_kept)
+        release_spans(self, first_page, hash, &fate);
+    else
+        drop_spans(self, first_page);
 }
 
 void ftri_flow_buffer_look(struct ftri_flow_buffer *self)
@@ -203,6 +262,7 @@ void ftri_flow_buffer_decide_oldest(struct ftri_flow_buffer *self, uint32_t reas
 {
     if (self->by_age.first)
         decide(self, self->by_age.first, reasons, FTRI_FLOW_ORDERED);
+    (void)let_leave(self);
 }
 
 uint64_t ftri_flow_buffer_quiet_at(const struct ftri_flow_buffer *self)
@@ -254,6 +314,8 @@ static bool squeeze(struct ftri_flow_buffer *self, uint32_t n_pages, uint32_t bu
 {
     while (!ftri_page_pool_has(&self->pool, n_pages)) {
         const uint32_t oldest = self->by_age.first;
+        if (let_leave(self))
+            continue;
         if (!oldest || oldest == but)
             return false;
         decide_squeezed(self);
@@ -361,6 +423,8 @@ static struct ftri_flow_fate follow(struct ftri_flow_buffer *self, uint64_t hash
 static bool add_late(struct ftri_flow_buffer *self, uint64_t hash, uint8_t verdict,
                      uint32_t reasons, struct ftri_flow_fate *ret_fate)
 {
+    if (self->leaving.hash == hash)
+        (void)let_leave(self);
     *ret_fate = follow(self, hash, verdict, reasons);
     ftri_count(&self->counts->n_late, 1);
     ftri_count(&self->counts->n_dropped, !ret_fate->is_kept);

@@ -62,6 +62,16 @@ struct ftri_flow_counts {
     _Atomic uint64_t n_flows_by[FTRI_N_FLOW_CAUSES];
 };
 
+/* The one flow that is decided and still being released, as it has many spans. */
+struct ftri_flow_leaving {
+    uint32_t flow; /* 0: none */
+    uint32_t n_left;
+    uint32_t page; /* where its stream goes on */
+    uint32_t at;
+    uint64_t hash;
+    struct ftri_flow_fate fate;
+};
+
 struct ftri_flow_buffer {
     struct ftri_flow_settings settings;
     struct ftri_page_pool pool;
@@ -69,7 +79,8 @@ struct ftri_flow_buffer {
     struct ftri_verdicts verdicts;
     struct ftri_flow_list by_age;   /* all */
     struct ftri_flow_list by_quiet; /* those that have ended, by when they were last heard of */
-    struct ftri_bytes scratch;      /* one span */
+    struct ftri_flow_leaving leaving;
+    struct ftri_bytes scratch; /* one span */
     uint64_t seeds[3];
     uint32_t n_pages_per_flow;
     uint32_t look;      /* number of the last ftri_flow_buffer_look */
@@ -85,7 +96,7 @@ void ftri_flow_buffer_deinit(struct ftri_flow_buffer *self);
 /* Nothing waits. */
 static inline bool ftri_flow_buffer_is_empty(const struct ftri_flow_buffer *self)
 {
-    return self->by_age.first == 0;
+    return self->by_age.first == 0 && self->leaving.flow == 0;
 }
 
 /* What comes in: a span, or (is_note) a reason that is not a span's. */
@@ -122,6 +133,11 @@ bool ftri_flow_buffer_recall(struct ftri_flow_buffer *self, const ftr_trace_id *
  * decided as ended until the next look. */
 void ftri_flow_buffer_look(struct ftri_flow_buffer *self);
 void ftri_flow_buffer_see_open(struct ftri_flow_buffer *self, const ftr_trace_id *trace_id);
+/* A flow of more spans than this that is kept and decided for its end or age is not released at
+ * once: the others would have to wait. Releases so many more of its spans; whatever else needs its
+ * room, or comes late for it, lets it go whole first. True: there is nothing left. */
+enum { FTRI_FLOW_SLICE = 8192 };
+bool ftri_flow_buffer_release_more(struct ftri_flow_buffer *self);
 /* Decides what has ended and was quiet until quiet_until_ns, the time of the last look; and what is
  * too old. */
 void ftri_flow_buffer_decide_quiet(struct ftri_flow_buffer *self, uint64_t quiet_until_ns);

@@ -373,7 +373,8 @@ static void decide_due(uint64_t now_ns)
 
 static uint64_t until_due(uint64_t now_ns)
 {
-    if (tail.has_looked)
+    const bool is_all_out = ftri_flow_buffer_release_more(&tail.buffer);
+    if (tail.has_looked || !is_all_out)
         return 0;
     const uint64_t quiet_at = ftri_flow_buffer_quiet_at(&tail.buffer);
     const uint64_t old_at = ftri_flow_buffer_old_at(&tail.buffer);

@@ -302,6 +302,72 @@ static void test_a_huge_flow_does_not_take_the_budget(void **state)
     a_huge_flow(child, false);
 }
 
+enum { MANY = 2 * FTRI_FLOW_SLICE + 100 };
+
+static void decide_a_flow_of_many(void)
+{
+    assert_int_equal(make((size_t)64 << 20), 0);
+    for (uint32_t i = 1; i < MANY; i++)
+        add(i == 1 ? failed : child, 1, i - 1, 0);
+    add(root, 1, MANY - 1, 0);
+    look_and_decide(QUIET);
+    assert_int_equal(n_released, 0);
+    assert_int_equal(counts.n_waiting, MANY);
+    assert_int_equal(counts.n_flows_kept[FTR_TAIL_ERROR], 1);
+    assert_false(ftri_flow_buffer_is_empty(&buffer));
+}
+
+static void assert_all_of_many_in_order(void)
+{
+    for (uint32_t i = 0; i < MANY; i++)
+        assert_int_equal(released[i].number, i);
+    assert_int_equal(counts.n_waiting, 0);
+    assert_true(ftri_flow_buffer_is_empty(&buffer));
+    assert_true(ftri_flow_buffer_release_more(&buffer));
+    ftri_flow_buffer_deinit(&buffer);
+}
+
+static void test_a_flow_of_many_spans_leaves_bit_by_bit(void **state)
+{
+    (void)state;
+    decide_a_flow_of_many();
+    assert_false(ftri_flow_buffer_release_more(&buffer));
+    assert_int_equal(n_released, FTRI_FLOW_SLICE);
+    assert_int_equal(counts.n_waiting, MANY - FTRI_FLOW_SLICE);
+    add(root, 2, 0, 200); /* another one goes its way meanwhile */
+    add(failed, 3, 0, 200);
+    add(root, 3, 1, 200);
+    look_and_decide(200 + QUIET);
+    assert_int_equal(n_released, FTRI_FLOW_SLICE + 2);
+    n_released -= 2; /* looked at */
+    assert_false(ftri_flow_buffer_release_more(&buffer));
+    assert_true(ftri_flow_buffer_release_more(&buffer));
+    assert_int_equal(n_released, MANY);
+    assert_all_of_many_in_order();
+}
+
+static void test_a_flow_that_leaves_goes_before_what_needs_it_gone(void **state)
+{
+    (void)state;
+    decide_a_flow_of_many();
+    assert_true(add_late(child, 1, MANY, 200).is_kept); /* behind all others of it */
+    assert_int_equal(n_released, MANY);
+    assert_all_of_many_in_order();
+    decide_a_flow_of_many();
+    ftri_flow_buffer_decide_oldest(&buffer, 0);
+    assert_int_equal(n_released, MANY);
+    assert_all_of_many_in_order();
+    decide_a_flow_of_many();
+    const uint32_t n_pages = buffer.pool.n_most - 1;
+    for (uint32_t i = 0; n_released == 0 && i < n_pages; i++) /* the room of those that waited */
+        add(child, i + 2, i, 300);
+    assert_int_equal(n_released, MANY);
+    assert_int_equal(counts.n_flows_by[FTRI_FLOW_SQUEEZED], 0);
+    while (!ftri_flow_buffer_is_empty(&buffer))
+        ftri_flow_buffer_decide_oldest(&buffer, 0);
+    assert_all_of_many_in_order();
+}
+
 /* Flows of one span are decided in the order they came, and as few of them as possible: 57 of 64
  * parts of 256 KiB are 912 pages of 256 bytes, one of which is not used. */
 static void test_a_full_budget_decides_the_oldest(void **state)
@@ -703,6 +769,8 @@ int main(void)
         cmocka_unit_test(test_crossings),
         cmocka_unit_test(test_the_latency_of_a_flow),
         cmocka_unit_test(test_a_huge_flow_does_not_take_the_budget),
+        cmocka_unit_test(test_a_flow_of_many_spans_leaves_bit_by_bit),
+        cmocka_unit_test(test_a_flow_that_leaves_goes_before_what_needs_it_gone),
         cmocka_unit_test(test_a_full_budget_decides_the_oldest),
         cmocka_unit_test(test_random_calls_beside_a_model),
         cmocka_unit_test(test_batches_do_what_one_by_one_does),
