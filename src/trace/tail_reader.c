@@ -105,22 +105,22 @@ static void read_times(const struct ftri_record *record, struct ftri_flow_span *
 }
 
 void ftri_tail_judge(struct ftri_tail_reader *self, const struct ftri_record *record,
-                     uint64_t since_ns, struct ftri_flow_arrival *ret_span)
+                     uint64_t since_ns, struct ftri_flow_arrival *arrival)
 {
     struct ftri_flow_span span;
     span.trace_id = record->trace_id;
     span.tracestate = (ftr_str){"", 0};
-    span.reasons = 0;
+    span.reasons = arrival->reasons;
     span.is_error = record->status == FTR_SPAN_ERROR;
     read_times(record, &span);
     if (record->bits & FTRI_RECORD_PARENT_IS_REMOTE)
         span.reasons |= FTRI_REASON(FTR_TAIL_CROSSED);
     if (!(record->bits & FTRI_RECORD_START_IS_WALL) && span.start_ns < since_ns)
         span.reasons |= FTRI_REASON(FTR_TAIL_MODE);
-    ret_span->reasons = FTRI_LIKELY(is_plain(self, record)) || !read_stream(self, record, &span)
-                            ? ftri_policy_judge_plain(self->policy, &span)
-                            : ftri_policy_judge(self->policy, &span);
-    ret_span->start_ns = span.start_ns;
-    ret_span->end_ns = span.end_ns;
-    ret_span->is_root = ftri_tail_is_root(record);
+    arrival->reasons = FTRI_LIKELY(is_plain(self, record)) || !read_stream(self, record, &span)
+                           ? ftri_policy_judge_plain(self->policy, &span)
+                           : ftri_policy_judge(self->policy, &span);
+    arrival->start_ns = span.start_ns;
+    arrival->end_ns = span.end_ns;
+    arrival->is_root = ftri_tail_is_root(record);
 }

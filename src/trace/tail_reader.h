@@ -20,9 +20,9 @@ struct ftri_tail_reader {
 void ftri_tail_reader_init(struct ftri_tail_reader *self, const struct ftri_policy *policy);
 void ftri_tail_reader_deinit(struct ftri_tail_reader *self);
 
-/* Its times, reasons, and whether it is a local root. A span that started before since_ns has a
- * reason more. Without memory only the head is looked at. */
+/* Its times, its reasons beside those that arrival has, and whether it is a local root. A span that
+ * started before since_ns has FTR_TAIL_MODE. Without memory only the head is looked at. */
 void ftri_tail_judge(struct ftri_tail_reader *self, const struct ftri_record *record,
-                     uint64_t since_ns, struct ftri_flow_arrival *ret_span);
+                     uint64_t since_ns, struct ftri_flow_arrival *arrival);
 /* Whether the span has no parent in this process. */
 bool ftri_tail_is_root(const struct ftri_record *record);
