@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/count.h"
+#include "engine/crossing.h"
 #include "engine/scheduler.h"
 #include "engine/visit.h"
 
@@ -87,9 +88,14 @@ static void stop_clock(struct frame *self, uint64_t now_ns)
     self->running_since_ns = 0;
 }
 
-/* To the node that asked for it, and onto the visit it belongs to. */
-static void answer_watcher(struct frame *self)
+/* To the node that asked for it, and onto the visit it belongs to; or back to the sender's loop,
+ * which true says: the frame is no longer ours. */
+static bool answer_watcher(struct frame *self)
 {
+    if (self->is_carrier) {
+        crossing_return(self);
+        return true;
+    }
     if (self->origin) {
         visit_unwound(self->origin, &self->result);
         self->origin->n_watched--;
@@ -97,6 +103,7 @@ static void answer_watcher(struct frame *self)
     }
     self->message.kind = self->result.is_ack ? CONTROL_ACK : CONTROL_NACK;
     scheduler_post(self->node, &frame_ref(self)->message);
+    return false;
 }
 
 static void settle(struct frame *self, struct ftri_list *settled)
@@ -113,8 +120,8 @@ static void settle(struct frame *self, struct ftri_list *settled)
         visit_unwound(self->parents[i], &self->result);
         resolve_one(self->parents[i], &self->result, settled);
     }
-    if (self->is_watched)
-        answer_watcher(self);
+    if (self->is_watched && answer_watcher(self))
+        return;
     frame_unref(self);
 }
 

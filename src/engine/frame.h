@@ -38,6 +38,7 @@ struct frame {
     uint64_t n_noted; /* node.n_handled of the last control message that is on the visit */
     uint32_t split_count;
     bool is_watched;
+    bool is_carrier;          /* crossing.h: lent to another loop */
     bool is_source;           /* began here, by node_ingest */
     bool is_at_fault;         /* the first failure was this node's own nack */
     bool has_refused_watched; /* the latest watched frame with this origin failed */
@@ -45,6 +46,10 @@ struct frame {
     union {
         ftr_visit visit; /* its own */
         ftr_hop hop;     /* of a watched frame: with the context of its origin's visit */
+        struct {
+            struct frame *above, *next; /* the sender's; on the stack of answers */
+            uint32_t epoch;             /* of the sender's sums */
+        } carried;
     };
     struct result result; /* good until the first failure */
 };

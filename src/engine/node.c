@@ -3,10 +3,13 @@
  * What a node may do: the functions of node.h that make batches and give them up. */
 #include "engine/node.h"
 
-#include "base/mem.h"
+#include "base/payload.h"
 #include "engine/channel.h"
 #include "engine/count.h"
+#include "engine/crossing.h"
 #include "engine/custody.h"
+#include "engine/instance.h"
+#include "engine/partition.h"
 #include "engine/pdata_pool.h"
 #include "engine/visit.h"
 
@@ -178,6 +181,71 @@ static void send_copies(struct node *self, const struct port *port, struct pdata
     }
 }
 
+/* One of `count` that leave over a port whose edges cross loops. */
+static void send_part(struct edge *edge, struct pdata *whole, const struct partition_part *part,
+                      ftr_split split)
+{
+    static const struct result short_of = {.reason = "memory is short"};
+    struct node *const self = edge->from;
+    struct frame *const frame = whole->frame;
+    const size_t own = self->graph->instance->index;
+    struct pdata *const copy = pdata_copy(self->graph, whole, NULL);
+    if (copy && part && part->otlp)
+        pdata_set_otlp(copy, ftri_payload_ref(part->otlp), part->n_items);
+    const struct pdata *const sent = copy ? copy : whole;
+    frame->n_pending++;
+    count_emitted(self, frame, sent);
+    if (copy) {
+        copy->frame = frame;
+        visit_emit(frame, copy, edge->port, split);
+        if (!edge->crossing || (part && part->loop == own)) {
+            channel_send(edge, copy);
+            return;
+        }
+        if (part && crossing_send(edge, part->loop, copy))
+            return;
+    }
+    channel_lose(edge, sent);
+    if (copy)
+        pdata_free(self->graph, copy);
+    frame_resolve(frame, &short_of);
+}
+
+/* The ways that a batch takes over an edge: all of it, on this loop or to the first, or its parts;
+ * NULL without memory for them. */
+static const struct partition *ways_of(const struct edge *edge, const struct partition *by_trace)
+{
+    static const struct partition to_first = {.n_parts = 1};
+    return edge->crossing && edge->crossing->is_by_trace ? by_trace : &to_first;
+}
+
+/* Every part is a copy; with them under way the batch itself has done its work. */
+static void send_across(struct node *self, const struct port *port, struct pdata *pdata)
+{
+    struct partition parts;
+    const struct partition *by_trace = NULL;
+    struct frame *const frame = pdata->frame;
+    if (partition_split(pdata, self->graph->instance->index, node_n_loops(self), &parts) == 0)
+        by_trace = &parts;
+    uint32_t index = 0, count = 0;
+    for (size_t i = 0; i < port->n_edges; i++) {
+        const struct partition *const ways = ways_of(port->edges[i], by_trace);
+        count += ways ? (uint32_t)ways->n_parts : 1;
+    }
+    for (size_t i = 0; i < port->n_edges; i++) {
+        const struct partition *const ways = ways_of(port->edges[i], by_trace);
+        for (size_t j = 0; j < (ways ? ways->n_parts : 1); j++)
+            send_part(port->edges[i], pdata, ways ? &ways->parts[j] : NULL,
+                      split_of(pdata, index++, count));
+    }
+    partition_deinit(&parts);
+    if (custody_is_last(frame))
+        account_add("send_across: absorbed", &self->account.absorbed,
+                    custody_take_items(frame, 0, true));
+    custody_settle(self, pdata, &ack);
+    custody_end(self);
+}
+
 void node_send(struct node *self, size_t port, struct pdata *pdata)
 {
     struct frame *const frame = custody_begin(self, pdata, "node_send");
@@ -190,6 +258,10 @@ void node_send(struct node *self, size_t port, struct pdata *pdata)
         return;
     }
     const struct port *const out = &self->ports[port];
+    if (out->is_crossing) {
+        send_across(self, out, pdata);
+        return;
+    }
     const uint32_t n_edges = (uint32_t)out->n_edges;
     send_copies(self, out, pdata);
     count_emitted(self, frame, pdata);
