@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "engine/cutter.h"
+#include "engine/instances.h"
 #include "net/loop.h"
 #include "store/store.h"
 
@@ -68,11 +69,16 @@ static bool cut(struct ledger *self, bool is_last)
     return is_put;
 }
 
+static void on_collected(void *argument)
+{
+    (void)cut(argument, false);
+}
+
 static void on_time(void *argument)
 {
     struct ledger *self = argument;
-    (void)cut(self, false);
     loop_timer_start(self->timer, cutter_delay_ns());
+    instances_collect(self->pipeline->instances, on_collected, self);
 }
 
 static void ledger_free(struct ledger *self)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/pipeline.h"
 
+#include "app/loops.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "config/document.h"
 #include "config/options.h"
+#include "engine/instances.h"
 #include "net/loop.h"
 #include "nodes/registry.h"
 
@@ -21,6 +23,7 @@ struct top_options {
     const struct config_value *connections;
     const char *name;
     uint64_t channel_capacity;
+    uint64_t n_loops;
 };
 
 static const struct option rows[] = {
@@ -32,6 +35,8 @@ static const struct option rows[] = {
      .sentence = "The pipeline's name on spans."},
     {"channel_capacity", OPTION_U64, offsetof(struct top_options, channel_capacity), "128",
      .min = 1, .max = 65536, .sentence = "Batches that a node's input channel holds."},
+    {"loops", OPTION_U64, offsetof(struct top_options, n_loops), "1", .min = 1,
+     .max = INSTANCES_MAX, .sentence = "Threads, each with an instance of the graph."},
 };
 
 static const struct option_table table = {rows, FTRI_COUNT(rows), sizeof(struct top_options)};
@@ -58,7 +63,7 @@ static void begin_drain(struct pipeline *self)
         return;
     }
     self->is_draining = true;
-    graph_drain(self->graph, self->drain_timeout_ns);
+    instances_drain(self->instances, self->drain_timeout_ns);
 }
 
 static void on_finished(void *argument)
@@ -76,13 +81,10 @@ static void on_failed(void *argument, const char *node, const char *reason)
         begin_drain(self);
 }
 
-/* At rest the accounts are exact: if they contradict each other, they are of no use to anybody. */
 static void on_drained(void *argument)
 {
     struct pipeline *self = argument;
-    struct ftri_error error;
-    if (graph_check_accounts(self->graph, &error) < 0)
-        fail_because(self, "the accounts do not balance: %s", error.text);
+    self->is_drained = true;
     loop_stop(self->loop);
 }
 
@@ -98,9 +100,10 @@ static int build(struct pipeline *self, struct ftri_error *error)
     if (r < 0)
         return r;
     self->name = top.name;
-    self->loop = loop_new(error);
-    if (!self->loop)
-        return -ENOMEM;
+    r = loops_new((size_t)top.n_loops, &self->loops, error);
+    if (r < 0)
+        return r;
+    self->loop = loops_list(self->loops)[0];
     const struct graph_options options = {
         .classes = nodes_registry,
         .nodes = top.nodes,
@@ -113,7 +116,11 @@ static int build(struct pipeline *self, struct ftri_error *error)
         .on_drained = on_drained,
         .argument = self,
     };
-    return graph_new(self->loop, &options, &self->graph, error);
+    r = instances_new(loops_list(self->loops), (size_t)top.n_loops, &options, &self->instances,
+                      error);
+    if (r == 0)
+        self->graph = instances_graph(self->instances);
+    return r;
 }
 
 static int open_document(struct pipeline *self, const char *data_directory,
@@ -161,12 +168,18 @@ int pipeline_start(struct pipeline *self, struct ftri_error *error)
         r = loop_on_signal(self->loop, SIGTERM, on_signal, self);
     if (r < 0)
         return ftri_error_errno(error, r, "watching for signals");
-    return graph_start(self->graph, error);
+    return instances_start(self->instances, error);
 }
 
 int pipeline_run(struct pipeline *self)
 {
-    loop_run(self->loop);
+    struct ftri_error error = {{0}};
+    if (loops_run(self->loops, &error) < 0)
+        fail_because(self, "%s", error.text);
+    instances_sum(self->instances);
+    /* At rest the accounts are exact: if they contradict each other, they are of no use. */
+    if (self->is_drained && instances_check_accounts(self->instances, &error) < 0)
+        fail_because(self, "the accounts do not balance: %s", error.text);
     return self->has_failed ? -EIO : 0;
 }
 
@@ -178,8 +191,8 @@ void pipeline_stop(struct pipeline *self)
 
 void pipeline_close(struct pipeline *self)
 {
-    graph_free(self->graph);
-    loop_free(self->loop);
+    instances_free(self->instances);
+    loops_free(self->loops);
     config_free(self->document);
     *self = (struct pipeline){0};
 }

@@ -124,7 +124,8 @@ static int build(struct instances *self, struct loop *const *loops,
 int instances_new(struct loop *const *loops, size_t n_loops, const struct graph_options *options,
                   struct instances **ret_instances, struct ftri_error *error)
 {
-    assert(n_loops > 0 && n_loops <= PARTITION_LOOPS_MAX);
+    _Static_assert((int)INSTANCES_MAX == (int)PARTITION_LOOPS_MAX, "each has its part");
+    assert(n_loops > 0 && n_loops <= INSTANCES_MAX);
     struct instances *const self = ftri_zalloc(sizeof *self);
     struct instance *const room = ftri_zalloc(n_loops * sizeof *room);
     if (!self || !room) {

@@ -11,6 +11,8 @@
 
 #include "base/check.h"
 
+enum { INSTANCES_MAX = 64 };
+
 struct ftri_error;
 struct graph;
 struct graph_options;

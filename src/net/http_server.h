@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "net/sharing.h"
 
 struct ftri_error;
 struct http_server;
@@ -54,6 +55,7 @@ struct http_server_options {
     struct http_limits limits;
     struct http_handler handler;
     const struct socket_access *access; /* of a Unix socket; NULL: the default */
+    enum listener_sharing sharing;
 };
 
 int http_server_open(struct loop *loop, const struct http_server_options *options,

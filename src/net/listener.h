@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/check.h"
+#include "net/sharing.h"
 
 #include <sys/socket.h>
 
@@ -42,6 +43,7 @@ struct listener_options {
                                            the listener */
     listener_accept_function on_accept;
     void *argument;
+    enum listener_sharing sharing;
 };
 
 int listener_open(struct loop *loop, const struct listener_options *options,

@@ -273,10 +273,25 @@ void otlp_take(struct otlp_state *state, const struct otlp_arrival *arrival,
 void otlp_announce(struct node *node, const char *protocol, const char *address)
 {
     struct nodes_environment *environment = node_environment(node);
-    if (!environment || environment->n_listeners >= NODES_LISTENERS_MAX)
+    if (!environment || environment->n_listeners >= NODES_LISTENERS_MAX || node_loop_index(node))
         return;
     snprintf(environment->listeners[environment->n_listeners++], sizeof environment->listeners[0],
              "%s listening on %s", protocol, address);
+}
+
+bool otlp_listens(const struct node *node, const char *first, const char **address,
+                  enum listener_sharing *ret_sharing)
+{
+    const bool is_unix = strncmp(*address, "unix:", 5) == 0;
+    const bool is_first = node_loop_index(node) == 0;
+    if (strcmp(*address, "off") == 0 || (!is_first && (is_unix || !first)))
+        return false;
+    *ret_sharing = is_unix || node_n_loops(node) == 1 ? LISTENER_ALONE
+                   : is_first                         ? LISTENER_FIRST
+                                                      : LISTENER_FURTHER;
+    if (!is_first)
+        *address = first;
+    return true;
 }
 
 int otlp_check_reach(struct node *node, const char *option, const char *address,
@@ -300,7 +315,7 @@ static int otlp_start(struct node *node, struct ftri_error *error)
     state->node = node;
     ftri_list_init(&state->requests);
     int r = otlp_socket_access(state, options, error);
-    if (r == 0 && strcmp(options->grpc, "off") != 0)
+    if (r == 0)
         r = otlp_grpc_open(state, options, error);
     if (r == 0)
         r = otlp_http_open(state, options, error);

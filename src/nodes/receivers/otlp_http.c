@@ -189,14 +189,18 @@ static struct http_limits limits_of(const struct otlp_options *options)
 static int open_server(struct otlp_state *state, const char *option, const char *address,
                        struct http_server **ret_server, struct ftri_error *error)
 {
+    const struct otlp_state *const first = node_state(node_first(state->node));
+    enum listener_sharing sharing;
+    if (!otlp_listens(state->node, first->http ? http_server_address(first->http) : NULL, &address,
+                      &sharing))
+        return 0;
     const struct http_server_options server = {
         .address = address,
         .limits = limits_of(node_options(state->node)),
         .handler = {on_request, on_body, on_refusal, state},
         .access = &state->access,
+        .sharing = sharing,
     };
-    if (strcmp(address, "off") == 0)
-        return 0;
     int r = otlp_check_reach(state->node, option, address, error);
     if (r == 0)
         r = http_server_open(node_loop(state->node), &server, ret_server, error);
