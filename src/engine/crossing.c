@@ -75,7 +75,7 @@ static void hand_over(struct crossing *self, size_t loop, struct pdata *pdata)
     instance_wake(instance_at(instance, loop));
 }
 
-static struct frame *carrier_new(struct node *sender, struct frame *above)
+struct frame *crossing_carrier_new(struct node *sender, struct frame *above)
 {
     struct frame *const self = frame_new(sender);
     if (!self)
@@ -87,23 +87,18 @@ static struct frame *carrier_new(struct node *sender, struct frame *above)
     return self;
 }
 
-bool crossing_send(struct edge *edge, size_t loop, struct pdata *pdata)
+void crossing_send(struct edge *edge, size_t loop, struct pdata *pdata)
 {
     struct lane *const lane = &edge->crossing->lanes[loop];
-    struct frame *const carrier = carrier_new(edge->from, pdata->frame);
-    if (!carrier)
-        return false;
     (void)instance_rests(instance_of(edge->crossing), REST_NOT);
-    pdata->frame = carrier;
     channel_count_sent(edge, pdata);
     if (lane_has_room(lane)) {
         hand_over(edge->crossing, loop, pdata);
-        return true;
+        return;
     }
     pdata->blocked_ns = pdata->sent_ns;
     ftri_list_append(&lane->waiting, &pdata->link);
     edge->from->n_waiting++;
-    return true;
 }
 
 bool crossing_has_room(const struct edge *edge)

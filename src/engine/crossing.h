@@ -50,8 +50,10 @@ bool crossing_reaches(const struct crossing *self, size_t loop);
 /* What still lies in the rings must have been taken. */
 void crossing_deinit(struct crossing *self);
 
-/* As channel_send, to another loop. False: memory is short, nothing has happened. */
-bool crossing_send(struct edge *edge, size_t loop, struct pdata *pdata) FTRI_MUST_CHECK;
+/* For a batch that `above` waits for. NULL: memory is short. */
+struct frame *crossing_carrier_new(struct node *sender, struct frame *above) FTRI_MUST_CHECK;
+/* As channel_send, to another loop, of a batch whose frame is a carrier. */
+void crossing_send(struct edge *edge, size_t loop, struct pdata *pdata);
 /* True when every lane, and the node on this loop, has room for one more. If not, the sender will
  * be looked at again when there is. */
 bool crossing_has_room(const struct edge *edge);

@@ -181,67 +181,83 @@ static void send_copies(struct node *self, const struct port *port, struct pdata
     }
 }
 
-/* One of `count` that leave over a port whose edges cross loops. */
-static void send_part(struct edge *edge, struct pdata *whole, const struct partition_part *part,
-                      ftr_split split)
+/* What could not be made: sent and lost at once. */
+static void lose_part(struct edge *edge, const struct pdata *whole,
+                      const struct partition_part *part)
 {
     static const struct result short_of = {.reason = "memory is short"};
-    struct node *const self = edge->from;
-    struct frame *const frame = whole->frame;
-    const size_t own = self->graph->instance->index;
-    struct pdata *const copy = pdata_copy(self->graph, whole, NULL);
-    if (copy && part && part->otlp)
-        pdata_set_otlp(copy, ftri_payload_ref(part->otlp), part->n_items);
-    const struct pdata *const sent = copy ? copy : whole;
-    frame->n_pending++;
-    count_emitted(self, frame, sent);
-    if (copy) {
-        copy->frame = frame;
-        visit_emit(frame, copy, edge->port, split);
-        if (!edge->crossing || (part && part->loop == own)) {
-            channel_send(edge, copy);
-            return;
-        }
-        if (part && crossing_send(edge, part->loop, copy))
-            return;
-    }
-    channel_lose(edge, sent);
-    if (copy)
-        pdata_free(self->graph, copy);
-    frame_resolve(frame, &short_of);
+    const struct pdata lost = {
+        .n_items = part->is_whole ? whole->n_items : part->n_items,
+        .n_bytes = part->is_whole ? whole->n_bytes : 0,
+        .n_attempt = whole->n_attempt,
+    };
+    count_emitted(edge->from, whole->frame, &lost);
+    channel_lose(edge, &lost);
+    frame_resolve(whole->frame, &short_of);
 }
 
-/* The ways that a batch takes over an edge: all of it, on this loop or to the first, or its parts;
- * NULL without memory for them. */
+static struct pdata *copy_part(const struct edge *edge, const struct pdata *whole,
+                               const struct partition_part *part)
+{
+    if (!part->is_whole && !part->otlp)
+        return NULL;
+    struct pdata *const copy = pdata_copy(edge->from->graph, whole, NULL);
+    if (copy && part->otlp)
+        pdata_set_otlp(copy, ftri_payload_ref(part->otlp), part->n_items);
+    return copy;
+}
+
+/* One of several that leave over a port of which edges cross loops. */
+static void send_part(struct edge *edge, const struct pdata *whole,
+                      const struct partition_part *part, ftr_split split)
+{
+    struct node *const self = edge->from;
+    struct frame *const frame = whole->frame;
+    const bool is_staying = !edge->crossing || part->loop == self->graph->instance->index;
+    struct pdata *const copy = copy_part(edge, whole, part);
+    struct frame *const carrier = copy && !is_staying ? crossing_carrier_new(self, frame) : NULL;
+    frame->n_pending++;
+    if (!copy || (!is_staying && !carrier)) {
+        if (copy)
+            pdata_free(self->graph, copy);
+        lose_part(edge, whole, part);
+        return;
+    }
+    count_emitted(self, frame, copy);
+    visit_emit(frame, copy, edge->port, split);
+    copy->frame = is_staying ? frame : carrier;
+    if (is_staying)
+        channel_send(edge, copy);
+    else
+        crossing_send(edge, part->loop, copy);
+}
+
+/* The ways that a batch takes over an edge: all of it, on this loop or to the first, or its parts.
+ */
 static const struct partition *ways_of(const struct edge *edge, const struct partition *by_trace)
 {
-    static const struct partition to_first = {.n_parts = 1};
+    static const struct partition to_first = {.n_parts = 1, .parts = {{.is_whole = true}}};
     return edge->crossing && edge->crossing->is_by_trace ? by_trace : &to_first;
 }
 
 /* Every part is a copy; with them under way the batch itself has done its work. */
 static void send_across(struct node *self, const struct port *port, struct pdata *pdata)
 {
-    struct partition parts;
-    const struct partition *by_trace = NULL;
-    struct frame *const frame = pdata->frame;
-    if (partition_split(pdata, self->graph->instance->index, node_n_loops(self), &parts) == 0)
-        by_trace = &parts;
+    struct partition by_trace;
+    const struct frame *const frame = pdata->frame;
     uint32_t index = 0, count = 0;
+    partition_split(pdata, self->graph->instance->index, node_n_loops(self), &by_trace);
+    for (size_t i = 0; i < port->n_edges; i++)
+        count += (uint32_t)ways_of(port->edges[i], &by_trace)->n_parts;
     for (size_t i = 0; i < port->n_edges; i++) {
-        const struct partition *const ways = ways_of(port->edges[i], by_trace);
-        count += ways ? (uint32_t)ways->n_parts : 1;
+        const struct partition *const ways = ways_of(port->edges[i], &by_trace);
+        for (size_t j = 0; j < ways->n_parts; j++)
+            send_part(port->edges[i], pdata, &ways->parts[j], split_of(pdata, index++, count));
     }
-    for (size_t i = 0; i < port->n_edges; i++) {
-        const struct partition *const ways = ways_of(port->edges[i], by_trace);
-        for (size_t j = 0; j < (ways ? ways->n_parts : 1); j++)
-            send_part(port->edges[i], pdata, ways ? &ways->parts[j] : NULL,
-                      split_of(pdata, index++, count));
-    }
-    partition_deinit(&parts);
+    partition_deinit(&by_trace);
     if (custody_is_last(frame))
         account_add("send_across: absorbed", &self->account.absorbed,
-                    custody_take_items(frame, 0, true));
+                    custody_take_items(pdata->frame, 0, true));
     custody_settle(self, pdata, &ack);
     custody_end(self);
 }

@@ -6,7 +6,6 @@
 #include "otlp/item.h"
 #include "otlp/schema.h"
 
-#include <errno.h>
 #include <string.h>
 
 struct sorting {
@@ -86,31 +85,29 @@ static size_t count_loops(const struct sorting *self, size_t *ret_last)
     return n;
 }
 
-int partition_split(const struct pdata *pdata, size_t own, size_t n_loops,
-                    struct partition *ret_partition)
+void partition_split(const struct pdata *pdata, size_t own, size_t n_loops,
+                     struct partition *ret_partition)
 {
     const struct ftri_otlp_message *const request = request_of(pdata);
     struct sorting sorting = {.own = own, .n_loops = n_loops};
     const struct ftri_otlp_edit counting = {.argument = &sorting, .keeps = count};
+    struct partition_part *part = ret_partition->parts;
     size_t loop = own;
-    ret_partition->n_parts = 0;
     if (request)
         ftri_otlp_visit(request, ftri_payload_view(pdata->otlp), &counting);
     if (count_loops(&sorting, &loop) < 2) {
-        ret_partition->parts[ret_partition->n_parts++] = (struct partition_part){.loop = loop};
-        return 0;
+        *part++ = (struct partition_part){.loop = loop, .is_whole = true};
+        n_loops = 0;
     }
     for (size_t i = 0; i < n_loops; i++) {
         if (sorting.n_items[i] == 0)
             continue;
         sorting.wanted = i;
-        struct ftri_payload *const otlp = cut(request, ftri_payload_view(pdata->otlp), &sorting);
-        if (!otlp) {
-            partition_deinit(ret_partition);
-            return -ENOMEM;
-        }
-        ret_partition->parts[ret_partition->n_parts++] =
-            (struct partition_part){i, otlp, sorting.n_items[i]};
+        *part++ = (struct partition_part){
+            .loop = i,
+            .otlp = cut(request, ftri_payload_view(pdata->otlp), &sorting),
+            .n_items = sorting.n_items[i],
+        };
     }
-    return 0;
+    ret_partition->n_parts = (size_t)(part - ret_partition->parts);
 }

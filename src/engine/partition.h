@@ -13,8 +13,9 @@ enum { PARTITION_LOOPS_MAX = 64 };
 
 struct partition_part {
     size_t loop;
-    struct ftri_payload *otlp; /* NULL: all of the batch, whatever it is */
-    uint64_t n_items;          /* of otlp */
+    bool is_whole;             /* all of the batch, whatever it is */
+    struct ftri_payload *otlp; /* of a part; NULL: memory is short */
+    uint64_t n_items;          /* of a part */
 };
 
 struct partition {
@@ -24,8 +25,7 @@ struct partition {
 
 /* The same trace, the same loop, in every process. n_loops > 0. */
 size_t partition_loop(const uint8_t trace_id[16], size_t n_loops);
-/* own: the loop that the batch is on. One part or more; the caller drops their references. 0 or
- * -ENOMEM: nothing is left. */
-int partition_split(const struct pdata *pdata, size_t own, size_t n_loops,
-                    struct partition *ret_partition) FTRI_MUST_CHECK;
+/* own: the loop that the batch is on. The whole, or two parts or more, with references. */
+void partition_split(const struct pdata *pdata, size_t own, size_t n_loops,
+                     struct partition *ret_partition);
 void partition_deinit(struct partition *self);
