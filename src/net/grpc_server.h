@@ -16,7 +16,6 @@
 #pragma once
 
 #include "base/bytes.h"
-#include "net/sharing.h"
 
 struct ftri_error;
 struct grpc_call; /* one stream */
@@ -75,7 +74,7 @@ struct grpc_server_options {
     struct grpc_limits limits;
     struct grpc_handler handler;
     const struct socket_access *access; /* of a Unix socket; NULL: the default */
-    enum listener_sharing sharing;
+    bool is_shared, is_first;           /* as in listener_options */
 };
 
 int grpc_server_open(struct loop *loop, const struct grpc_server_options *options,

@@ -10,7 +10,6 @@
 #pragma once
 
 #include "base/bytes.h"
-#include "net/sharing.h"
 
 struct ftri_error;
 struct http_server;
@@ -55,7 +54,7 @@ struct http_server_options {
     struct http_limits limits;
     struct http_handler handler;
     const struct socket_access *access; /* of a Unix socket; NULL: the default */
-    enum listener_sharing sharing;
+    bool is_shared, is_first;           /* as in listener_options */
 };
 
 int http_server_open(struct loop *loop, const struct http_server_options *options,

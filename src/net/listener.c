@@ -33,7 +33,7 @@ struct listener {
     struct socket_access access;
     struct socket_file file;
     uint64_t n_refused; /* by the access list */
-    enum listener_sharing sharing;
+    bool is_shared, is_first;
     listener_accept_function on_accept;
     void *argument;
     char text[sizeof(struct sockaddr_un) + sizeof "unix:"];
@@ -179,14 +179,14 @@ static int bind_socket(struct listener *self, struct ftri_error *error)
 {
     int r = 0;
     /* A socket that does not share is refused where any other is bound, one that does is not. */
-    if (self->sharing == LISTENER_FIRST && self->address.storage.ss_family != AF_UNIX) {
+    if (self->is_shared && self->is_first && self->address.storage.ss_family != AF_UNIX) {
         r = bind_new(self, false, error);
         if (self->fd >= 0)
             close(self->fd);
         self->fd = -1;
     }
     if (r == 0)
-        r = bind_new(self, self->sharing != LISTENER_ALONE, error);
+        r = bind_new(self, self->is_shared, error);
     if (r < 0)
         return r;
     const char *path = unix_path(&self->address);
@@ -338,7 +338,8 @@ int listener_open(struct loop *loop, const struct listener_options *options,
     if (!self)
         return ftri_error_set(error, -ENOMEM, "listening on %s: out of memory", options->address);
     self->fd = -1;
-    self->sharing = options->sharing;
+    self->is_shared = options->is_shared;
+    self->is_first = options->is_first;
     self->on_accept = options->on_accept;
     self->argument = options->argument;
     if (options->access)

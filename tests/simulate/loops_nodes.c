@@ -127,7 +127,7 @@ static void check_answer(size_t index, const struct result *result)
         return;
     }
     if (strncmp(result->reason, "refusal ", 8) == 0)
-        RULE(was_refused_by((size_t)atol(result->reason + 8), index),
+        RULE(was_refused_by((size_t)strtoull(result->reason + 8, NULL, 10), index),
              "batch %zu was refused by another's refusal: %s", index, result->reason);
     else if (result->cause == NACK_NODE_SHUTDOWN)
         RULE(spread.is_forced || ftri_time_monotonic_ns() >= spread.deadline_ns,

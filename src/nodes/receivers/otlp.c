@@ -279,18 +279,16 @@ void otlp_announce(struct node *node, const char *protocol, const char *address)
              "%s listening on %s", protocol, address);
 }
 
-bool otlp_listens(const struct node *node, const char *first, const char **address,
-                  enum listener_sharing *ret_sharing)
+bool otlp_listens(const struct node *node, const char *first, const char **address)
 {
-    const bool is_unix = strncmp(*address, "unix:", 5) == 0;
     const bool is_first = node_loop_index(node) == 0;
-    if (strcmp(*address, "off") == 0 || (!is_first && (is_unix || !first)))
+    if (strcmp(*address, "off") == 0)
         return false;
-    *ret_sharing = is_unix || node_n_loops(node) == 1 ? LISTENER_ALONE
-                   : is_first                         ? LISTENER_FIRST
-                                                      : LISTENER_FURTHER;
-    if (!is_first)
-        *address = first;
+    if (is_first)
+        return true;
+    if (!first || strncmp(*address, "unix:", 5) == 0)
+        return false;
+    *address = first;
     return true;
 }
 

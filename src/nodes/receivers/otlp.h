@@ -8,7 +8,6 @@
 
 #include "base/list.h"
 #include "config/options.h"
-#include "net/sharing.h"
 #include "net/socket_file.h"
 
 struct ftri_bytes;
@@ -95,8 +94,7 @@ int otlp_check_reach(struct node *node, const char *option, const char *address,
 /* Where this loop listens: as configured on the first, with the port that the first got on the
  * others. False: not at all, as the address is off, or a Unix socket, which the first has alone.
  * first: where it listens, or NULL. */
-bool otlp_listens(const struct node *node, const char *first, const char **address,
-                  enum listener_sharing *ret_sharing);
+bool otlp_listens(const struct node *node, const char *first, const char **address);
 /* On the first loop: "otlp/http listening on ...", for the program to print. */
 void otlp_announce(struct node *node, const char *protocol, const char *address);
 

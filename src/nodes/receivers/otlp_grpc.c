@@ -106,9 +106,7 @@ int otlp_grpc_open(struct otlp_state *state, const struct otlp_options *options,
 {
     const struct otlp_state *const first = node_state(node_first(state->node));
     const char *address = options->grpc;
-    enum listener_sharing sharing;
-    if (!otlp_listens(state->node, first->grpc ? grpc_server_address(first->grpc) : NULL, &address,
-                      &sharing))
+    if (!otlp_listens(state->node, first->grpc ? grpc_server_address(first->grpc) : NULL, &address))
         return 0;
     const struct grpc_server_options server = {
         .address = address,
@@ -116,7 +114,8 @@ int otlp_grpc_open(struct otlp_state *state, const struct otlp_options *options,
         .limits = limits_of(options),
         .handler = {on_call, on_message, on_abandoned, state},
         .access = &state->access,
-        .sharing = sharing,
+        .is_shared = node_n_loops(state->node) > 1,
+        .is_first = node_loop_index(state->node) == 0,
     };
     int r = otlp_check_reach(state->node, "grpc", options->grpc, error);
     if (r == 0)

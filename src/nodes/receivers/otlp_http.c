@@ -190,16 +190,15 @@ static int open_server(struct otlp_state *state, const char *option, const char 
                        struct http_server **ret_server, struct ftri_error *error)
 {
     const struct otlp_state *const first = node_state(node_first(state->node));
-    enum listener_sharing sharing;
-    if (!otlp_listens(state->node, first->http ? http_server_address(first->http) : NULL, &address,
-                      &sharing))
+    if (!otlp_listens(state->node, first->http ? http_server_address(first->http) : NULL, &address))
         return 0;
     const struct http_server_options server = {
         .address = address,
         .limits = limits_of(node_options(state->node)),
         .handler = {on_request, on_body, on_refusal, state},
         .access = &state->access,
-        .sharing = sharing,
+        .is_shared = node_n_loops(state->node) > 1,
+        .is_first = node_loop_index(state->node) == 0,
     };
     int r = otlp_check_reach(state->node, option, address, error);
     if (r == 0)
