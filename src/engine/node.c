@@ -9,6 +9,7 @@
 #include "engine/crossing.h"
 #include "engine/custody.h"
 #include "engine/instance.h"
+#include "engine/metadata.h"
 #include "engine/partition.h"
 #include "engine/pdata_pool.h"
 #include "engine/visit.h"
@@ -113,6 +114,16 @@ static void absorb_input(struct frame *merged, size_t i, struct pdata *input)
     pdata_free(merged->node->graph, input);
 }
 
+/* The metadata that all of them have; NULL: they differ. */
+static struct ftri_payload *common_metadata(struct pdata *const *inputs, size_t n)
+{
+    struct ftri_payload *const metadata = inputs[0]->metadata;
+    for (size_t i = 1; i < n; i++)
+        if (!metadata_is_same(metadata, inputs[i]->metadata))
+            return NULL;
+    return metadata ? ftri_payload_ref(metadata) : NULL;
+}
+
 struct pdata *node_merge(struct node *self, struct pdata **inputs, size_t n)
 {
     if (!check_inputs(self, inputs, n))
@@ -126,6 +137,7 @@ struct pdata *node_merge(struct node *self, struct pdata **inputs, size_t n)
     }
     merged->signal = inputs[0]->signal;
     merged->received_ns = inputs[0]->received_ns;
+    pdata_set_metadata(merged, common_metadata(inputs, n));
     merged->is_untraced = true;
     for (size_t i = 0; i < n; i++) {
         merged->is_untraced = merged->is_untraced && inputs[i]->is_untraced;

@@ -17,6 +17,7 @@
 #include "net/http_server.h"
 #include "net/listener.h"
 #include "nodes/environment.h"
+#include "nodes/receivers/otlp_metadata.h"
 #include "nodes/receivers/otlp_signal.h"
 #include "nodes/receivers/receivers.h"
 #include "otlp/response.h"
@@ -46,6 +47,9 @@ static const struct option rows[] = {
     {"socket_users", OPTION_STR_LIST, offsetof(struct otlp_options, socket_users),
      .sentence = "Users, by name or number, that may connect to Unix sockets; else whoever the "
                  "mode lets."},
+    {"metadata_headers", OPTION_STR_LIST, offsetof(struct otlp_options, metadata_headers),
+     .sentence = "Headers (gRPC: metadata) that go with the data, by name in lower case: for "
+                 "processor/route; a request that has one of them twice is refused."},
     {"metrics", OPTION_CHOICE, offsetof(struct otlp_options, metrics), "reject",
      .choices = metrics_names,
      .sentence = "What becomes of data points: rejected but for the flow ledger, or passed on."},
@@ -182,9 +186,9 @@ static void reject_all(struct otlp_state *state, const struct otlp_arrival *arri
     accept_request(arrival, n_rejected);
 }
 
-/* Takes over the payload; on failure nothing was taken. */
+/* Takes over payload and metadata; on failure nothing was taken. */
 static int send_on(struct otlp_request *request, const struct otlp_content *content,
-                   uint64_t received_ns)
+                   struct ftri_payload *metadata, uint64_t received_ns)
 {
     struct otlp_state *state = request->state;
     struct pdata *pdata =
@@ -194,6 +198,7 @@ static int send_on(struct otlp_request *request, const struct otlp_content *cont
     ftri_list_append(&state->requests, &request->link);
     request->arrival.protocol->hold(request->arrival.peer, request);
     pdata_set_otlp(pdata, content->payload, content->n_items + content->n_rejected);
+    pdata_set_metadata(pdata, metadata);
     pdata->received_ns = received_ns;
     pdata->is_untraced = content->is_ledger;
     node_drop_items(state->node, pdata, FTR_DROP_NO_ROUTE, content->n_rejected);
@@ -202,18 +207,34 @@ static int send_on(struct otlp_request *request, const struct otlp_content *cont
     return 0;
 }
 
-/* Takes over the payload. */
+/* False: answered. */
+static bool read_metadata(const struct otlp_state *state, const struct otlp_arrival *arrival,
+                          struct ftri_payload **ret_metadata)
+{
+    char problem[192];
+    const int r = otlp_metadata_read(node_options(state->node), arrival, ret_metadata, problem,
+                                     sizeof problem);
+    if (r == -EBADMSG)
+        arrival->protocol->refuse(arrival->peer, arrival->is_json, problem);
+    else if (r < 0)
+        refuse_retryably(arrival, "memory is short");
+    return r == 0;
+}
+
+/* Takes over payload and metadata. */
 static void ingest(struct otlp_state *state, const struct otlp_arrival *arrival,
-                   const struct otlp_content *content, uint64_t received_ns)
+                   const struct otlp_content *content, struct ftri_payload *metadata,
+                   uint64_t received_ns)
 {
     struct otlp_request *request = ftri_alloc(sizeof *request);
     if (request)
         *request = (struct otlp_request){
             .state = state, .arrival = *arrival, .n_rejected = content->n_rejected};
-    if (request && send_on(request, content, received_ns) == 0)
+    if (request && send_on(request, content, metadata, received_ns) == 0)
         return;
     ftri_free(request);
     ftri_payload_unref(content->payload);
+    ftri_payload_unref(metadata);
     refuse_retryably(arrival, "memory is short");
 }
 
@@ -236,6 +257,7 @@ static void take(struct otlp_state *state, const struct otlp_arrival *arrival,
 {
     struct ftri_otlp_error error = {0};
     struct otlp_content content = {0};
+    struct ftri_payload *metadata = NULL;
     const uint64_t received_ns = ftri_time_wall_ns();
     const struct otlp_options *options = node_options(state->node);
     const struct otlp_body body = {
@@ -247,12 +269,17 @@ static void take(struct otlp_state *state, const struct otlp_arrival *arrival,
         .limits = {options->max_depth, options->max_attributes, options->max_events,
                    options->max_links},
     };
+    if (!read_metadata(state, arrival, &metadata))
+        return;
     const int r = otlp_content_read(arrival->signal, &body, &content, &error);
     state->n_null_numbers += content.n_null_numbers;
+    if (r == 0 && content.payload) {
+        ingest(state, arrival, &content, metadata, received_ns);
+        return;
+    }
+    ftri_payload_unref(metadata);
     if (r < 0)
         refuse_content(arrival, r, &error);
-    else if (content.payload)
-        ingest(state, arrival, &content, received_ns);
     else if (content.n_rejected)
         reject_all(state, arrival, content.n_rejected);
     else
@@ -382,6 +409,7 @@ const struct node_class receiver_otlp = {
                 "protobuf or JSON; plain or packed; TCP or Unix sockets.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct otlp_options)},
     .state_size = sizeof(struct otlp_state),
+    .check = otlp_metadata_check,
     .start = otlp_start,
     .control = otlp_control,
     .stop = otlp_stop,

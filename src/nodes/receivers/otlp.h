@@ -10,6 +10,8 @@
 #include "config/options.h"
 #include "net/socket_file.h"
 
+#include <flowtrace/types.h>
+
 struct ftri_bytes;
 struct ftri_error;
 struct ftri_otlp_partial_success;
@@ -28,6 +30,7 @@ struct otlp_options {
     const char *socket_mode;
     const char *socket_owner;
     struct option_list socket_users;
+    struct option_list metadata_headers;
     int metrics, logs;
     uint64_t max_body_bytes;
     uint64_t max_bodies_bytes;
@@ -64,8 +67,10 @@ struct otlp_state {
     uint64_t n_null_numbers;
 };
 
-/* How a protocol answers. peer: its exchange or call, gone afterwards. */
+/* A protocol's requests. peer: its exchange or call, gone when it is answered. */
 struct otlp_protocol {
+    /* The header from *next (0 at first) on, which moves behind it; false: no more. */
+    bool (*next_header)(const void *peer, size_t *next, ftr_str *ret_name, ftr_str *ret_value);
     void (*accept)(void *peer, bool is_json, const struct ftri_otlp_partial_success *partial);
     void (*refuse)(void *peer, bool is_json, const char *message); /* for good */
     void (*refuse_retryably)(void *peer, bool is_json, const char *message);

@@ -57,8 +57,13 @@ static void hold_peer(void *peer, struct otlp_request *request)
     grpc_call_set_data(peer, request);
 }
 
-static const struct otlp_protocol protocol = {accept_peer, refuse_peer, refuse_peer_retryably,
-                                              hold_peer};
+static bool next_header(const void *peer, size_t *next, ftr_str *ret_name, ftr_str *ret_value)
+{
+    return grpc_call_next_metadata(peer, next, ret_name, ret_value);
+}
+
+static const struct otlp_protocol protocol = {next_header, accept_peer, refuse_peer,
+                                              refuse_peer_retryably, hold_peer};
 
 static bool on_call(void *argument, struct grpc_call *call)
 {

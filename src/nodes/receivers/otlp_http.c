@@ -146,8 +146,13 @@ static void hold_peer(void *peer, struct otlp_request *request)
     http_exchange_on_abandoned(peer, on_abandoned);
 }
 
-static const struct otlp_protocol protocol = {accept_peer, refuse_peer, refuse_peer_retryably,
-                                              hold_peer};
+static bool next_header(const void *peer, size_t *next, ftr_str *ret_name, ftr_str *ret_value)
+{
+    return http_exchange_field(peer, (*next)++, ret_name, ret_value);
+}
+
+static const struct otlp_protocol protocol = {next_header, accept_peer, refuse_peer,
+                                              refuse_peer_retryably, hold_peer};
 
 static void on_body(void *argument, struct http_exchange *exchange)
 {
