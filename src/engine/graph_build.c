@@ -174,6 +174,8 @@ static int make_recorder(const struct builder *self, struct node *node)
         .kind = node->class->kind,
         .pipeline = ftr_str_from(pipeline ? pipeline : ""),
         .is_stateful = node->class->is_stateful,
+        .has_loop = self->graph->options.n_loops > 1,
+        .loop = (uint32_t)self->graph->options.loop,
     };
     node->recorder = ftr_node_new(&options);
     return node->recorder ? 0 : short_of_memory(self);

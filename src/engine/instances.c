@@ -93,7 +93,10 @@ static int build_one(struct instances *self, size_t i, struct loop *loop,
 {
     struct instance *const instance = &self->instances[i];
     *instance = (struct instance){.all = self, .index = i};
-    int r = graph_new(loop, options, &instance->graph, error);
+    struct graph_options own = *options;
+    own.loop = i;
+    own.n_loops = self->n_loops;
+    int r = graph_new(loop, &own, &instance->graph, error);
     if (r < 0 || self->n_loops == 1)
         return r;
     instance->graph->instance = instance;
