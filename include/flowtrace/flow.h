@@ -50,8 +50,6 @@ typedef struct ftr_node_options {
     ftr_str pipeline; /* may be empty */
     bool is_stateful;
     ftr_lineage lineage;
-    bool has_loop; /* the node runs on one of several event loops: its number is recorded */
-    uint32_t loop;
 } ftr_node_options;
 
 typedef struct ftr_node ftr_node;

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { ATTRIBUTES_MAX = 13, LINK_ATTRIBUTES_MAX = 4 };
+enum { ATTRIBUTES_MAX = 12, LINK_ATTRIBUTES_MAX = 4 };
 
 #define WAIT_UNKNOWN UINT64_MAX
 
@@ -61,8 +61,6 @@ static size_t list_attributes(const struct visit *self, const struct beginning *
     to[n++] = (ftr_attribute){names[FTRI_NAME_NODE_TYPE], ftr_value_str(node->type)};
     if (node->pipeline.len)
         to[n++] = (ftr_attribute){names[FTRI_NAME_PIPELINE], ftr_value_str(node->pipeline)};
-    if (node->has_loop)
-        add_i64(to, &n, names[FTRI_NAME_LOOP], node->loop);
     to[n++] = (ftr_attribute){names[FTRI_NAME_STATEFUL], ftr_value_bool(node->is_stateful)};
     const ftr_str signal = ftr_str_from(ftr_signal_name(arrival->signal));
     to[n++] = (ftr_attribute){names[FTRI_NAME_SIGNAL_TYPE], ftr_value_str(signal)};
@@ -180,7 +178,7 @@ static void put_arrival(const struct visit *self, const struct beginning *beginn
 {
     const ftr_node *const node = self->node;
     const ftr_arrival *const arrival = &beginning->arrival;
-    ftr_value values[FTRI_N_ARRIVAL_VALUES] = {
+    const ftr_value values[FTRI_N_ARRIVAL_VALUES] = {
         [FTRI_ARRIVAL_NODE_ID] = ftr_value_str(node->id),
         [FTRI_ARRIVAL_NODE_TYPE] = ftr_value_str(node->type),
         [FTRI_ARRIVAL_STATEFUL] = ftr_value_bool(node->is_stateful),
@@ -189,9 +187,6 @@ static void put_arrival(const struct visit *self, const struct beginning *beginn
         [FTRI_ARRIVAL_BYTES] = ftr_value_i64(limited(arrival->n_bytes)),
         [FTRI_ARRIVAL_PIPELINE] = ftr_value_str(node->pipeline),
     };
-    if (node->has_loop)
-        values[node->pipeline.len ? FTRI_ARRIVAL_LOOP : FTRI_ARRIVAL_PIPELINE] =
-            ftr_value_i64(node->loop);
     ftr_span_set_values(self->span, &node->site->arrival, values);
     const ftr_value queue[FTRI_N_QUEUE_VALUES] = {
         visit_value_ms(beginning->wait_ns),

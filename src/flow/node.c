@@ -40,20 +40,17 @@ static void list_names(ftr_keys *ret_keys, ftr_str *room, const ftr_str *names,
 
 static void fill_site(ftr_node *self)
 {
-    enum ftri_name arrival[] = {FTRI_NAME_NODE_ID,     FTRI_NAME_NODE_TYPE,  FTRI_NAME_STATEFUL,
-                                FTRI_NAME_SIGNAL_TYPE, FTRI_NAME_BATCH_SIZE, FTRI_NAME_BATCH_BYTES,
-                                FTRI_NAME_PIPELINE,    FTRI_NAME_LOOP};
+    static const enum ftri_name arrival[] = {
+        FTRI_NAME_NODE_ID,    FTRI_NAME_NODE_TYPE,   FTRI_NAME_STATEFUL, FTRI_NAME_SIGNAL_TYPE,
+        FTRI_NAME_BATCH_SIZE, FTRI_NAME_BATCH_BYTES, FTRI_NAME_PIPELINE};
     static const enum ftri_name queue[] = {FTRI_NAME_QUEUE_WAIT_MS, FTRI_NAME_QUEUE_DEPTH,
                                            FTRI_NAME_QUEUE_CAPACITY, FTRI_NAME_HOPS};
     static const enum ftri_name emit[] = {FTRI_NAME_OUT_PORT, FTRI_NAME_OUT_ITEMS,
                                           FTRI_NAME_OUT_BYTES};
     static const enum ftri_name end[] = {FTRI_NAME_LATENCY_MS, FTRI_NAME_OUTCOME};
     struct ftri_node_site *site = self->site;
-    uint32_t n_arrival = FTRI_ARRIVAL_PIPELINE;
-    if (self->pipeline.len)
-        n_arrival++;
-    if (self->has_loop)
-        arrival[n_arrival++] = FTRI_NAME_LOOP;
+    const uint32_t n_arrival =
+        self->pipeline.len ? FTRI_N_ARRIVAL_VALUES : FTRI_N_ARRIVAL_VALUES - 1;
     site->site = (ftr_call_site){.kind = self->span_kind, .name = self->span_name};
     list_names(&site->arrival, site->arrival_names, self->names, arrival, n_arrival);
     list_names(&site->queue, site->queue_names, self->names, queue, FTRI_N_QUEUE_VALUES);
@@ -75,8 +72,6 @@ ftr_node *ftr_node_new(const ftr_node_options *options)
     self->span_kind = ftri_node_span_kind(known.kind);
     self->is_stateful = known.is_stateful;
     self->lineage = known.lineage;
-    self->has_loop = known.has_loop;
-    self->loop = known.loop;
     put_names(self, &known);
     fill_site(self);
     return self;

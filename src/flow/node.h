@@ -15,8 +15,7 @@ enum ftri_arrival_value {
     FTRI_ARRIVAL_SIGNAL,
     FTRI_ARRIVAL_ITEMS,
     FTRI_ARRIVAL_BYTES,
-    FTRI_ARRIVAL_PIPELINE, /* of nodes that have one; without, the loop is in its place */
-    FTRI_ARRIVAL_LOOP,     /* of nodes on one of several */
+    FTRI_ARRIVAL_PIPELINE, /* of nodes that have one */
     FTRI_N_ARRIVAL_VALUES
 };
 enum { FTRI_N_QUEUE_VALUES = 4 }; /* wait, depth, capacity, hops */
@@ -41,8 +40,6 @@ struct ftr_node {
     ftr_str span_name; /* "processor/batch/proc-2" */
     ftr_span_kind span_kind;
     bool is_stateful;
-    bool has_loop;
-    uint32_t loop;
     ftr_lineage lineage;
     char
         text[]; /* span_name and pipeline; type and id lie inside span_name; behind them the site */
