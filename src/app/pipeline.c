@@ -13,6 +13,7 @@
 #include "nodes/registry.h"
 
 #include <errno.h>
+#include <flowtrace/tracing.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@
 struct top_options {
     const struct config_value *nodes;
     const struct config_value *connections;
-    const char *name;
+    const char *name, *conventions;
     uint64_t channel_capacity;
     uint64_t n_loops;
 };
@@ -33,6 +34,8 @@ static const struct option rows[] = {
      .sentence = "List of {from, to}; a port is written as node[\"port\"]."},
     {"pipeline", OPTION_STR, offsetof(struct top_options, name), "",
      .sentence = "The pipeline's name on spans."},
+    {"conventions", OPTION_STR, offsetof(struct top_options, conventions), "",
+     .sentence = "Whose names its spans have; default FLOWTRACE_CONVENTIONS, else flowtrace."},
     {"channel_capacity", OPTION_U64, offsetof(struct top_options, channel_capacity), "128",
      .min = 1, .max = 65536, .sentence = "Batches that a node's input channel holds."},
     {"loops", OPTION_U64, offsetof(struct top_options, n_loops), "1", .min = 1,
@@ -93,6 +96,16 @@ static void on_signal(void *argument)
     begin_drain(argument);
 }
 
+static int check_conventions(const struct pipeline *self, struct ftri_error *error)
+{
+    ftr_error why;
+    if (!self->conventions[0] ||
+        ftr_convention_check(ftr_str_from(self->conventions), &why) == FTR_OK)
+        return 0;
+    return config_error(config_get(config_root(self->document), "conventions"), error, -EINVAL,
+                        "conventions: %s", why.text);
+}
+
 static int build(struct pipeline *self, struct ftri_error *error)
 {
     struct top_options top;
@@ -100,7 +113,10 @@ static int build(struct pipeline *self, struct ftri_error *error)
     if (r < 0)
         return r;
     self->name = top.name;
-    r = loops_new((size_t)top.n_loops, &self->loops, error);
+    self->conventions = top.conventions;
+    r = check_conventions(self, error);
+    if (r == 0)
+        r = loops_new((size_t)top.n_loops, &self->loops, error);
     if (r < 0)
         return r;
     self->loop = loops_list(self->loops)[0];
@@ -109,6 +125,7 @@ static int build(struct pipeline *self, struct ftri_error *error)
         .nodes = top.nodes,
         .connections = top.connections,
         .pipeline = top.name,
+        .conventions = top.conventions,
         .channel_capacity = (size_t)top.channel_capacity,
         .environment = &self->environment,
         .on_finished = on_finished,

@@ -22,16 +22,17 @@ struct pipeline {
     struct instances *instances; /* of the graph, one a loop */
     struct graph *graph;         /* the first of them, whose views show the accounts of all */
     struct nodes_environment environment;
-    const char *name; /* "": it has none; lives as long as the document */
+    const char *name;        /* "": it has none; lives as long as the document */
+    const char *conventions; /* likewise: "": those of the environment */
     uint64_t drain_timeout_ns;
     bool is_draining, is_drained;
     bool has_failed;
     char failure[256];
 };
 
-/* Reads the native form (top level: nodes, connections, channel_capacity, loops, pipeline) and
- * builds the graph; nothing is started. path, or text under a name for errors. On failure nothing
- * is left. */
+/* Reads the native form (top level: nodes, connections, channel_capacity, loops, pipeline,
+ * conventions) and builds the graph; nothing is started. path, or text under a name for errors. On
+ * failure nothing is left. */
 int pipeline_open_file(struct pipeline *self, const char *path, const char *data_directory,
                        struct ftri_error *error) FTRI_MUST_CHECK;
 int pipeline_open_text(struct pipeline *self, ftr_str text, const char *name,

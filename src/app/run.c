@@ -90,6 +90,7 @@ static int run(const void *values, const char *const *operands, size_t n_operand
     config.otlp_exporter = ftr_otlp_exporter_from_environment;
     config.otlp_stdout_exporter = ftr_otlp_stdout_exporter_new;
     config.on_diagnostic = log_diagnostic;
+    config.conventions = ftr_str_from(pipeline.conventions);
     ftr_error reason;
     if (ftr_init(&config, &reason) != FTR_OK) {
         pipeline_close(&pipeline);

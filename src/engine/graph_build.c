@@ -167,6 +167,7 @@ static struct node *append_node(const struct builder *self, const struct config_
 static int make_recorder(const struct builder *self, struct node *node)
 {
     const char *pipeline = self->graph->options.pipeline;
+    const char *conventions = self->graph->options.conventions;
     const ftr_node_options options = {
         .size = sizeof options,
         .id = ftr_str_from(node->id),
@@ -174,11 +175,18 @@ static int make_recorder(const struct builder *self, struct node *node)
         .kind = node->class->kind,
         .pipeline = ftr_str_from(pipeline ? pipeline : ""),
         .is_stateful = node->class->is_stateful,
+        .conventions = ftr_str_from(conventions ? conventions : ""),
         .has_loop = self->graph->options.n_loops > 1,
         .loop = (uint32_t)self->graph->options.loop,
     };
     node->recorder = ftr_node_new(&options);
-    return node->recorder ? 0 : short_of_memory(self);
+    if (!node->recorder)
+        return short_of_memory(self);
+    for (size_t i = 0; i < CONTROL_KINDS; i++) {
+        const ftr_str name = ftr_str_from(control_name((enum control_kind)i));
+        self->graph->control_names[i] = ftr_node_word(node->recorder, name);
+    }
+    return 0;
 }
 
 static int build_node(struct builder *self, size_t i)

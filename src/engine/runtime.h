@@ -89,9 +89,10 @@ struct graph {
     size_t n_nodes;
     struct edge **edges; /* in topological order of their origin */
     size_t n_edges;
-    size_t capacity;          /* batches in one input channel */
-    ftr_span control_span;    /* of a control message that may affect many flows */
-    uint64_t n_touched;       /* visits that it affected */
+    size_t capacity;                      /* batches in one input channel */
+    ftr_str control_names[CONTROL_KINDS]; /* of events, by the conventions */
+    ftr_span control_span;                /* of a control message that may affect many flows */
+    uint64_t n_touched;                   /* visits that it affected */
     struct node *active;      /* whose code runs; NULL: none, or a callback from outside */
     struct ftri_list ready;   /* struct node.ready */
     struct ftri_list running; /* struct frame.running: their work clock was touched */

@@ -7,6 +7,7 @@
 #include "codec/json_writer.h"
 #include "export/otlp_environment.h"
 #include "sampling/threshold.h"
+#include "trace/convention.h"
 #include "trace/settings.h"
 
 #include <errno.h>
@@ -402,7 +403,7 @@ static int write_settings(struct ftri_json_writer *json, struct ftri_json_writer
     put_text(json, "mode", ftri_mode_name(settings.mode));
     put_tail(json, &settings.tail);
     put_propagators(json);
-    put_text(json, "conventions", settings.is_krishiv ? "krishiv" : "flowtrace");
+    put_text(json, "conventions", ftri_convention_name(settings.convention));
     put_text(json, "logLevel", settings.log_level);
     put_limits(json, &settings);
     put_queue(json, &settings.sender);

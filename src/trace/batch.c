@@ -13,9 +13,6 @@
 /* A batch may exceed its nominal size by one span. */
 #define BATCH_LIMIT ((size_t)1 << 30)
 
-static const ftr_str scope_name = {"flowtrace", sizeof "flowtrace" - 1};
-static const ftr_str scope_version = {FTR_VERSION, sizeof FTR_VERSION - 1};
-
 struct ftri_batch *ftri_batch_new(void)
 {
     struct ftri_batch *self = ftri_zalloc(sizeof *self);
@@ -43,8 +40,8 @@ void ftri_batches_free(struct ftri_batch *first)
 
 int ftri_batch_begin(struct ftri_batch *self, const struct ftri_origin *origin, bool is_otlp)
 {
-    const size_t room = is_otlp ? ftri_otlp_envelope_size(origin->resource_otlp, scope_name,
-                                                          scope_version, BATCH_LIMIT)
+    const size_t room = is_otlp ? ftri_otlp_envelope_size(origin->resource_otlp, origin->scope_name,
+                                                          origin->scope_version, BATCH_LIMIT)
                                 : 0;
     ftri_bytes_reset(&self->bytes);
     if (ftri_bytes_reserve(&self->bytes, room) < 0)
@@ -120,8 +117,8 @@ static void wrap_spans(struct ftri_batch *self, const struct ftri_origin *origin
                        ftr_export_batch *ret_batch)
 {
     uint8_t *spans = self->bytes.data + self->room;
-    uint8_t *first = ftri_otlp_envelope_write(origin->resource_otlp, scope_name, scope_version,
-                                              spans, ftri_batch_len(self));
+    uint8_t *first = ftri_otlp_envelope_write(origin->resource_otlp, origin->scope_name,
+                                              origin->scope_version, spans, ftri_batch_len(self));
     ret_batch->otlp = first;
     ret_batch->otlp_len = self->bytes.len - (size_t)(first - self->bytes.data);
 }

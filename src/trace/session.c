@@ -31,6 +31,7 @@
 #include "context/block.h"
 #include "trace/choice.h"
 #include "trace/clock.h"
+#include "trace/convention.h"
 #include "trace/initiator.h"
 #include "trace/metrics.h"
 #include "trace/origin.h"
@@ -138,6 +139,16 @@ static uint32_t quick_bytes(const struct ftri_settings *settings)
     return limit - 1U < FTRI_QUICK_LEN ? limit : FTRI_QUICK_LEN;
 }
 
+static void choose_form(enum ftri_convention convention)
+{
+    enum ftri_record_form form = FTRI_FORM_PLAIN;
+    if (convention == FTRI_CONVENTION_KRISHIV)
+        form = FTRI_FORM_KRISHIV;
+    else if (convention == FTRI_CONVENTION_FOUNDATIONS)
+        form = FTRI_FORM_FOUNDATIONS;
+    atomic_store(&ftri_record_form, (uint8_t)form);
+}
+
 static void publish(const ftr_config *config)
 {
     const struct ftri_settings *settings = ftri_origin_settings(session.origin);
@@ -154,7 +165,8 @@ static void publish(const ftr_config *config)
         .started_ns = ftri_time_wall_ns(),
     };
     ftri_threads_unlock();
-    atomic_store(&ftri_record_says_context, settings->is_krishiv);
+    choose_form(settings->convention);
+    ftri_convention_set(settings->convention);
     ftri_sampling_start(settings);
     session.unfinished = config->unfinished;
     session.unfinished_argument = config->unfinished_argument;
@@ -409,6 +421,7 @@ static void finish(void)
     ftri_origin_unref(session.origin);
     session.origin = NULL;
     session.state = IDLE;
+    ftri_convention_forget();
     ftri_threads_trim();
 }
 

@@ -264,14 +264,17 @@ static void refuse_configuration_files(void)
 static int choose_convention(struct ftri_settings *self, const ftr_config *config,
                              struct ftri_error *error)
 {
+    enum ftri_convention found = FTRI_CONVENTION_FLOWTRACE;
     struct ftri_error why = {""};
     const char *name = ftri_variable("FLOWTRACE_CONVENTIONS");
     if (config->conventions.len > 0) {
-        const int rc = ftri_convention_find(config->conventions, &self->is_krishiv, error);
-        return rc < 0 ? ftri_error_prefix(error, rc, "conventions") : 0;
-    }
-    if (name && ftri_convention_find(ftri_trim(ftr_str_from(name)), &self->is_krishiv, &why) < 0)
+        const int rc = ftri_convention_find(config->conventions, &found, error);
+        if (rc < 0)
+            return ftri_error_prefix(error, rc, "conventions");
+    } else if (name && ftri_convention_find(ftri_trim(ftr_str_from(name)), &found, &why) < 0) {
         ftri_diagnose("FLOWTRACE_CONVENTIONS: ignored, %s", why.text);
+    }
+    self->convention = (uint8_t)found;
     return 0;
 }
 
@@ -323,8 +326,8 @@ int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
     self->sender.metrics_interval_ns = self->metrics.interval_ns;
     self->sender.metrics_timeout_ns = self->metrics.timeout_ns;
     if (rc == 0)
-        rc = ftri_resource_read(&self->arena, config, self->is_krishiv, &self->resource,
-                                &self->n_resource);
+        rc = ftri_resource_read(&self->arena, config, self->convention == FTRI_CONVENTION_KRISHIV,
+                                &self->resource, &self->n_resource);
     if (rc == -ENOMEM)
         ftri_error_set(error, rc, "resource: out of memory, or larger than 16 MiB");
     if (rc < 0)

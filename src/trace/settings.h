@@ -25,7 +25,7 @@ struct ftri_settings {
     struct ftri_metric_settings metrics;
     const struct ftr_sampler_class *sampler_class; /* NULL: sampler decides */
     void *sampler_instance;
-    bool is_krishiv;       /* of the conventions */
+    uint8_t convention;    /* enum ftri_convention */
     const char *log_level; /* static: OTEL_LOG_LEVEL as it is understood */
     bool records_dropped;
     ftr_mode mode;

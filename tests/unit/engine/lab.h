@@ -327,11 +327,13 @@ FTRI_UNUSED static int lab_build(const char *yaml, size_t capacity, struct ftri_
     if (r < 0)
         return r;
     const struct config_value *root = config_root(lab.document);
+    const struct config_value *conventions = config_get(root, "conventions");
     const struct graph_options options = {
         .classes = lab_classes,
         .nodes = config_get(root, "nodes"),
         .connections = config_get(root, "connections"),
         .pipeline = "main",
+        .conventions = conventions ? config_text(conventions) : NULL,
         .channel_capacity = capacity,
         .on_finished = lab_on_finished,
         .on_failed = lab_on_failed,
