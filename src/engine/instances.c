@@ -232,8 +232,10 @@ static int start(struct instances *self, struct ftri_error *error)
         r = scheduler_init(self->instances[i].graph);
     if (r < 0)
         return ftri_error_errno(error, r, "starting the graph");
-    for (size_t i = 0; r == 0 && i < self->n_loops; i++)
+    for (size_t i = 0; r == 0 && i < self->n_loops; i++) {
         r = graph_start_nodes(self->instances[i].graph, error);
+        scheduler_arm(self->instances[i].graph); /* one without receivers has finished */
+    }
     return r;
 }
 

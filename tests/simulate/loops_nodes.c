@@ -16,7 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRACES = 20, SPANS_MAX = 8, MERGED_MAX = 400, SPAN_BYTES = 28, REFUSALS_MAX = 20000 };
+enum {
+    TRACES = 20,
+    SPANS_MAX = 8,
+    MERGED_MAX = 400,
+    SPAN_BYTES = 28,
+    REFUSALS_MAX = 20000,
+    HOLDS_MAX = 20
+};
 
 struct spread spread;
 
@@ -154,10 +161,10 @@ static void forget(struct spread_actor *self, const struct pdata *pdata)
 
 static void keep(struct spread_actor *self, struct pdata *pdata)
 {
-    if (self->n_hands == SPREAD_HANDS)
-        node_ack(self->node, pdata);
-    else
-        self->hands[self->n_hands++] = pdata;
+    RULE(self->n_hands < SPREAD_HANDS, "n%zu has no more hands", self->index);
+    self->hands[self->n_hands++] = pdata;
+    if (self->n_hands >= HOLDS_MAX && self->plan->role != SPREAD_MERGE)
+        spread_set_accepting(self, false);
 }
 
 static void answer(struct spread_actor *self, struct pdata *pdata)

@@ -386,7 +386,8 @@ static void on_collected(void *argument)
     atomic_fetch_add(&lab.n_collected, 1);
     if (in.sent != in.received + in.queued + in.lost || in.queued > in.sent ||
         out.sent != out.received + out.queued + out.lost || out.queued > out.sent ||
-        sums.received != in.received || sums.emitted != out.sent)
+        in.handed < in.taken || out.handed < out.taken || sums.received != in.received ||
+        sums.emitted != out.sent)
         atomic_fetch_add(&lab.n_imbalanced, 1);
     loop_timer_start(timer, FTRI_NS_PER_MS / 10);
 }
