@@ -13,10 +13,10 @@
 #include "engine/account.h"
 #include "engine/graph.h"
 #include "engine/node.h"
-#include "engine/partition.h"
 #include "net/loop.h"
 #include "otlp/view.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -214,6 +214,26 @@ static void *run_loop(void *loop)
     return NULL;
 }
 
+static const char yaml[] = "nodes:\n"
+                           "  in: {type: receiver/source}\n"
+                           "  trace: {type: processor/by_trace}\n"
+                           "  out: {type: exporter/sink}\n"
+                           "connections: [{from: in, to: trace}, {from: trace, to: out}]";
+
+static struct graph_options options_of(size_t capacity)
+{
+    const struct config_value *root = config_root(lab.document);
+    return (struct graph_options){
+        .classes = classes,
+        .nodes = config_get(root, "nodes"),
+        .connections = config_get(root, "connections"),
+        .channel_capacity = capacity,
+        .on_finished = on_finished,
+        .on_failed = on_failed,
+        .on_drained = on_drained,
+    };
+}
+
 static void build(size_t n_loops, size_t capacity)
 {
     struct ftri_error error = {{0}};
@@ -223,22 +243,8 @@ static void build(size_t n_loops, size_t capacity)
         loops[i] = lab.loops[i].loop = loop_new(&error);
         lab.loops[i].stopper = loop_wakeup_new(loops[i], on_stop, loops[i]);
     }
-    static const char yaml[] = "nodes:\n"
-                               "  in: {type: receiver/source}\n"
-                               "  trace: {type: processor/by_trace}\n"
-                               "  out: {type: exporter/sink}\n"
-                               "connections: [{from: in, to: trace}, {from: trace, to: out}]";
     assert_int_equal(config_parse(ftr_str_from(yaml), "g.yaml", &lab.document, &error), 0);
-    const struct config_value *root = config_root(lab.document);
-    const struct graph_options options = {
-        .classes = classes,
-        .nodes = config_get(root, "nodes"),
-        .connections = config_get(root, "connections"),
-        .channel_capacity = capacity,
-        .on_finished = on_finished,
-        .on_failed = on_failed,
-        .on_drained = on_drained,
-    };
+    const struct graph_options options = options_of(capacity);
     if (instances_new(loops, n_loops, &options, &lab.instances, &error) < 0 ||
         instances_start(lab.instances, &error) < 0)
         fail_msg("%s", error.text);
@@ -433,28 +439,40 @@ static void test_free_settles_across_loops(void **state)
     assert_int_equal(lab.n_astray, 0);
 }
 
-/* By hand: (n ^ n >> 32) * 0x9e3779b97f4a7c15, of whose upper half the share of n_loops is taken.
- * n = 1 gives 0x9e3779b9 of 2^32, that is 0.618; n = 2 0x3c6ef372, 0.236. */
-static void test_partition_of_a_trace(void **state)
+/* Whatever fails while it is built or started, nothing is left of it. */
+static void test_each_request_for_memory_fails(void **state)
 {
     (void)state;
-    uint8_t id[16] = {0xff, [15] = 1};
-    assert_int_equal(partition_loop(id, 1), 0);
-    assert_int_equal(partition_loop(id, 2), 1);
-    assert_int_equal(partition_loop(id, 10), 6);
-    id[15] = 2;
-    assert_int_equal(partition_loop(id, 2), 0);
-    assert_int_equal(partition_loop(id, 10), 2);
+    struct loop *loops[3];
+    struct ftri_error error = {{0}};
+    lab.n_loops = 3;
+    for (size_t i = 0; i < 3; i++) {
+        loops[i] = lab.loops[i].loop = loop_new(&error);
+        lab.loops[i].stopper = loop_wakeup_new(loops[i], on_stop, loops[i]);
+    }
+    assert_int_equal(config_parse(ftr_str_from(yaml), "g.yaml", &lab.document, &error), 0);
+    const struct graph_options options = options_of(4);
+    int r = -ENOMEM;
+    for (uint64_t n = 1; r < 0; n++) {
+        struct instances *instances = NULL;
+        ftri_mem_fail_at(n);
+        r = instances_new(loops, 3, &options, &instances, &error);
+        if (r == 0)
+            r = instances_start(instances, &error);
+        ftri_mem_fail_at(0);
+        assert_true(r == 0 || r == -ENOMEM);
+        instances_free(instances);
+    }
 }
 
 int main(void)
 {
 #define LAB(function) cmocka_unit_test_setup_teardown(function, open_lab, close_lab)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_partition_of_a_trace), LAB(test_one_loop_is_a_graph),
-        LAB(test_all_arrives_over_four_loops),       LAB(test_backpressure_across_loops),
-        LAB(test_deadline_comes_to_all_loops),       LAB(test_sums_agree_while_it_runs),
-        LAB(test_free_settles_across_loops),
+        LAB(test_one_loop_is_a_graph),           LAB(test_all_arrives_over_four_loops),
+        LAB(test_backpressure_across_loops),     LAB(test_deadline_comes_to_all_loops),
+        LAB(test_sums_agree_while_it_runs),      LAB(test_free_settles_across_loops),
+        LAB(test_each_request_for_memory_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
