@@ -10,6 +10,7 @@
 #include "config/options.h"
 #include "engine/instances.h"
 #include "net/loop.h"
+#include "nodes/collector/form.h"
 #include "nodes/registry.h"
 
 #include <errno.h>
@@ -96,6 +97,23 @@ static void on_signal(void *argument)
     begin_drain(argument);
 }
 
+static void warn(void *argument, const char *text)
+{
+    (void)argument;
+    log_write(LOG_LEVEL_WARNING, "%s", text);
+}
+
+/* In our form, whichever it was written in. */
+static int read_top(const struct pipeline *self, struct top_options *top, struct ftri_error *error)
+{
+    const struct config_value *root = config_root(self->document);
+    const struct collector_form form = {.document = self->document, .warn = warn};
+    int r = 0;
+    if (collector_form_is(self->document))
+        r = collector_form_read(&form, &root, error);
+    return r < 0 ? r : options_read(&table, root, "the configuration", top, error);
+}
+
 static int check_conventions(const struct pipeline *self, struct ftri_error *error)
 {
     ftr_error why;
@@ -109,7 +127,7 @@ static int check_conventions(const struct pipeline *self, struct ftri_error *err
 static int build(struct pipeline *self, struct ftri_error *error)
 {
     struct top_options top;
-    int r = options_read(&table, config_root(self->document), "the configuration", &top, error);
+    int r = read_top(self, &top, error);
     if (r < 0)
         return r;
     self->name = top.name;

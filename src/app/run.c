@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * flowtrace run, validate, components: graphs from files. */
+ * flowtrace run, validate: graphs from files. */
 #include "app/accounts.h"
 #include "app/commands.h"
 #include "app/data_directory.h"
@@ -10,12 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "base/time.h"
-#include "config/options.h"
-#include "config/quantity.h"
-#include "engine/node.h"
-#include "nodes/registry.h"
 
 #include <errno.h>
 #include <flowtrace/otlp.h>
@@ -138,103 +133,4 @@ const struct command command_validate = {
     .n_operands_min = 1,
     .n_operands_max = 1,
     .run = validate,
-};
-
-static void format_bound(const struct option *row, uint64_t bound, char text[QUANTITY_TEXT_BYTES])
-{
-    if (row->type == OPTION_BYTES)
-        quantity_format_bytes(bound, text);
-    else if (row->type == OPTION_DURATION)
-        quantity_format_duration(bound, text);
-    else
-        snprintf(text, QUANTITY_TEXT_BYTES, "%llu", (unsigned long long)bound);
-}
-
-static void print_range(const struct option *row)
-{
-    char min[QUANTITY_TEXT_BYTES], max[QUANTITY_TEXT_BYTES];
-    if (row->max == 0)
-        return;
-    format_bound(row, row->min, min);
-    format_bound(row, row->max, max);
-    printf(" %s to %s.", min, max);
-}
-
-static void print_option(const struct option *row)
-{
-    printf("  %-25s %s", row->name, row->sentence);
-    if (row->is_required)
-        printf(" Required.");
-    else if (row->fallback && row->fallback[0])
-        printf(" Default %s.", row->fallback);
-    print_range(row);
-    for (size_t i = 0; row->choices && row->choices[i]; i++)
-        printf("%s%s", i ? ", " : " One of: ", row->choices[i]);
-    printf("\n");
-}
-
-static void print_ports(const struct node_class *class)
-{
-    static const char *const only_out[] = {"out", NULL};
-    if (class->kind == FTR_NODE_EXPORTER)
-        return;
-    printf("output ports:");
-    if (class->configured_ports)
-        printf(" as configured");
-    const char *const *ports = class->configured_ports ? NULL
-                               : class->ports          ? class->ports
-                                                       : only_out;
-    for (; ports && *ports; ports++)
-        printf(" %s", *ports);
-    printf("\n\n");
-}
-
-static void print_loops(const struct node_class *class)
-{
-    if (class->configured_state)
-        printf("several loops: as configured\n\n");
-    else if (class->state == STATE_OF_TRACE)
-        printf("several loops: each has its traces\n\n");
-    else if (class->state == STATE_OF_GRAPH)
-        printf("several loops: on the first\n\n");
-}
-
-static int print_component(const char *type)
-{
-    const char *types[64];
-    size_t n = 0;
-    for (const struct node_class *const *i = nodes_registry; *i && n < FTRI_COUNT(types); i++) {
-        types[n++] = (*i)->type;
-        if (strcmp((*i)->type, type) != 0)
-            continue;
-        printf("%s\n  %s\n\n", (*i)->type, (*i)->sentence);
-        print_ports(*i);
-        print_loops(*i);
-        printf((*i)->options.n_rows ? "options:\n" : "no options\n");
-        for (size_t row = 0; row < (*i)->options.n_rows; row++)
-            print_option(&(*i)->options.rows[row]);
-        return 0;
-    }
-    const char *nearest = ftri_text_nearest(type, types, n);
-    if (nearest)
-        return fail(2, "unknown node type '%s'; did you mean '%s'?", type, nearest);
-    return fail(2, "unknown node type '%s'; 'flowtrace components' lists them", type);
-}
-
-static int components(const void *values, const char *const *operands, size_t n_operands)
-{
-    (void)values;
-    if (n_operands)
-        return print_component(operands[0]);
-    for (const struct node_class *const *i = nodes_registry; *i; i++)
-        printf("%-20s %s\n", (*i)->type, (*i)->sentence);
-    return 0;
-}
-
-const struct command command_components = {
-    .name = "components",
-    .operands = "[TYPE]",
-    .sentence = "List the node types, or one type's options.",
-    .n_operands_max = 1,
-    .run = components,
 };
