@@ -60,21 +60,28 @@ static void *run(void *loop)
     return NULL;
 }
 
-static void stop_others(struct loops *self)
+void loops_stop(struct loops *self)
 {
-    for (size_t i = 1; i < self->n_started; i++)
+    for (size_t i = 1; self && i < self->n_started; i++)
         loop_wake(self->stoppers[i]);
-    for (size_t i = 1; i < self->n_started; i++)
+    for (size_t i = 1; self && i < self->n_started; i++)
         pthread_join(self->threads[i], NULL);
+    if (self)
+        self->n_started = 0;
 }
 
-int loops_run(struct loops *self, struct ftri_error *error)
+int loops_start(struct loops *self, struct ftri_error *error)
 {
     int r = 0;
     for (self->n_started = 1; r == 0 && self->n_started < self->n; self->n_started += r == 0)
         r = ftri_thread_start(run, self->list[self->n_started], &self->threads[self->n_started]);
     if (r == 0)
-        loop_run(self->list[0]);
-    stop_others(self);
-    return r < 0 ? ftri_error_errno(error, r, "starting the threads of `loops`") : 0;
+        return 0;
+    loops_stop(self);
+    return ftri_error_errno(error, r, "starting the threads of `loops`");
+}
+
+void loops_run(struct loops *self)
+{
+    loop_run(self->list[0]);
 }

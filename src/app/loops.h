@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The event loops of a pipeline: the first runs on the calling thread, each other one on a thread
- * of its own for as long as the first runs. */
+ * of its own. */
 #pragma once
 
 #include "base/check.h"
@@ -15,5 +15,9 @@ int loops_new(size_t n, struct loops **ret_loops, struct ftri_error *error) FTRI
 /* None of them runs. NULL is fine. */
 void loops_free(struct loops *self);
 struct loop *const *loops_list(const struct loops *self);
-/* Until loop_stop of the first. -EAGAIN: there are not so many threads, and nothing ran. */
-int loops_run(struct loops *self, struct ftri_error *error) FTRI_MUST_CHECK;
+/* All but the first run from now on. -EAGAIN: there are not so many threads; none runs. */
+int loops_start(struct loops *self, struct ftri_error *error) FTRI_MUST_CHECK;
+/* Runs the first until loop_stop of it. */
+void loops_run(struct loops *self);
+/* The others have stopped. NULL is fine. */
+void loops_stop(struct loops *self);

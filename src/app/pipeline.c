@@ -203,14 +203,15 @@ int pipeline_start(struct pipeline *self, struct ftri_error *error)
         r = loop_on_signal(self->loop, SIGTERM, on_signal, self);
     if (r < 0)
         return ftri_error_errno(error, r, "watching for signals");
-    return instances_start(self->instances, error);
+    r = instances_start(self->instances, error);
+    return r == 0 ? loops_start(self->loops, error) : r;
 }
 
 int pipeline_run(struct pipeline *self)
 {
     struct ftri_error error = {{0}};
-    if (loops_run(self->loops, &error) < 0)
-        fail_because(self, "%s", error.text);
+    loops_run(self->loops);
+    loops_stop(self->loops);
     instances_sum(self->instances);
     /* At rest the accounts are exact: if they contradict each other, they are of no use. */
     if (self->is_drained && instances_check_accounts(self->instances, &error) < 0)
@@ -226,6 +227,7 @@ void pipeline_stop(struct pipeline *self)
 
 void pipeline_close(struct pipeline *self)
 {
+    loops_stop(self->loops);
     instances_free(self->instances);
     loops_free(self->loops);
     config_free(self->document);

@@ -108,7 +108,7 @@ void channel_stop_waiting(struct pdata *pdata)
     const uint64_t waited_ns = ftri_time_monotonic_ns() - pdata->blocked_ns;
     pdata->blocked_ns = 0;
     account_add("channel_stop_waiting: blocked_ns", &from->account.blocked_ns, waited_ns);
-    visit_blocked(frame->is_carrier ? frame->carried.above : frame, waited_ns);
+    visit_blocked(frame->is_lent ? frame->lent.above : frame, waited_ns);
     if (--from->n_waiting == 0)
         scheduler_ready(from);
 }

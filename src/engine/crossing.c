@@ -68,22 +68,22 @@ static void hand_over(struct crossing *self, size_t loop, struct pdata *pdata)
 {
     const struct instance *const instance = instance_of(self);
     const uint64_t n_items = pdata->n_items;
-    pdata->frame->carried.epoch = instance->epoch;
+    pdata->frame->lent.epoch = instance->epoch;
     (void)ftri_ring_put(&self->lanes[loop].ring, pdata);
     account_take("hand_over: queued", &self->edge->account.queued, n_items);
     account_add("hand_over: handed", &self->edge->account.handed, n_items);
     instance_wake(instance_at(instance, loop));
 }
 
-struct frame *crossing_carrier_new(struct node *sender, struct frame *above)
+struct frame *crossing_lend(struct node *sender, struct frame *above)
 {
     struct frame *const self = frame_new(sender);
     if (!self)
         return NULL;
-    self->is_carrier = self->is_watched = true;
+    self->is_lent = self->is_watched = true;
     self->n_pending = 1;
     self->visit_state = VISIT_CLOSED;
-    self->carried.above = above;
+    self->lent.above = above;
     return self;
 }
 
@@ -159,7 +159,7 @@ static struct pdata *take(const struct inlet *inlet)
         return NULL;
     if (atomic_load(&lane->wants_room) && atomic_exchange(&lane->wants_room, false))
         instance_wake(instance_of(inlet->crossing));
-    instance_reach(inlet->edge->to->graph->instance, pdata->frame->carried.epoch);
+    instance_reach(inlet->edge->to->graph->instance, pdata->frame->lent.epoch);
     pdata->edge = inlet->edge;
     pdata->hop.port = inlet->edge->port->name; /* of this loop's graph */
     account_add("take: taken", &inlet->edge->account.taken, pdata->n_items);
@@ -204,21 +204,21 @@ bool crossing_all_drained(const struct node *node)
 
 /* -- back -- */
 
-void crossing_return(struct frame *carrier)
+void crossing_return(struct frame *lent)
 {
-    struct instance *const home = carrier->node->graph->instance;
+    struct instance *const home = lent->node->graph->instance;
     struct frame *top = atomic_load(&home->answers);
     do
-        carrier->carried.next = top;
-    while (!atomic_compare_exchange_weak(&home->answers, &top, carrier));
+        lent->lent.next = top;
+    while (!atomic_compare_exchange_weak(&home->answers, &top, lent));
     instance_wake(home);
 }
 
-void crossing_answer(struct frame *carrier)
+void crossing_answer(struct frame *lent)
 {
-    struct frame *const above = carrier->carried.above;
+    struct frame *const above = lent->lent.above;
     if (!above->origin) /* else its watcher tells the origin's visit, once */
-        visit_unwound(above, &carrier->result);
-    frame_resolve(above, &carrier->result);
-    frame_unref(carrier);
+        visit_unwound(above, &lent->result);
+    frame_resolve(above, &lent->result);
+    frame_unref(lent);
 }

@@ -6,11 +6,11 @@
  *
  *     loop i                                         loop j
  *     sender --> lane: waiting (sender's) --> ring --> the node's channel --> visit
- *        frame <------- answers <----------------- carrier frame, settled
+ *        frame <------- answers <----------------- lent frame, settled
  *
  * A lane is one edge's way from one loop to another: a ring of as many batches as a channel holds,
- * with one thread at each end. What crosses is the batch itself and a *carrier*: a frame of the
- * sender's loop that is lent to the other one as the parent of the visit there. When it settles it
+ * with one thread at each end. What crosses is the batch itself and a *lent frame*:
+ * one of the sender's loop that is the parent of the visit on the other one. When it settles it
  * is pushed back on its own loop's stack of answers, with the result; so an answer needs no memory
  * and always has room. Nothing else is shared, and each loop counts what it handed over and took.
  */
@@ -51,8 +51,8 @@ bool crossing_reaches(const struct crossing *self, size_t loop);
 void crossing_deinit(struct crossing *self);
 
 /* For a batch that `above` waits for. NULL: memory is short. */
-struct frame *crossing_carrier_new(struct node *sender, struct frame *above) FTRI_MUST_CHECK;
-/* As channel_send, to another loop, of a batch whose frame is a carrier. */
+struct frame *crossing_lend(struct node *sender, struct frame *above) FTRI_MUST_CHECK;
+/* As channel_send, to another loop, of a batch whose frame is lent. */
 void crossing_send(struct edge *edge, size_t loop, struct pdata *pdata);
 /* True when every lane, and the node on this loop, has room for one more. If not, the sender will
  * be looked at again when there is. */
@@ -65,10 +65,10 @@ void crossing_refuse_waiting(struct crossing *self, const struct result *result)
  * the edge of this loop then. NULL: there is none. */
 struct pdata *crossing_next(struct node *node);
 bool crossing_is_arriving(const struct node *node);
-/* The carrier has its outcome: back to its loop. */
-void crossing_return(struct frame *carrier);
+/* A lent frame has its outcome: back to its loop. */
+void crossing_return(struct frame *lent);
 /* On its loop. */
-void crossing_answer(struct frame *carrier);
+void crossing_answer(struct frame *lent);
 /* Tells the other loops whether the sender has emptied; true: that is news. */
 bool crossing_set_drained(struct crossing *self, bool is_drained);
 /* Nothing comes from any other loop any more. */

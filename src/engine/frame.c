@@ -92,7 +92,7 @@ static void stop_clock(struct frame *self, uint64_t now_ns)
  * which true says: the frame is no longer ours. */
 static bool answer_watcher(struct frame *self)
 {
-    if (self->is_carrier) {
+    if (self->is_lent) {
         crossing_return(self);
         return true;
     }

@@ -38,7 +38,7 @@ struct frame {
     uint64_t n_noted; /* node.n_handled of the last control message that is on the visit */
     uint32_t split_count;
     bool is_watched;
-    bool is_carrier;          /* crossing.h: lent to another loop */
+    bool is_lent;             /* crossing.h: lent to another loop */
     bool is_source;           /* began here, by node_ingest */
     bool is_at_fault;         /* the first failure was this node's own nack */
     bool has_refused_watched; /* the latest watched frame with this origin failed */
@@ -49,7 +49,7 @@ struct frame {
         struct {
             struct frame *above, *next; /* the sender's; on the stack of answers */
             uint32_t epoch;             /* of the sender's sums */
-        } carried;
+        } lent;
     };
     struct result result; /* good until the first failure */
 };

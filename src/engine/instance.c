@@ -119,13 +119,13 @@ static void take_answers(struct instance *self)
     struct frame *last = atomic_exchange(&self->answers, NULL);
     struct frame *first = NULL;
     while (last) { /* in the order in which they came */
-        struct frame *const before = last->carried.next;
-        last->carried.next = first;
+        struct frame *const before = last->lent.next;
+        last->lent.next = first;
         first = last;
         last = before;
     }
     while (first) {
-        struct frame *const next = first->carried.next;
+        struct frame *const next = first->lent.next;
         crossing_answer(first);
         first = next;
     }

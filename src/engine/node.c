@@ -227,9 +227,9 @@ static void send_part(struct edge *edge, const struct pdata *whole,
     struct frame *const frame = whole->frame;
     const bool is_staying = !edge->crossing || part->loop == self->graph->instance->index;
     struct pdata *const copy = copy_part(edge, whole, part);
-    struct frame *const carrier = copy && !is_staying ? crossing_carrier_new(self, frame) : NULL;
+    struct frame *const lent = copy && !is_staying ? crossing_lend(self, frame) : NULL;
     frame->n_pending++;
-    if (!copy || (!is_staying && !carrier)) {
+    if (!copy || (!is_staying && !lent)) {
         if (copy)
             pdata_free(self->graph, copy);
         lose_part(edge, whole, part);
@@ -237,7 +237,7 @@ static void send_part(struct edge *edge, const struct pdata *whole,
     }
     count_emitted(self, frame, copy);
     visit_emit(frame, copy, edge->port, split);
-    copy->frame = is_staying ? frame : carrier;
+    copy->frame = is_staying ? frame : lent;
     if (is_staying)
         channel_send(edge, copy);
     else
