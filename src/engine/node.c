@@ -252,13 +252,22 @@ static const struct partition *ways_of(const struct edge *edge, const struct par
     return edge->crossing && edge->crossing->is_by_trace ? by_trace : &to_first;
 }
 
+static bool has_by_trace(const struct port *port)
+{
+    for (size_t i = 0; i < port->n_edges; i++)
+        if (port->edges[i]->crossing && port->edges[i]->crossing->is_by_trace)
+            return true;
+    return false;
+}
+
 /* Every part is a copy; with them under way the batch itself has done its work. */
 static void send_across(struct node *self, const struct port *port, struct pdata *pdata)
 {
-    struct partition by_trace;
+    struct partition by_trace = {.n_parts = 0};
     const struct frame *const frame = pdata->frame;
     uint32_t index = 0, count = 0;
-    partition_split(pdata, self->graph->instance->index, node_n_loops(self), &by_trace);
+    if (has_by_trace(port))
+        partition_split(pdata, self->graph->instance->index, node_n_loops(self), &by_trace);
     for (size_t i = 0; i < port->n_edges; i++)
         count += (uint32_t)ways_of(port->edges[i], &by_trace)->n_parts;
     for (size_t i = 0; i < port->n_edges; i++) {
