@@ -142,7 +142,8 @@ void channel_fill(struct node *node)
  * There is room again: who waits moves up, and who asked in vain is told. */
 static void use_room(struct node *node, bool was_full)
 {
-    move_up(node);
+    if (node->n_inlets || !ftri_list_is_empty(&node->waiting))
+        move_up(node);
     if (!was_full)
         return;
     for (size_t i = 0; i < node->n_inputs; i++) {
