@@ -5,6 +5,7 @@
 #include "engine/count.h"
 #include "engine/crossing.h"
 #include "engine/frame.h"
+#include "engine/meter.h"
 #include "engine/pdata_pool.h"
 #include "engine/scheduler.h"
 #include "engine/visit.h"
@@ -53,6 +54,7 @@ static inline void count_sent(struct edge *edge, struct pdata *pdata)
     count_redelivered(edge, pdata);
     account_add("count_sent: n_sent_batches", &edge->account.n_sent_batches, 1);
     account_add("count_sent: queued", &edge->account.queued, pdata->n_items);
+    meter_add(&edge->meter->depth, 1);
 }
 
 void channel_count_sent(struct edge *edge, struct pdata *pdata)
@@ -108,6 +110,7 @@ void channel_stop_waiting(struct pdata *pdata)
     const uint64_t waited_ns = ftri_time_monotonic_ns() - pdata->blocked_ns;
     pdata->blocked_ns = 0;
     account_add("channel_stop_waiting: blocked_ns", &from->account.blocked_ns, waited_ns);
+    meter_add(&pdata->edge->meter->blocked_ns, waited_ns);
     visit_blocked(frame->is_lent ? frame->lent.above : frame, waited_ns);
     if (--from->n_waiting == 0)
         scheduler_ready(from);
@@ -158,6 +161,7 @@ static void take_out(struct node *node, struct pdata *pdata)
     ftri_list_unlink(&pdata->link);
     node->n_data--;
     account_take("take_out: queued", &pdata->edge->account.queued, pdata->n_items);
+    meter_take(&pdata->edge->meter->depth, 1);
 }
 
 void channel_receive(struct node *node, struct pdata *pdata)
@@ -181,6 +185,7 @@ void channel_refuse_first(struct node *node, const struct result *result)
 void channel_refuse(struct pdata *pdata, const struct result *result)
 {
     account_take("channel_refuse: queued", &pdata->edge->account.queued, pdata->n_items);
+    meter_take(&pdata->edge->meter->depth, 1);
     count_lost(pdata);
     lose(pdata, result);
 }

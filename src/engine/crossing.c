@@ -6,6 +6,8 @@
 #include "engine/count.h"
 #include "engine/frame.h"
 #include "engine/instance.h"
+#include "engine/meter.h"
+#include "engine/path.h"
 #include "engine/scheduler.h"
 #include "engine/visit.h"
 
@@ -72,6 +74,7 @@ static void hand_over(struct crossing *self, size_t loop, struct pdata *pdata)
     (void)ftri_ring_put(&self->lanes[loop].ring, pdata);
     account_take("hand_over: queued", &self->edge->account.queued, n_items);
     account_add("hand_over: handed", &self->edge->account.handed, n_items);
+    meter_take(&self->edge->meter->depth, 1);
     instance_wake(instance_at(instance, loop));
 }
 
@@ -80,10 +83,12 @@ struct frame *crossing_lend(struct node *sender, struct frame *above)
     struct frame *const self = frame_new(sender);
     if (!self)
         return NULL;
-    self->is_lent = self->is_watched = true;
+    self->is_lent = true;
     self->n_pending = 1;
     self->visit_state = VISIT_CLOSED;
     self->lent.above = above;
+    self->path = frame_owner(above)->path;
+    self->born_ns = frame_owner(above)->born_ns;
     return self;
 }
 
@@ -151,7 +156,17 @@ bool crossing_set_drained(struct crossing *self, bool is_drained)
 
 /* -- the receiver's side -- */
 
-static struct pdata *take(const struct inlet *inlet)
+/* The same way as the sender's, in this loop's own tree. */
+static struct path *path_here(struct inlet *inlet, const struct path *there)
+{
+    if (inlet->path_there != there) {
+        inlet->path_there = there;
+        inlet->path = path_import(inlet->edge->from, there);
+    }
+    return inlet->path;
+}
+
+static struct pdata *take(struct inlet *inlet)
 {
     struct lane *const lane = inlet->lane;
     struct pdata *const pdata = ftri_ring_take(&lane->ring);
@@ -164,6 +179,8 @@ static struct pdata *take(const struct inlet *inlet)
     pdata->hop.port = inlet->edge->port->name; /* of this loop's graph */
     account_add("take: taken", &inlet->edge->account.taken, pdata->n_items);
     account_add("take: queued", &inlet->edge->account.queued, pdata->n_items);
+    meter_add(&inlet->edge->meter->depth, 1);
+    pdata->frame->path = path_here(inlet, pdata->frame->path);
     return pdata;
 }
 

@@ -32,6 +32,8 @@ struct inlet {
     struct lane *lane;
     const struct crossing *crossing; /* of the sender's loop */
     struct edge *edge;               /* of this one */
+    const struct path *path_there;   /* the latest of the sender's, and the same one here */
+    struct path *path;
 };
 
 struct crossing {

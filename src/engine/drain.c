@@ -2,6 +2,7 @@
 #include "engine/drain.h"
 
 #include "base/time.h"
+#include "engine/action.h"
 #include "engine/channel.h"
 #include "engine/crossing.h"
 #include "engine/custody.h"
@@ -70,6 +71,8 @@ static bool shut_down_next(struct graph *graph)
     for (size_t i = 0; i < graph->n_nodes; i++) {
         struct node *const node = graph->nodes[i];
         /* What was tried again above may come to a node that had its Shutdown: it has another. */
+        if (node->is_shut_down && has_emptied(node))
+            action_end_at(node, NULL);
         if (is_receiver(node) || (node->is_shut_down && !node->has_new_data))
             continue;
         if (!may_shut_down(node)) {
@@ -100,8 +103,35 @@ void drain_refuse(struct node *node)
     channel_refuse_all(node, &closed);
 }
 
+/* Recorded from here on: what there is to know of the drain of the receivers is known. */
+static void begin_shutdown(struct graph *graph)
+{
+    const bool is_in_time = all_receivers(graph, is_drained);
+    action_end(graph, CONTROL_DRAIN_INGRESS, is_in_time ? NULL : "not all receivers are done");
+    action_begin(graph, CONTROL_SHUTDOWN, NULL, 0);
+}
+
+static void advance_to_nodes(struct graph *graph)
+{
+    graph->drain = DRAIN_NODES;
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        if (is_receiver(graph->nodes[i]))
+            action_end_at(graph->nodes[i],
+                          is_drained(graph->nodes[i]) ? NULL : "not done in half of the time");
+    begin_shutdown(graph);
+}
+
+static void end_actions(struct graph *graph, const char *error)
+{
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        action_end_at(graph->nodes[i], error);
+    action_end(graph, CONTROL_SHUTDOWN, error);
+}
+
 void drain_force(struct graph *graph)
 {
+    if (graph->drain == DRAIN_INGRESS)
+        begin_shutdown(graph);
     graph->drain = DRAIN_FORCED;
     for (size_t i = 0; i < graph->n_edges; i++)
         if (graph->edges[i]->crossing)
@@ -110,6 +140,7 @@ void drain_force(struct graph *graph)
         channel_refuse_all(graph->nodes[i], &closed);
     for (size_t i = 0; i < graph->n_nodes; i++)
         custody_revoke_all(graph->nodes[i], &closed);
+    end_actions(graph, closed.reason);
     scheduler_arm(graph);
 }
 
@@ -132,7 +163,7 @@ static void on_timer(void *argument)
         return;
     }
     if (graph->drain == DRAIN_INGRESS && now_ns >= graph->drain_half_ns) {
-        graph->drain = DRAIN_NODES;
+        advance_to_nodes(graph);
         scheduler_arm(graph);
     }
     arm_timer(graph);
@@ -151,6 +182,7 @@ void drain_begin(struct graph *self, uint64_t half_ns, uint64_t deadline_ns)
     if (self->drain != DRAIN_NONE)
         return;
     self->drain = DRAIN_INGRESS;
+    action_begin(self, CONTROL_DRAIN_INGRESS, NULL, 0);
     self->drain_half_ns = half_ns;
     self->drain_deadline_ns = deadline_ns;
     for (size_t i = 0; i < self->n_nodes; i++) {
@@ -186,6 +218,7 @@ static void tell_drained(const struct graph *graph)
 static void finish_drain(struct graph *graph)
 {
     graph->drain = DRAIN_DONE;
+    end_actions(graph, NULL);
     loop_timer_free(graph->drain_timer);
     graph->drain_timer = NULL;
     if (graph->instance)
@@ -197,7 +230,7 @@ static void drain_step(struct graph *graph)
     if (graph->drain == DRAIN_DONE)
         return;
     if (graph->drain == DRAIN_INGRESS && all_receivers(graph, is_drained))
-        graph->drain = DRAIN_NODES;
+        advance_to_nodes(graph);
     bool is_over =
         (graph->drain == DRAIN_FORCED || (graph->drain == DRAIN_NODES && shut_down_next(graph))) &&
         is_at_rest(graph);

@@ -153,6 +153,15 @@ static void move_up(const struct graph *graph)
             crossing_move_up(graph->edges[i]->crossing);
 }
 
+/* The first has told its own nodes. */
+static void hear_of_configuration(struct instance *self)
+{
+    const uint32_t n = atomic_load(&self->all->n_configured);
+    if (self->index && n != self->n_configured)
+        graph_configured(self->graph, NULL, 0, NULL);
+    self->n_configured = n;
+}
+
 void instance_on_wake(struct instance *self)
 {
     struct instances *const all = self->all;
@@ -160,6 +169,7 @@ void instance_on_wake(struct instance *self)
     instance_reach(self, atomic_load(&all->epoch));
     if (atomic_load(&all->is_draining))
         drain_begin(self->graph, all->half_ns, all->deadline_ns);
+    hear_of_configuration(self);
     take_answers(self);
     move_up(self->graph);
     take_batches(self);

@@ -26,6 +26,7 @@ struct instance {
     size_t index;
     _Atomic bool is_woken;
     struct frame *_Atomic answers; /* stack through frame.next_answer */
+    uint32_t n_configured;         /* of those, that its nodes were told of */
     uint32_t epoch;                /* of the last sums; goes with what is handed over */
     struct account_sums sums;      /* of its own, as of the epoch */
     enum rest rest;

@@ -206,7 +206,7 @@ static bool is_built(const struct instances *self)
     return n > 1 && n == self->n_loops && self->sums.edges;
 }
 
-void instances_free(struct instances *self)
+void instances_end(struct instances *self)
 {
     if (!self)
         return;
@@ -214,6 +214,16 @@ void instances_free(struct instances *self)
     if (is_built(self))
         end(self);
     part(self);
+    for (size_t i = 0; i < self->n_loops; i++)
+        if (self->instances[i].graph)
+            graph_end(self->instances[i].graph);
+}
+
+void instances_free(struct instances *self)
+{
+    if (!self)
+        return;
+    instances_end(self);
     for (size_t i = 0; i < self->n_loops; i++) {
         graph_free(self->instances[i].graph);
         free_sums(&self->instances[i].sums);
@@ -258,6 +268,22 @@ void instances_drain(struct instances *self, uint64_t timeout_ns)
     self->half_ns = first->drain_half_ns;
     self->deadline_ns = first->drain_deadline_ns;
     atomic_store(&self->is_draining, true);
+    instance_wake_others(&self->instances[0]);
+}
+
+void instances_set_tracing(struct instances *self, const ftr_mode *mode)
+{
+    for (size_t i = 0; i < self->n_loops; i++)
+        graph_set_tracing(self->instances[i].graph, mode);
+}
+
+void instances_configured(struct instances *self, const ftr_attribute *attributes,
+                          size_t n_attributes, const char *error)
+{
+    graph_configured(self->instances[0].graph, attributes, n_attributes, error);
+    if (error || self->n_loops == 1)
+        return;
+    (void)atomic_fetch_add(&self->n_configured, 1);
     instance_wake_others(&self->instances[0]);
 }
 

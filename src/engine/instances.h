@@ -11,6 +11,8 @@
 
 #include "base/check.h"
 
+#include <flowtrace/types.h>
+
 enum { INSTANCES_MAX = 64 };
 
 struct ftri_error;
@@ -26,7 +28,14 @@ int instances_new(struct loop *const *loops, size_t n_loops, const struct graph_
 int instances_start(struct instances *self, struct ftri_error *error) FTRI_MUST_CHECK;
 /* As graph_drain, of all. The first loop's thread. */
 void instances_drain(struct instances *self, uint64_t timeout_ns);
-/* When none of the loops runs any more (or all are this thread's). As graph_free. NULL is fine. */
+/* As graph_set_tracing and graph_configured, of all. Before the loops run, or the first's thread;
+ * the action with its attributes is recorded there, and each other loop has one of its own. */
+void instances_set_tracing(struct instances *self, const ftr_mode *mode);
+void instances_configured(struct instances *self, const ftr_attribute *attributes,
+                          size_t n_attributes, const char *error);
+/* When none of the loops runs any more (or all are this thread's). As graph_end. NULL is fine. */
+void instances_end(struct instances *self);
+/* The same, and frees. */
 void instances_free(struct instances *self);
 
 /* The first of them: its views (graph_node_view, graph_edge_view) show the accounts of all, as they

@@ -15,7 +15,8 @@ struct instances {
     struct graph *_Atomic failed;  /* the first that did */
     uint64_t half_ns, deadline_ns; /* written before is_draining, by the first */
     _Atomic bool is_draining;
-    _Atomic uint32_t epoch; /* of the sums that are wanted */
+    _Atomic uint32_t n_configured; /* times that there was a new configuration */
+    _Atomic uint32_t epoch;        /* of the sums that are wanted */
     _Atomic size_t n_missing;
     struct account_sums sums;
     void (*on_collected)(void *argument); /* NULL: nobody waits; the first loop's */

@@ -124,7 +124,7 @@ class LoopsScenario(Scenario):
             self.assertEqual(call(protobuf_request(one), timeout=TIMEOUT_S), b"")
 
     def loss(self):
-        done = subprocess.run([program(), "loss", "spread", "--server", self.collector.url()],
+        done = subprocess.run([program(), "loss", "spread", "--json", "--server", self.collector.url()],
                               capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
