@@ -242,6 +242,13 @@ class LoopsScenario(Scenario):
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
             list(pool.map(lambda i: (self.send_grpc(self.collector.grpc, [sent[i]]) if i % 5 == 4
                                      else self.send_http(self.collector.otlp, [sent[i]])), range(len(sent))))
+        status, _, body = request(self.collector.api, "GET", "/metrics")
+        self.assertEqual(status, 200)
+        received = re.findall(r'^flow_channel_received_items_total\{flow_loop="(\d)",edge_from="(\w+)".*\} (\d+)$',
+                              body.decode(), re.MULTILINE)
+        for edge in ("otlp", "memory"):
+            self.assertEqual(sum(int(n) for _, sender, n in received if sender == edge), len(sent))
+        self.assertEqual({loop for loop, sender, n in received if sender == "memory" and n != "0"}, {"0"})
         self.collector.kill()  # what was acknowledged is there
         self.start(("--config", path))
         for span in sent:
