@@ -30,6 +30,21 @@ static inline void channel_count_redelivered(struct edge *edge, const struct pda
                     pdata->n_items);
 }
 
+/* Before the batch, whose frame and hop are set, lies anywhere. */
+static inline void channel_count_sent(struct edge *edge, struct pdata *pdata, uint64_t sent_ns)
+{
+    const uint64_t n_items = pdata->n_items;
+    /* From then on nobody holds a batch, or gets one. */
+    assert(edge->from->graph->drain < DRAIN_FORCED);
+    pdata->edge = edge;
+    pdata->sent_ns = sent_ns;
+    account_add("channel_count_sent: sent", &edge->account.sent, n_items);
+    account_add("channel_count_sent: queued", &edge->account.queued, n_items);
+    meter_add(&edge->meter->depth, 1);
+    account_add("channel_count_sent: n_sent_batches", &edge->account.n_sent_batches, 1);
+    channel_count_redelivered(edge, pdata);
+}
+
 /* There is no room. */
 void channel_wait(struct edge *edge, struct pdata *pdata);
 
@@ -37,18 +52,8 @@ void channel_wait(struct edge *edge, struct pdata *pdata);
 static inline void channel_send(struct edge *edge, struct pdata *pdata, uint64_t sent_ns)
 {
     struct node *const to = edge->to;
-    struct graph *const graph = to->graph;
-    const uint64_t n_items = pdata->n_items;
-    /* From then on nobody holds a batch, or gets one. */
-    assert(graph->drain < DRAIN_FORCED);
-    pdata->edge = edge;
-    pdata->sent_ns = sent_ns;
-    account_add("channel_send: sent", &edge->account.sent, n_items);
-    account_add("channel_send: queued", &edge->account.queued, n_items);
-    meter_add(&edge->meter->depth, 1);
-    account_add("channel_send: n_sent_batches", &edge->account.n_sent_batches, 1);
-    channel_count_redelivered(edge, pdata);
-    if (FTRI_LIKELY(to->n_data < graph->capacity && ftri_list_is_empty(&to->waiting)))
+    channel_count_sent(edge, pdata, sent_ns);
+    if (FTRI_LIKELY(to->n_data < to->graph->capacity && ftri_list_is_empty(&to->waiting)))
         channel_put(to, pdata);
     else
         channel_wait(edge, pdata);
@@ -64,10 +69,11 @@ static inline struct pdata *channel_first(const struct node *node)
                                            : FTRI_CONTAINER(node->data.next, struct pdata, link);
 }
 
-/* There is room again: who waits moves up, and who asked in vain is told. */
+/* There is room again: who waits moves up, and who asked in vain is told. To be called when all is
+ * counted: the accounts may be summed up for another loop (crossing.c). */
 void channel_use_room(struct node *node, bool was_full);
 
-/* Takes it out as received; what waits moves up. */
+/* Takes it out as received, which the node has counted; what waits moves up. */
 static inline void channel_receive(struct node *node, struct pdata *pdata)
 {
     struct edge_account *const account = &pdata->edge->account;
@@ -77,12 +83,17 @@ static inline void channel_receive(struct node *node, struct pdata *pdata)
     account_take("channel_receive: queued", &account->queued, n_items);
     account_add("channel_receive: received", &account->received, n_items);
     meter_take(&pdata->edge->meter->depth, 1);
-    if (FTRI_UNLIKELY(was_full || !ftri_list_is_empty(&node->waiting)))
+    if (FTRI_UNLIKELY(was_full || node->n_inlets || !ftri_list_is_empty(&node->waiting)))
         channel_use_room(node, was_full);
 }
 
 /* Takes the oldest out as lost, nacked to its sender with `result`. */
 void channel_refuse_first(struct node *node, const struct result *result);
+/* One that waited for room elsewhere, and is in no list: its sender no longer waits; it is lost. */
+void channel_stop_waiting(struct pdata *pdata);
+void channel_refuse(struct pdata *pdata, const struct result *result);
+/* Takes in what other loops have sent, while there is room. */
+void channel_fill(struct node *node);
 /* All that lies in the channel or waits for it. */
 void channel_refuse_all(struct node *node, const struct result *result);
 /* True when each output has room for one more; the same for those of one port. */

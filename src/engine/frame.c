@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "engine/clock.h"
+#include "engine/crossing.h"
 #include "engine/path.h"
 #include "engine/scheduler.h"
 #include "engine/visit.h"
@@ -268,6 +269,10 @@ static inline void end_visit(struct frame *self)
 
 static void settle(struct frame *self, struct settled *settled)
 {
+    if (frame_is_lent(self)) {
+        crossing_return(self); /* and no longer ours */
+        return;
+    }
     end_visit(self);
     if (self->parent) {
         if (!self->parent->origin) /* else answer_watcher tells the origin's visit, once */
@@ -297,7 +302,8 @@ static __attribute__((noinline)) void unwind(struct frame *self)
 /* Ends a special frame whose success nobody but the one above waits for. False: it has more. */
 static bool end_alone(struct frame *self)
 {
-    if (self->is_failed || self->is_watched || self->origin || self->n_refs > 1 || self->n_parents)
+    if (self->is_failed || self->is_watched || self->is_lent || self->origin || self->n_refs > 1 ||
+        self->n_parents)
         return false;
     end_visit(self);
     if (self->is_running)

@@ -16,7 +16,10 @@
  *
  * A watched frame has no visit of its own: it works on its origin's, but its result goes to the
  * node as a control message and not upwards. It may outlive that visit, and what is made of its
- * batches continues the flow from there. */
+ * batches continues the flow from there.
+ *
+ * A lent frame has no visit either: another loop has the batch, and the frame of its visit there
+ * has this one as its parent. It stays the sender's graph's, which frees it (crossing.h). */
 #pragma once
 
 #include "engine/runtime.h"
@@ -60,6 +63,7 @@ struct frame {
     uint32_t n_parents;
     bool is_retrying;           /* it rests until its next try */
     bool has_refused_watched;   /* the latest watched frame with this origin failed */
+    bool is_lent;               /* crossing.h: lent to another loop */
     struct frame **parents;     /* of a fan-in; owned */
     struct ftri_list running;   /* of graph.running */
     struct frame *next_settled; /* of those to unwind */
@@ -68,6 +72,10 @@ struct frame {
     union {
         ftr_visit visit; /* its own */
         ftr_hop hop;     /* of a watched frame: with the context of its origin's visit */
+        struct {
+            struct frame *above, *next; /* the sender's; on the stack of answers */
+            uint32_t epoch;             /* of the sender's sums */
+        } lent;
     };
     struct result result; /* the first failure */
 };
@@ -83,7 +91,7 @@ static inline void frame_make_special(struct frame *self)
     self->is_special = true;
     self->n_refs = 1;
     self->running_since_ns = self->resting_since_ns = self->n_noted = 0;
-    self->is_retrying = self->has_refused_watched = false;
+    self->is_retrying = self->has_refused_watched = self->is_lent = false;
     self->n_watched = 0;
     self->split_count = self->n_parents = 0;
 }
@@ -93,6 +101,11 @@ struct frame *frame_allocate(struct graph *graph) FTRI_MUST_CHECK;
 static inline size_t frame_n_parents(const struct frame *self)
 {
     return self->is_special ? self->n_parents : 0;
+}
+
+static inline bool frame_is_lent(const struct frame *self)
+{
+    return self->is_special && self->is_lent;
 }
 
 /* Plain, with nothing pending and one reference, which settling drops. NULL: memory is short. */

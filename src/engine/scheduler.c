@@ -9,6 +9,7 @@
 #include "engine/clock.h"
 #include "engine/drain.h"
 #include "engine/frame.h"
+#include "engine/instance.h"
 #include "engine/path.h"
 #include "engine/pdata_pool.h"
 #include "engine/visit.h"
@@ -178,8 +179,8 @@ static inline void deliver_data(struct node *node, bool is_wanted)
     struct frame *const frame = begin_frame(node, pdata);
     if (FTRI_UNLIKELY(!frame))
         return;
-    channel_receive(node, pdata);
     count_received(node, pdata);
+    channel_receive(node, pdata);
     if (FTRI_UNLIKELY(is_wanted || pdata->is_untraced))
         visit_arrive(frame, pdata, depth);
     else
@@ -301,6 +302,8 @@ static void on_wakeup(void *argument)
         scheduler_control(node, CONTROL_WAKEUP);
         node = next;
     }
+    if (graph->instance)
+        instance_on_wake(graph->instance);
 }
 
 int scheduler_init(struct graph *graph)
