@@ -261,7 +261,8 @@ FTR_INLINE void ftr_span_event(ftr_span span, ftr_str name, const ftr_attribute 
         ftr_recording_event(span, name, attributes, n_attributes);
 }
 
-/* A link to a context without valid identifiers is ignored. */
+/* A link to a context without valid identifiers is ignored. A user span's is to the context's user
+ * span. */
 FTR_INLINE void ftr_span_link(ftr_span span, const ftr_context *context,
                               const ftr_attribute *attributes, size_t n_attributes)
 {

@@ -16,6 +16,7 @@ struct ftr_span_data;                     /* the same */
 struct ftr_sampler_class;                 /* <flowtrace/sampler.h> */
 struct ftr_metrics_config;                /* <flowtrace/metrics.h> */
 struct ftr_tail_config;                   /* <flowtrace/tail.h> */
+struct ftr_user_config;                   /* <flowtrace/user.h> */
 
 typedef enum ftr_mode {
     FTR_MODE_OFF = 0,  /* records nothing: one load and a branch a call */
@@ -89,7 +90,8 @@ typedef struct ftr_config {
     /* Whose fields spans have beside those that the program gives them: "flowtrace" (none), or
      * "krishiv": every span has its own traceparent and, if there is one, tracestate as attributes,
      * the resource has deployment.target (of `resource`, else KRISHIV_DEPLOYMENT_TARGET, else
-     * "unknown"). Empty: FLOWTRACE_CONVENTIONS, else "flowtrace". Another name: FTR_ERR_INVALID,
+     * "unknown"); "foundations-5.8": the keys of ftr_json_routing (<flowtrace/user.h>) are those
+     * that it shipped. Empty: FLOWTRACE_CONVENTIONS, else "flowtrace". Another name: FTR_ERR_INVALID,
      * or FTR_ERR_UNAVAILABLE if a later version may know it. */
     ftr_str conventions;
     /* Where FTR_CONFIG_INIT stands ("file:line"), for the answer to a second ftr_init; may be
@@ -109,6 +111,7 @@ typedef struct ftr_config {
     /* What FTR_MODE_TAIL keeps; copied, and good for every switch to that mode. NULL: the
      * environment's values (FLOWTRACE_TAIL_*), else those of FTR_TAIL_CONFIG_INIT. */
     const struct ftr_tail_config *tail;
+    const struct ftr_user_config *user; /* spans of users; NULL: off */
 } ftr_config;
 
 #define FTR_PLACE_TEXT(line) #line
@@ -204,6 +207,10 @@ typedef struct ftr_statistics {
                                 comes of these is decided anew, so they may be exported in part */
     uint64_t tail_crossings_lost; /* contexts written for other processes of which the flow does not
                                      know: the thread's journal had no room */
+    /* Of the user pipeline (ftr_get_user_statistics), whose roots_dropped are those whose routing
+     * was refused. */
+    uint64_t lost_no_routing; /* ended, but their routing had to make room, or never was */
+    uint64_t routings;        /* in the table */
 } ftr_statistics;
 
 /* ret_statistics->size is set by the caller. */

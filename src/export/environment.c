@@ -402,7 +402,7 @@ static int write_settings(struct ftri_json_writer *json, struct ftri_json_writer
     put_text(json, "mode", ftri_mode_name(settings.mode));
     put_tail(json, &settings.tail);
     put_propagators(json);
-    put_text(json, "conventions", settings.is_krishiv ? "krishiv" : "flowtrace");
+    put_text(json, "conventions", ftri_convention_name(settings.convention));
     put_text(json, "logLevel", settings.log_level);
     put_limits(json, &settings);
     put_queue(json, &settings.sender);

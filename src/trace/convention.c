@@ -7,13 +7,11 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { FLOWTRACE, KRISHIV, N_IMPLEMENTED };
-
 static const char *const names[] = {
-    [FLOWTRACE] = "flowtrace",
-    [KRISHIV] = "krishiv",
-    [N_IMPLEMENTED] = "foundations-5.8",
-    "numaflow-1.8",
+    [FTRI_CONVENTION_FLOWTRACE] = "flowtrace",
+    [FTRI_CONVENTION_KRISHIV] = "krishiv",
+    [FTRI_CONVENTION_FOUNDATIONS] = "foundations-5.8",
+    [FTRI_N_CONVENTIONS] = "numaflow-1.8",
     "otelcol",
     "reflow",
 };
@@ -26,21 +24,28 @@ static int refuse(ftr_str name, struct ftri_error *error)
     if (nearest)
         return ftri_error_set(error, -EINVAL, "'%s' is not known; did you mean '%s'?", word,
                               nearest);
-    return ftri_error_set(error, -EINVAL, "'%s' is not known, expected flowtrace or krishiv", word);
+    return ftri_error_set(
+        error, -EINVAL, "'%s' is not known, expected flowtrace, krishiv or foundations-5.8", word);
 }
 
-int ftri_convention_find(ftr_str name, bool *ret_is_krishiv, struct ftri_error *error)
+const char *ftri_convention_name(enum ftri_convention convention)
+{
+    return names[convention];
+}
+
+int ftri_convention_find(ftr_str name, enum ftri_convention *ret_convention,
+                         struct ftri_error *error)
 {
     size_t i = 0;
     while (i < FTRI_COUNT(names) && !ftri_text_same_word(name, ftr_str_from(names[i])))
         i++;
     if (i == FTRI_COUNT(names))
         return refuse(name, error);
-    if (i >= N_IMPLEMENTED)
+    if (i >= FTRI_N_CONVENTIONS)
         return ftri_error_set(error, -ENOSYS,
-                              "'%s' is not implemented in this version, expected flowtrace or "
-                              "krishiv",
+                              "'%s' is not implemented in this version, expected flowtrace, "
+                              "krishiv or foundations-5.8",
                               names[i]);
-    *ret_is_krishiv = i == KRISHIV;
+    *ret_convention = (enum ftri_convention)i;
     return 0;
 }

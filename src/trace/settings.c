@@ -66,16 +66,6 @@ static uint32_t read_count(const char *name)
     return (uint32_t)n;
 }
 
-/* A queue that is smaller than a batch would lose spans while its exporter has nothing to do. */
-static void fit_batches(struct ftri_sender_settings *sender)
-{
-    if (sender->batch_bytes > sender->queue_bytes / 2)
-        sender->batch_bytes = sender->queue_bytes / 2;
-    if (sender->queue_spans &&
-        (sender->batch_spans == 0 || sender->batch_spans > sender->queue_spans))
-        sender->batch_spans = sender->queue_spans;
-}
-
 /* OTEL_BSP_* have their exact meaning where they are set: counts of spans bound the queue then. */
 static void choose_sender(struct ftri_settings *self, const ftr_config *config)
 {
@@ -97,7 +87,7 @@ static void choose_sender(struct ftri_settings *self, const ftr_config *config)
         ftri_diagnose("OTEL_BSP_MAX_EXPORT_BATCH_SIZE: more than OTEL_BSP_MAX_QUEUE_SIZE; %" PRIu32
                       " is used",
                       sender->queue_spans);
-    fit_batches(sender);
+    ftri_sender_settings_fit(sender);
 }
 
 static void choose_exporters(struct ftri_settings *self)
@@ -267,10 +257,10 @@ static int choose_convention(struct ftri_settings *self, const ftr_config *confi
     struct ftri_error why = {""};
     const char *name = ftri_variable("FLOWTRACE_CONVENTIONS");
     if (config->conventions.len > 0) {
-        const int rc = ftri_convention_find(config->conventions, &self->is_krishiv, error);
+        const int rc = ftri_convention_find(config->conventions, &self->convention, error);
         return rc < 0 ? ftri_error_prefix(error, rc, "conventions") : 0;
     }
-    if (name && ftri_convention_find(ftri_trim(ftr_str_from(name)), &self->is_krishiv, &why) < 0)
+    if (name && ftri_convention_find(ftri_trim(ftr_str_from(name)), &self->convention, &why) < 0)
         ftri_diagnose("FLOWTRACE_CONVENTIONS: ignored, %s", why.text);
     return 0;
 }
@@ -317,14 +307,16 @@ int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
     if (rc == 0)
         rc = choose_convention(self, config, error);
     if (rc == 0)
+        rc = ftri_user_settings_init(&self->user, config, &self->sender, error);
+    if (rc == 0)
         rc = ftri_tail_settings_init(self, config, error);
     if (rc == 0)
         rc = ftri_metric_settings_init(&self->metrics, config, &self->arena, error);
     self->sender.metrics_interval_ns = self->metrics.interval_ns;
     self->sender.metrics_timeout_ns = self->metrics.timeout_ns;
     if (rc == 0)
-        rc = ftri_resource_read(&self->arena, config, self->is_krishiv, &self->resource,
-                                &self->n_resource);
+        rc = ftri_resource_read(&self->arena, config, self->convention == FTRI_CONVENTION_KRISHIV,
+                                &self->resource, &self->n_resource);
     if (rc == -ENOMEM)
         ftri_error_set(error, rc, "resource: out of memory, or larger than 16 MiB");
     if (rc < 0)

@@ -10,7 +10,9 @@
 #include "sampling/sampler.h"
 #include "trace/metric_settings.h"
 #include "trace/sender.h"
+#include "trace/convention.h"
 #include "trace/tail.h"
+#include "trace/user_settings.h"
 
 struct ftri_error;
 
@@ -25,7 +27,8 @@ struct ftri_settings {
     struct ftri_metric_settings metrics;
     const struct ftr_sampler_class *sampler_class; /* NULL: sampler decides */
     void *sampler_instance;
-    bool is_krishiv;       /* of the conventions */
+    enum ftri_convention convention;
+    struct ftri_user_settings user;
     const char *log_level; /* static: OTEL_LOG_LEVEL as it is understood */
     bool records_dropped;
     ftr_mode mode;
