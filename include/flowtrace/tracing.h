@@ -91,8 +91,8 @@ typedef struct ftr_config {
      * "krishiv": every span has its own traceparent and, if there is one, tracestate as attributes,
      * the resource has deployment.target (of `resource`, else KRISHIV_DEPLOYMENT_TARGET, else
      * "unknown"); "foundations-5.8": the keys of ftr_json_routing (<flowtrace/user.h>) are those
-     * that it shipped. Empty: FLOWTRACE_CONVENTIONS, else "flowtrace". Another name: FTR_ERR_INVALID,
-     * or FTR_ERR_UNAVAILABLE if a later version may know it. */
+     * that it shipped. Empty: FLOWTRACE_CONVENTIONS, else "flowtrace". Another name:
+     * FTR_ERR_INVALID, or FTR_ERR_UNAVAILABLE if a later version may know it. */
     ftr_str conventions;
     /* Where FTR_CONFIG_INIT stands ("file:line"), for the answer to a second ftr_init; may be
      * NULL. */

@@ -24,12 +24,14 @@
 
 #include <flowtrace/context.h>
 #include <flowtrace/span.h>
-#include <flowtrace/tracing.h>
 #include <flowtrace/types.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+typedef struct ftr_exporter ftr_exporter;     /* <flowtrace/exporter.h> */
+typedef struct ftr_statistics ftr_statistics; /* <flowtrace/tracing.h> */
 
 /* ---- whose trace it is ---- */
 
@@ -101,10 +103,6 @@ FTR_API bool ftr_user_control_parse(ftr_str header, ftr_user_control *ret_contro
 /* The root that a control header asks for; one that is empty or not of that form asks for none. */
 FTR_API ftr_span ftr_user_trace_activate(ftr_str name, ftr_str header);
 
-/* The calling thread's current context, for the inline functions below; never NULL. */
-extern FTR_API __thread const ftr_context *ftr_context_here
-    __attribute__((tls_model("initial-exec")));
-
 /* What the inline functions below call when there is something to do. */
 FTR_API ftr_span ftr_recording_user_start(ftr_str name, ftr_span_kind kind,
                                           const ftr_context *parent);
@@ -155,8 +153,6 @@ FTR_API bool ftr_context_set_user_finish_callback(ftr_context *context,
 /* The calling thread's current user span, for whoever builds headers by hand: sampled, with the
  * other flags that came in. False, and empty text, when there is none. */
 FTR_API bool ftr_user_traceparent(char ret_text[FTR_TRACEPARENT_LEN + 1]);
-/* Version 00 alone, of exactly 55 characters, digits of either case; flags are kept as they are. */
-FTR_API bool ftr_user_traceparent_parse(ftr_str header, ftr_span_context *ret_span);
 
 /* ---- setting up ---- */
 

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "context/fields.h"
 
-#include <flowtrace/user.h>
+#include <flowtrace/span.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -105,14 +105,5 @@ bool ftr_context_set_finish_callback(ftr_context *context, ftr_finish_callback c
     struct ftri_context_parts parts = ftri_context_parts(context);
     parts.finish = callback;
     parts.finish_state = callback ? state : NULL;
-    return ftri_context_set_parts(context, &parts);
-}
-
-bool ftr_context_set_user_finish_callback(ftr_context *context, ftr_finish_callback callback,
-                                          void *state)
-{
-    struct ftri_context_parts parts = ftri_context_parts(context);
-    parts.user_finish = callback;
-    parts.user_finish_state = callback ? state : NULL;
     return ftri_context_set_parts(context, &parts);
 }

@@ -10,8 +10,6 @@
 #include "base/hex.h"
 #include "context/block.h"
 
-#include <flowtrace/user.h>
-
 #include <string.h>
 
 enum { TRACE_ID_AT = 3, SPAN_ID_AT = 36, FLAGS_AT = 53, KNOWN_FLAGS = 3 };

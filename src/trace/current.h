@@ -7,7 +7,7 @@
 
 #include "context/block.h"
 
-#include <flowtrace/user.h>
+#include <flowtrace/span.h>
 
 struct ftri_record;
 

@@ -9,7 +9,6 @@
 
 #include "base/count.h"
 #include "trace/current.h"
-#include "trace/user.h"
 
 #define UNSAMPLED_SHARED (UINT64_C(1) << 63)
 #define UNSAMPLED (UINT64_C(1) << 62)

@@ -380,7 +380,7 @@ static void count_live(ftr_statistics *ret_statistics)
     *ret_statistics = (ftr_statistics){.size = sizeof *ret_statistics};
     if (!session.is_disabled) {
         ftri_threads_count(FTRI_SYSTEM, ret_statistics);
-        ret_statistics->recorded = ftri_worker_count(FTRI_SYSTEM);
+        ret_statistics->recorded = ftri_worker_count();
         ret_statistics->pending = ftri_worker_count_pending();
         ftri_tail_count(ret_statistics);
     }
@@ -399,7 +399,7 @@ static void count_users(ftr_statistics *ret_statistics)
         return;
     if (!session.is_disabled) {
         ftri_threads_count(FTRI_USER, ret_statistics);
-        ret_statistics->recorded = ftri_worker_count(FTRI_USER);
+        ret_statistics->recorded = ftri_worker_count_users();
         ret_statistics->lost_no_routing = ftri_worker_count_no_routing();
         ret_statistics->routings = ftri_routings_count();
     }

@@ -307,7 +307,7 @@ int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
     if (rc == 0)
         rc = choose_convention(self, config, error);
     if (rc == 0)
-        rc = ftri_user_settings_init(&self->user, config, &self->sender, error);
+        rc = ftri_user_settings_init(self, config, error);
     if (rc == 0)
         rc = ftri_tail_settings_init(self, config, error);
     if (rc == 0)

@@ -12,9 +12,17 @@
 #include "trace/sender.h"
 #include "trace/convention.h"
 #include "trace/tail.h"
-#include "trace/user_settings.h"
 
 struct ftri_error;
+
+/* The user pipeline's part. It has no environment: who is traced for whom is the program's
+ * business. */
+struct ftri_user_settings {
+    bool is_enabled;
+    uint32_t tasks;
+    uint32_t queue_spans; /* of all tasks together; 0: no limit */
+    struct ftri_sender_settings sender;
+};
 
 struct ftri_settings {
     struct ftri_arena arena; /* owns the resource's strings */
@@ -43,6 +51,9 @@ struct ftri_settings {
 
 /* The fields mode and tail, into an initialised self. 0, -ENOMEM, -EINVAL. */
 int ftri_tail_settings_init(struct ftri_settings *self, const ftr_config *config,
+                            struct ftri_error *error) FTRI_MUST_CHECK;
+/* The field user, after the field sender. 0, -EINVAL, -ENOSYS. */
+int ftri_user_settings_init(struct ftri_settings *self, const ftr_config *config,
                             struct ftri_error *error) FTRI_MUST_CHECK;
 /* "off", "full", "tail". */
 const char *ftri_mode_name(ftr_mode mode);

@@ -52,6 +52,15 @@ void ftri_say_where(ftr_span span, const ftr_call_site *site);
 /* A call on something that is no more, or never was. */
 void ftri_count_stale(void);
 
+/* An open user span as others see it. */
+static inline ftr_span_context ftri_user_span_of(const struct ftri_record *record)
+{
+    return (ftr_span_context){.trace_id = record->trace_id,
+                              .span_id = record->span_id,
+                              .trace_flags = record->trace_flags,
+                              .routing = record->routing};
+}
+
 /* Room for one entry of `size` bytes (a multiple of 8) at the end of the stream; written piece by
  * piece. False: the pool or the record's greatest size is exhausted. */
 struct ftri_writer {

@@ -8,7 +8,6 @@
  * Fields are the owning thread's unless marked: (any) any thread, (worker) the worker. */
 #pragma once
 
-#include "trace/pipeline.h"
 #include "trace/record.h"
 
 #include <flowtrace/tracing.h>
@@ -25,6 +24,14 @@ enum {
     FTRI_PAGE_BYTES = 4096,
     FTRI_PAGE_ROOM = FTRI_PAGE_BYTES - 16,
     FTRI_WAKE_SHIFT = 16 /* the worker is woken at most once per 2^16 journal bytes */
+};
+
+/* Who a span is for. A thread that records both kinds has slots, pages, a journal and counters for
+ * each; a handle's thread tells which kind it is of. */
+enum ftri_pipeline {
+    FTRI_SYSTEM = 0, /* whoever runs the program */
+    FTRI_USER = 1,   /* the people whose traffic runs through it: <flowtrace/user.h> */
+    FTRI_N_PIPELINES = 2
 };
 
 /* The low two bits of a slot's generation. */

@@ -161,6 +161,15 @@ bool ftr_user_traceparent(char ret_text[FTR_TRACEPARENT_LEN + 1])
     return ftri_traceparent_write_all(&ftr_context_here->user, ret_text);
 }
 
+bool ftr_context_set_user_finish_callback(ftr_context *context, ftr_finish_callback callback,
+                                          void *state)
+{
+    struct ftri_context_parts parts = ftri_context_parts(context);
+    parts.user_finish = callback;
+    parts.user_finish_state = callback ? state : NULL;
+    return ftri_context_set_parts(context, &parts);
+}
+
 /* ---- both ---- */
 
 ftr_dual_span ftr_dual_span_start(ftr_str name, ftr_span_kind kind, const ftr_context *parent)

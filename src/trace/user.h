@@ -1,31 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside the user pipeline: who is on, what an open span passes on, what a routing says. */
+ * Inside the user pipeline: whether it is on, who is told of roots, what a routing says. */
 #pragma once
 
 #include "trace/routing.h"
-#include "trace/thread.h"
 
 #include <flowtrace/user.h>
 
 /* The running session's number; 0 outside, and when the user pipeline is off. */
 extern _Atomic uint32_t ftri_user_session;
-/* Of the conventions: what the ready form of routings writes. */
-extern _Atomic bool ftri_user_is_foundations;
-
 /* Told of every user root: the trace that is current in the system pipeline, if any, and its own.
  * One function, or none. For the test kit; any thread. */
 typedef void ftri_user_starting(const ftr_trace_id *system, const ftr_trace_id *user);
 extern ftri_user_starting *_Atomic ftri_user_listener;
 
-/* An open user span as others see it. */
-static inline ftr_span_context ftri_user_span_of(const struct ftri_record *record)
-{
-    return (ftr_span_context){.trace_id = record->trace_id,
-                              .span_id = record->span_id,
-                              .trace_flags = record->trace_flags,
-                              .routing = record->routing};
-}
+/* Of the conventions: what the ready form of routings writes. */
+extern _Atomic bool ftri_user_is_foundations;
 
 /* What a routing says, in the caller's room. */
 struct ftri_routing_room {

@@ -7,7 +7,6 @@
 
 #include "trace/current.h"
 #include "trace/span.h"
-#include "trace/user.h"
 
 extern inline ftr_user_scope ftr_user_scope_enter(ftr_call_site *site, const ftr_context *parent);
 extern inline void ftr_user_scope_leave(ftr_user_scope *scope);

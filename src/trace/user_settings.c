@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "trace/user_settings.h"
-
 #include "base/error.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "trace/settings.h"
 
 #include <errno.h>
 #include <flowtrace/user.h>
@@ -73,11 +72,11 @@ static void choose_sender(struct ftri_user_settings *self, const ftr_user_config
     ftri_sender_settings_fit(sender);
 }
 
-int ftri_user_settings_init(struct ftri_user_settings *self, const ftr_config *config,
-                            const struct ftri_sender_settings *common, struct ftri_error *error)
+int ftri_user_settings_init(struct ftri_settings *self, const ftr_config *config,
+                            struct ftri_error *error)
 {
     ftr_user_config user;
-    *self = (struct ftri_user_settings){.is_enabled = false};
+    self->user = (struct ftri_user_settings){.is_enabled = false};
     if (!config->user)
         return 0;
     int rc = complete(config->user, &user, error);
@@ -88,8 +87,8 @@ int ftri_user_settings_init(struct ftri_user_settings *self, const ftr_config *c
     rc = user.exporter ? 0 : check_output(&user, error);
     if (rc < 0)
         return rc;
-    self->is_enabled = true;
-    self->tasks = user.tasks && !user.exporter ? user.tasks : 1;
-    choose_sender(self, &user, common);
+    self->user.is_enabled = true;
+    self->user.tasks = user.tasks && !user.exporter ? user.tasks : 1;
+    choose_sender(&self->user, &user, &self->sender);
     return 0;
 }

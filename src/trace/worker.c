@@ -512,9 +512,14 @@ bool ftri_worker_wait_pass(uint64_t ticket, uint64_t deadline_ns)
     return is_done;
 }
 
-uint64_t ftri_worker_count(enum ftri_pipeline pipeline)
+uint64_t ftri_worker_count(void)
 {
-    return atomic_load(&worker.n_recorded[pipeline]);
+    return atomic_load(&worker.n_recorded[FTRI_SYSTEM]);
+}
+
+uint64_t ftri_worker_count_users(void)
+{
+    return atomic_load(&worker.n_recorded[FTRI_USER]);
 }
 
 uint64_t ftri_worker_count_no_routing(void)

@@ -6,7 +6,6 @@
  * static memory. Functions but ftri_worker_wake: one thread at a time (the session's lock). */
 #pragma once
 
-#include "trace/pipeline.h"
 #include "trace/sender.h"
 
 struct ftri_tail_settings;
@@ -42,7 +41,8 @@ bool ftri_worker_wait_pass(uint64_t ticket, uint64_t deadline_ns);
 void ftri_worker_wake(void);
 
 /* Records read since the session's start, and copies of open spans made. */
-uint64_t ftri_worker_count(enum ftri_pipeline pipeline);
+uint64_t ftri_worker_count(void);
+uint64_t ftri_worker_count_users(void);
 /* User spans whose routing is no more, or never was. */
 uint64_t ftri_worker_count_no_routing(void);
 uint64_t ftri_worker_count_pending(void);

@@ -194,10 +194,9 @@ static void test_other_names_are_refused_with_the_nearest(void **state)
                    "conventions: 'numaflow-1.9' is not known; did you mean 'numaflow-1.8'?");
     assert_refused("x", FTR_ERR_INVALID,
                    "conventions: 'x' is not known, expected flowtrace, krishiv or foundations-5.8");
-    assert_refused(
-        "otelcol", FTR_ERR_UNAVAILABLE,
-        "conventions: 'otelcol' is not implemented in this version, expected flowtrace, "
-        "krishiv or foundations-5.8");
+    assert_refused("otelcol", FTR_ERR_UNAVAILABLE,
+                   "conventions: 'otelcol' is not implemented in this version, expected flowtrace, "
+                   "krishiv or foundations-5.8");
     ftr_config config = FTR_CONFIG_INIT;
     config.conventions = FTR_STR("flowtrace"); /* and so none of the two attributes */
     start(&config);
