@@ -63,7 +63,8 @@ FTR_API ftr_exporter *ftr_otlp_stdout_exporter_new(ftr_error *error);
 /* For ftr_user_config.otlp_exporter: POST /v1/traces to its Unix socket, each request with its
  * routing as the header of that name. Spans without a routing are refused and counted as rejected.
  * NULL: the error says which setting is wrong. */
-FTR_API ftr_exporter *ftr_user_exporter_new(const struct ftr_user_config *config, ftr_error *error);
+FTR_API ftr_exporter *ftr_otlp_user_exporter_new(const struct ftr_user_config *config,
+                                                 ftr_error *error);
 
 #ifdef __cplusplus
 }

@@ -170,7 +170,7 @@ typedef struct ftr_user_config {
     uint32_t tasks;         /* so many requests at the same time, 1 to 8; those of one routing are
                                one after the other; 0: 1 */
     uint32_t timeout_ms;    /* for one request with all its tries; 0: 10000 */
-    /* Builds the exporter: pass ftr_user_exporter_new of <flowtrace/otlp.h> (library
+    /* Builds the exporter: pass ftr_otlp_user_exporter_new of <flowtrace/otlp.h> (library
      * flowtrace-export). Called once for each task. */
     ftr_exporter *(*otlp_exporter)(const struct ftr_user_config *config, ftr_error *error);
     /* In place of all that, for tests: owned by the library once ftr_init succeeded. Its batches

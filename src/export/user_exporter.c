@@ -55,7 +55,7 @@ static ftr_exporter *new_exporter(struct ftri_otlp_settings *settings, struct ft
     return exporter;
 }
 
-ftr_exporter *ftr_user_exporter_new(const ftr_user_config *config, ftr_error *error)
+ftr_exporter *ftr_otlp_user_exporter_new(const ftr_user_config *config, ftr_error *error)
 {
     struct ftri_error why = {""};
     struct ftri_otlp_settings settings;

@@ -53,7 +53,7 @@ static int check_output(const ftr_user_config *user, struct ftri_error *error)
         return ftri_error_set(error, -EINVAL, "user.routing_header: not a header's name");
     if (!user->otlp_exporter)
         return ftri_error_set(error, -ENOSYS,
-                              "user.otlp_exporter: set it to ftr_user_exporter_new (library "
+                              "user.otlp_exporter: set it to ftr_otlp_user_exporter_new (library "
                               "flowtrace-export)");
     return 0;
 }
