@@ -92,6 +92,32 @@ static void say_whose(ftr_span span, int owner)
         atomic_fetch_add(&n_started[owner], 1);
 }
 
+/* A user span is there when there is somebody to have it. */
+static void check_user(ftr_span span, int owner)
+{
+    if ((span.generation != 0) != (owner != NOBODY))
+        fail("a user span", owner == NOBODY ? "without a root" : "is missing");
+}
+
+/* With nothing but its name, which says whose it is. */
+static void record_short(struct actor *self)
+{
+    const struct owners now = self->now;
+    if (now.system != NOBODY) {
+        const ftr_span span =
+            ftr_span_start(ftr_str_from(names[now.system]), FTR_KIND_INTERNAL, NULL);
+        atomic_fetch_add(&n_started[now.system], ftr_span_is_recording(span));
+        ftr_span_end(span);
+    }
+    if (now.user != NOBODY) {
+        const ftr_span span =
+            ftr_user_span_start(ftr_str_from(names[now.user]), FTR_KIND_INTERNAL, NULL);
+        check_user(span, now.user);
+        atomic_fetch_add(&n_started[now.user], 1);
+        ftr_span_end(span);
+    }
+}
+
 static void push(struct actor *self, ftr_dual_span span, struct owners span_owners,
                  ftr_context *context, struct owners after)
 {
@@ -141,8 +167,7 @@ static void start_user(struct actor *self)
 {
     const ftr_dual_span span = {.user =
                                     ftr_user_span_start(FTR_STR("child"), FTR_KIND_INTERNAL, NULL)};
-    if ((span.user.generation != 0) != (self->now.user != NOBODY))
-        fail("a user span", self->now.user == NOBODY ? "without a root" : "is missing");
+    check_user(span.user, self->now.user);
     if (self->now.user == NOBODY)
         return;
     say_whose(span.user, self->now.user);
@@ -156,6 +181,7 @@ static void start_dual(struct actor *self)
     if (after.system == NOBODY)
         return;
     const ftr_dual_span span = ftr_dual_span_start(FTR_STR("dual"), FTR_KIND_INTERNAL, NULL);
+    check_user(span.user, after.user);
     say_whose(span.system, after.system);
     if (after.user != NOBODY)
         say_whose(span.user, after.user);
@@ -183,6 +209,8 @@ static void run_scopes(struct actor *self)
     FTR_DUAL_SPAN(outer, "a scope of both");
     FTR_SPAN(inner, "a scope");
     FTR_USER_SPAN(user, "a user's scope");
+    check_user(outer.user, self->now.user);
+    check_user(user.user, self->now.user);
     say_whose(outer.span, self->now.system);
     say_whose(inner.span, self->now.system);
     if (self->now.user == NOBODY)
@@ -273,7 +301,7 @@ static void step(struct actor *self)
         finish(self);
         return;
     }
-    switch (chance(&self->chance, 16)) {
+    switch (chance(&self->chance, 18)) {
     case 0:
         start_system(self, true);
         break;
@@ -307,6 +335,10 @@ static void step(struct actor *self)
         break;
     case 13:
         attach(self);
+        break;
+    case 14:
+    case 15:
+        record_short(self);
         break;
     default:
         finish(self);
@@ -418,15 +450,13 @@ static int owner_of(ftr_str text)
     fail("nobody is called", "so");
 }
 
-/* The marker of a fork says nothing: NOBODY. */
+/* By its attribute, or its name. The marker of a fork says nothing: NOBODY. */
 static int owner_of_span(const ftr_span_data *span)
 {
     for (size_t i = 0; i < span->n_attributes; i++)
         if (span->attributes[i].key.len == 3 && memcmp(span->attributes[i].key.data, "who", 3) == 0)
             return owner_of(span->attributes[i].value.as.str);
-    if (span->name.data[0] != '[')
-        fail("a span of", "nobody");
-    return NOBODY;
+    return span->name.data[0] == '[' ? NOBODY : owner_of(span->name);
 }
 
 static void check_place(const struct sink *sink, int owner, ftr_str routing)
