@@ -159,15 +159,22 @@ ftr_attachment ftri_attach_open(const struct ftri_record *record)
     return enter(frame, !record->block);
 }
 
-ftr_attachment ftri_attach_user(const ftr_context *around, const ftr_span_context *user)
+/* Which is plain as it is, and unsampled children are its own. */
+ftr_attachment ftri_attach_user(const struct ftri_record *record)
 {
+    const struct ftri_frame *around = ftri_frame_current();
     struct ftri_frame *frame = take_frame();
-    if (!frame)
+    if (FTRI_UNLIKELY(!frame))
         return (ftr_attachment){0};
-    frame->context = *around;
-    frame->context.user = *user;
-    ftri_context_block_ref(around->block);
-    return enter(frame, is_plain(around));
+    ftr_context *context = &frame->context;
+    context->span = around->context.span;
+    context->user.trace_id = record->trace_id;
+    context->user.span_id = record->span_id;
+    ftri_user_store_flags(&context->user, record);
+    context->block = around->context.block;
+    if (FTRI_UNLIKELY(context->block))
+        ftri_context_block_ref(context->block);
+    return enter(frame, around->is_plain);
 }
 
 ftr_attachment ftr_attach(const ftr_context *context)

@@ -28,8 +28,8 @@ static inline struct ftri_frame *ftri_frame_current(void)
 
 /* ftr_attach that takes the context's reference over, whatever comes of it. */
 ftr_attachment ftri_attach_owned(ftr_context *context);
-/* The context around it, but with this user span. */
-ftr_attachment ftri_attach_user(const ftr_context *around, const ftr_span_context *user);
+/* The current context, but with this user span, which is open. */
+ftr_attachment ftri_attach_user(const struct ftri_record *record);
 /* The same of a sampled span that is open; the current user span stays. */
 ftr_attachment ftri_attach_open(const struct ftri_record *record);
 /* In a new session, another sampler may have to be asked. */

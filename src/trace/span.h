@@ -7,6 +7,7 @@
 #include "trace/thread.h"
 
 #include <flowtrace/span.h>
+#include <string.h>
 
 /* A span that is open, as a function on it sees it. */
 struct ftri_open {
@@ -53,12 +54,20 @@ void ftri_say_where(ftr_span span, const ftr_call_site *site);
 void ftri_count_stale(void);
 
 /* An open user span as others see it. */
+static inline void ftri_user_store_flags(ftr_span_context *span, const struct ftri_record *record)
+{
+    _Static_assert(offsetof(ftr_span_context, routing) ==
+                       offsetof(ftr_span_context, trace_flags) + 4,
+                   "flags to routing are one word");
+    const uint64_t word = record->trace_flags | (uint64_t)record->routing << 32;
+    memcpy(&span->trace_flags, &word, sizeof word);
+}
+
 static inline ftr_span_context ftri_user_span_of(const struct ftri_record *record)
 {
-    return (ftr_span_context){.trace_id = record->trace_id,
-                              .span_id = record->span_id,
-                              .trace_flags = record->trace_flags,
-                              .routing = record->routing};
+    ftr_span_context span = {.trace_id = record->trace_id, .span_id = record->span_id};
+    ftri_user_store_flags(&span, record);
+    return span;
 }
 
 /* Room for one entry of `size` bytes (a multiple of 8) at the end of the stream; written piece by

@@ -20,54 +20,65 @@ static FTRI_ALWAYS_INLINE const struct ftri_slot *slot_of(ftr_span span,
     return span.generation != 0 ? ftri_own_slot(ftri_thread_self[pipeline], span) : NULL;
 }
 
-static ftr_user_scope enter(ftr_span span, const ftr_context *around)
+static FTRI_ALWAYS_INLINE ftr_attachment attach(ftr_span span)
 {
-    ftr_user_scope scope = {span, {0}};
     const struct ftri_slot *slot = slot_of(span, FTRI_USER);
-    if (slot) {
-        const ftr_span_context user = ftri_user_span_of(&slot->record);
-        scope.attachment = ftri_attach_user(around, &user);
-    }
-    return scope;
+    return FTRI_LIKELY(slot != NULL) ? ftri_attach_user(&slot->record) : (ftr_attachment){0};
+}
+
+/* The rest of the context is the parent's, too. */
+static __attribute__((noinline)) ftr_attachment attach_below(ftr_span span,
+                                                             const ftr_context *parent)
+{
+    const struct ftri_slot *slot = slot_of(span, FTRI_USER);
+    ftr_context context = ftr_context_copy(parent);
+    if (slot)
+        context.user = ftri_user_span_of(&slot->record);
+    return ftri_attach_owned(&context);
 }
 
 ftr_user_scope ftr_recording_user_enter(ftr_call_site *site, const ftr_context *parent)
 {
-    return enter(ftr_recording_user_start_site(site, parent), parent ? parent : ftr_context_here);
+    ftr_user_scope scope = {ftr_recording_user_start_site(site, parent), {0}};
+    scope.attachment =
+        FTRI_UNLIKELY(parent != NULL) ? attach_below(scope.user, parent) : attach(scope.user);
+    return scope;
 }
 
 ftr_user_scope ftr_user_trace_enter(ftr_call_site *site, const ftr_routing *routing,
                                     const ftr_span_context *inbound)
 {
-    return enter(ftr_user_trace_start(site->name, routing, inbound), ftr_context_here);
+    ftr_user_scope scope = {ftr_user_trace_start(site->name, routing, inbound), {0}};
+    scope.attachment = attach(scope.user);
+    return scope;
 }
 
-/* Of a system span that does not record: what it passes on, or what is around it. */
-static __attribute__((noinline)) ftr_attachment
-attach_unsampled(ftr_span span, const ftr_context *around, const ftr_span_context *user)
+/* A system span that does not record: what it passes on, or what is around it. */
+static __attribute__((noinline)) ftr_attachment attach_unsampled(ftr_dual_scope scope,
+                                                                 const ftr_context *parent)
 {
-    if ((int64_t)span.handle <= 0)
-        return ftri_attach_user(around, user);
-    ftr_context context = ftr_span_context_of(span);
-    context.user = *user;
+    if ((int64_t)scope.span.handle <= 0)
+        return parent ? attach_below(scope.user, parent) : attach(scope.user);
+    ftr_context context = ftr_span_context_of(scope.span);
+    const struct ftri_slot *slot = slot_of(scope.user, FTRI_USER);
+    if (slot)
+        context.user = ftri_user_span_of(&slot->record);
     return ftri_attach_owned(&context);
 }
 
 ftr_dual_scope ftr_recording_dual_enter(ftr_call_site *site, const ftr_context *parent)
 {
-    const ftr_context *around = parent ? parent : ftr_context_here;
     ftr_dual_scope scope = {
         ftr_span_start_site(site, parent), ftr_recording_user_start_site(site, parent), {0}};
     const struct ftri_slot *system = slot_of(scope.span, FTRI_SYSTEM);
-    const struct ftri_slot *slot = slot_of(scope.user, FTRI_USER);
-    const ftr_span_context user = slot ? ftri_user_span_of(&slot->record) : around->user;
-    if (!system) {
-        scope.attachment = attach_unsampled(scope.span, around, &user);
+    const struct ftri_slot *user = slot_of(scope.user, FTRI_USER);
+    if (FTRI_UNLIKELY(!system || !user)) {
+        scope.attachment = attach_unsampled(scope, parent);
         return scope;
     }
     scope.attachment = ftri_attach_open(&system->record);
-    if (scope.attachment.id != 0)
-        ftri_frame_current()->context.user = user;
+    if (FTRI_LIKELY(scope.attachment.id != 0))
+        ftri_frame_current()->context.user = ftri_user_span_of(&user->record);
     if (FTRI_UNLIKELY(ftri_thread_settings.records_call_sites))
         ftri_say_where(scope.span, site);
     return scope;
