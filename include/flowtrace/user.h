@@ -111,9 +111,9 @@ FTR_API ftr_span ftr_recording_user_start_site(ftr_call_site *site, const ftr_co
 /* Whether there is a user span in `parent` (NULL: the thread's current context). */
 FTR_INLINE bool ftr_user_is_active(const ftr_context *parent)
 {
-    const ftr_span_id *id = &(parent ? parent : ftr_context_here)->user.span_id;
-    return (id->bytes[0] | id->bytes[1] | id->bytes[2] | id->bytes[3] | id->bytes[4] |
-            id->bytes[5] | id->bytes[6] | id->bytes[7]) != 0;
+    uint64_t id;
+    __builtin_memcpy(&id, &(parent ? parent : ftr_context_here)->user.span_id, sizeof id);
+    return id != 0;
 }
 
 /* The twins of ftr_span_start and ftr_span_start_site: below the user span of `parent` (NULL: the

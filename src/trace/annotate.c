@@ -224,7 +224,7 @@ static bool append_with_map(struct ftri_open *open, enum ftri_entry_type type, f
     return true;
 }
 
-static bool event_quickly(struct ftri_slot *slot, ftr_str name)
+static FTRI_ALWAYS_INLINE bool event_quickly(struct ftri_slot *slot, ftr_str name)
 {
     struct ftri_record *record = &slot->record;
     if (FTRI_UNLIKELY(!name.data || record->n_events >= ftri_thread_settings.limits.events))
@@ -233,11 +233,12 @@ static bool event_quickly(struct ftri_slot *slot, ftr_str name)
     return put_quickly(slot, FTRI_ENTRY_EVENT, name, &head, sizeof head);
 }
 
-void ftr_recording_event(ftr_span span, ftr_str name, const ftr_attribute *attributes,
-                         size_t n_attributes)
+/* A user span; or with attributes, or in another way. */
+static __attribute__((noinline)) void
+event_slowly(ftr_span span, ftr_str name, const ftr_attribute *attributes, size_t n_attributes)
 {
-    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self[FTRI_SYSTEM], span);
-    if (FTRI_LIKELY(slot && n_attributes == 0 && event_quickly(slot, name)))
+    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self[FTRI_USER], span);
+    if (slot && n_attributes == 0 && event_quickly(slot, name))
         return;
     struct ftri_open open;
     if (!ftri_span_open(span, &open))
@@ -257,6 +258,14 @@ void ftr_recording_event(ftr_span span, ftr_str name, const ftr_attribute *attri
         return;
     }
     count_dropped(&record->n_dropped_events, &open.thread->counters.dropped_events);
+}
+
+void ftr_recording_event(ftr_span span, ftr_str name, const ftr_attribute *attributes,
+                         size_t n_attributes)
+{
+    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self[FTRI_SYSTEM], span);
+    if (FTRI_UNLIKELY(!slot || n_attributes > 0 || !event_quickly(slot, name)))
+        event_slowly(span, name, attributes, n_attributes);
 }
 
 /* The context's ids are valid. */
