@@ -50,6 +50,10 @@ typedef struct ftr_node_options {
     ftr_str pipeline; /* may be empty */
     bool is_stateful;
     ftr_lineage lineage;
+    /* Whose names its visits have (docs/conventions.md), as in ftr_config. Empty: those of the
+     * session, which should have begun; while there is none, FLOWTRACE_CONVENTIONS. A name that
+     * ftr_convention_check refuses counts as empty, with a diagnostic. */
+    ftr_str conventions;
 } ftr_node_options;
 
 typedef struct ftr_node ftr_node;
@@ -58,6 +62,18 @@ typedef struct ftr_node ftr_node;
 FTR_API ftr_node *ftr_node_new(const ftr_node_options *options);
 /* Only after the last visit to it has ended. NULL is fine. */
 FTR_API void ftr_node_free(ftr_node *node);
+
+/* For events and spans of an engine's own. How the node's conventions call what Flowtrace calls
+ * `name`: "control/ack" is "otelcol.node.ack" by otelcol. Else the name itself, as with a NULL
+ * node. Static, or the name's own characters. */
+FTR_API ftr_str ftr_node_word(const ftr_node *node, ftr_str name);
+/* Says on a span of one's own which node it is about: id and type. */
+FTR_API void ftr_node_annotate(const ftr_node *node, ftr_span span);
+
+/* For those who read spans: every name of the same thing, ours first; the name alone when it is
+ * nobody's. Fills at most `limit`, returns how many. Static, or the name's own characters. */
+FTR_API size_t ftr_convention_names(ftr_str name, ftr_str *ret_names, size_t limit);
+enum { FTR_CONVENTION_NAMES_MAX = 8 }; /* a limit that is enough */
 
 /* What goes with a batch from node to node. A value; owns one context reference: release it, or
  * hand it on. All-zero: a batch of unknown origin. */

@@ -87,12 +87,12 @@ typedef struct ftr_config {
      * allows (none; error: lost spans only; else all). */
     void (*on_diagnostic)(void *argument, const char *text);
     void *diagnostic_argument;
-    /* Whose fields spans have beside those that the program gives them: "flowtrace" (none), or
-     * "krishiv": every span has its own traceparent and, if there is one, tracestate as attributes,
-     * the resource has deployment.target (of `resource`, else KRISHIV_DEPLOYMENT_TARGET, else
-     * "unknown"); "foundations-5.8": the keys of ftr_json_routing (<flowtrace/user.h>) are those
-     * that it shipped. Empty: FLOWTRACE_CONVENTIONS, else "flowtrace". Another name:
-     * FTR_ERR_INVALID, or FTR_ERR_UNAVAILABLE if a later version may know it. */
+    /* Whose names visits have (<flowtrace/flow.h>), and whose fields spans have beside those that
+     * the program gives them: "flowtrace", "foundations-5.8", "krishiv", "numaflow-1.8", "otelcol"
+     * or "reflow"; docs/conventions.md says what each changes. "krishiv": every span has its own
+     * traceparent and, if there is one, tracestate as attributes, the resource has
+     * deployment.target (of `resource`, else KRISHIV_DEPLOYMENT_TARGET, else "unknown").
+     * Empty: FLOWTRACE_CONVENTIONS, else "flowtrace". Another name: FTR_ERR_INVALID. */
     ftr_str conventions;
     /* Where FTR_CONFIG_INIT stands ("file:line"), for the answer to a second ftr_init; may be
      * NULL. */
@@ -135,6 +135,9 @@ inline ftr_config ftr_config_initial(const char *place)
  * a shutdown in between is FTR_ERR_STATE, and the error says who made the first one: place, thread,
  * service and time. On failure nothing was started or taken. */
 FTR_API ftr_status ftr_init(const ftr_config *config, ftr_error *error);
+/* Whether there are conventions of this name, in any case: FTR_OK, or FTR_ERR_INVALID with what is
+ * wrong and the nearest name. error may be NULL. */
+FTR_API ftr_status ftr_convention_check(ftr_str name, ftr_error *error);
 /* Waits until what was ended before this call reached its exporters and they answered. In
  * FTR_MODE_TAIL that is what is decided; flows that wait go on waiting. timeout_ns counts from now.
  * FTR_ERR_TIMEOUT: not all of it. */

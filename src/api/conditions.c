@@ -8,6 +8,7 @@
 #include "otlp/view.h"
 
 #include <errno.h>
+#include <flowtrace/flow.h>
 #include <string.h>
 
 enum { VALUE_LIMIT_BYTES = 64 << 20 };
@@ -23,6 +24,27 @@ void conditions_deinit(struct conditions *self)
     ftri_bytes_deinit(&self->text);
 }
 
+static bool equals(ftr_str a, ftr_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* The others are names of the value then. */
+static bool asks_for_event(ftr_str key)
+{
+    return equals(key, FTR_STR("event"));
+}
+
+static void list_others(struct condition *item, ftr_str name)
+{
+    _Static_assert((int)CONDITION_NAMES_MAX >= (int)FTR_CONVENTION_NAMES_MAX, "all of them");
+    ftr_str names[CONDITION_NAMES_MAX];
+    const size_t n = ftr_convention_names(name, names, FTRI_COUNT(names));
+    for (size_t i = 0; i < n; i++)
+        if (!equals(names[i], name))
+            item->others[item->n_others++] = names[i];
+}
+
 int conditions_add(struct conditions *self, ftr_str key, ftr_str value)
 {
     const size_t begin = self->text.len;
@@ -35,20 +57,16 @@ int conditions_add(struct conditions *self, ftr_str key, ftr_str value)
         self->text.len = begin;
         return r;
     }
-    self->items[self->n].begin = begin;
-    self->items[self->n].key_len = key.len;
-    self->items[self->n++].value_len = value.len;
+    struct condition *const item = &self->items[self->n++];
+    *item = (struct condition){.begin = begin, .key_len = key.len, .value_len = value.len};
+    list_others(item, asks_for_event(key) ? value : key);
     return 0;
-}
-
-static bool equals(ftr_str a, ftr_str b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
 /* One condition while it is looked for. */
 struct wanted {
     ftr_str key, value;
+    const struct condition *condition;
     struct ftri_bytes text; /* of the value that is compared */
 };
 
@@ -65,6 +83,24 @@ static int check_value(struct wanted *wanted, struct ftri_view any_value)
                                                                                 : CONDITIONS_UNMET;
 }
 
+static bool is_other(const struct wanted *wanted, ftr_str found)
+{
+    for (size_t i = 0; i < wanted->condition->n_others; i++)
+        if (equals(found, wanted->condition->others[i]))
+            return true;
+    return false;
+}
+
+static bool is_key(const struct wanted *wanted, ftr_str found)
+{
+    return equals(found, wanted->key) || (!asks_for_event(wanted->key) && is_other(wanted, found));
+}
+
+static bool is_event(const struct wanted *wanted, ftr_str found)
+{
+    return asks_for_event(wanted->key) && (equals(found, wanted->value) || is_other(wanted, found));
+}
+
 static int check_attributes(struct wanted *wanted, enum ftri_otlp_owner owner,
                             struct ftri_view message)
 {
@@ -72,7 +108,7 @@ static int check_attributes(struct wanted *wanted, enum ftri_otlp_owner owner,
     struct ftri_otlp_attribute attribute;
     for (size_t next = 0;
          r == CONDITIONS_UNMET && ftri_otlp_attribute_next(owner, message, &next, &attribute);)
-        if (equals(attribute.key, wanted->key))
+        if (is_key(wanted, attribute.key))
             r = check_value(wanted, attribute.value);
     return r;
 }
@@ -84,8 +120,7 @@ static int check_events(struct wanted *wanted, const struct ftri_otlp_span *span
     for (size_t next = 0;
          r == CONDITIONS_UNMET && ftri_otlp_event_next(span->bytes, &next, &event);) {
         r = check_attributes(wanted, FTRI_OTLP_EVENT, event.bytes);
-        if (r == CONDITIONS_UNMET && equals(wanted->key, FTR_STR("event")) &&
-            equals(wanted->value, event.name))
+        if (r == CONDITIONS_UNMET && is_event(wanted, event.name))
             r = 0;
     }
     return r;
@@ -153,6 +188,7 @@ int conditions_check(const struct conditions *self, const struct ftri_otlp_span 
     ftri_bytes_init(&wanted.text, VALUE_LIMIT_BYTES);
     for (size_t i = 0; r == 0 && i < self->n; i++) {
         const char *const key = text + self->items[i].begin;
+        wanted.condition = &self->items[i];
         wanted.key = (ftr_str){key, self->items[i].key_len};
         wanted.value = (ftr_str){key + self->items[i].key_len, self->items[i].value_len};
         r = check_one(&wanted, span);

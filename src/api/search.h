@@ -11,14 +11,17 @@
 /* Conditions on the tags of a span: key = value, all of which one span must meet. A key is looked
  * for where Jaeger shows tags: in the attributes of the span, its resource, its scope, its events
  * and links, and in the tags made of its kind, status, scope and tracestate. Values are compared as
- * text (api/value_text.h). */
-enum { CONDITIONS_MAX = 64, CONDITIONS_TEXT_BYTES = 64 * 1024 };
+ * text (api/value_text.h). What a visit records is found by any convention's name for it; that goes
+ * for keys, and for the names of events, which are values of the key `event`. */
+enum { CONDITIONS_MAX = 64, CONDITIONS_TEXT_BYTES = 64 * 1024, CONDITION_NAMES_MAX = 8 };
 
 struct conditions {
     struct ftri_bytes text; /* keys and values, one after the other */
     size_t n;
-    struct {
+    struct condition {
         size_t begin, key_len, value_len;
+        ftr_str others[CONDITION_NAMES_MAX]; /* names of the same thing; static */
+        size_t n_others;
     } items[CONDITIONS_MAX];
 };
 

@@ -7,10 +7,13 @@
 #include "base/time.h"
 #include "config/document.h"
 #include "config/options.h"
+#include "engine/graph_metrics.h"
 #include "net/loop.h"
+#include "nodes/collector/form.h"
 #include "nodes/registry.h"
 
 #include <errno.h>
+#include <flowtrace/tracing.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +22,7 @@
 struct top_options {
     const struct config_value *nodes;
     const struct config_value *connections;
-    const char *name;
+    const char *name, *conventions;
     uint64_t channel_capacity;
 };
 
@@ -30,6 +33,8 @@ static const struct option rows[] = {
      .sentence = "List of {from, to}; a port is written as node[\"port\"]."},
     {"pipeline", OPTION_STR, offsetof(struct top_options, name), "",
      .sentence = "The pipeline's name on spans."},
+    {"conventions", OPTION_STR, offsetof(struct top_options, conventions), "",
+     .sentence = "Whose names its spans have; default FLOWTRACE_CONVENTIONS, else flowtrace."},
     {"channel_capacity", OPTION_U64, offsetof(struct top_options, channel_capacity), "128",
      .min = 1, .max = 65536, .sentence = "Batches that a node's input channel holds."},
 };
@@ -91,13 +96,44 @@ static void on_signal(void *argument)
     begin_drain(argument);
 }
 
+static void warn(void *argument, const char *text)
+{
+    (void)argument;
+    log_write(LOG_LEVEL_WARNING, "%s", text);
+}
+
+/* In our form, whichever it was written in. */
+static int read_top(const struct pipeline *self, struct top_options *top, struct ftri_error *error)
+{
+    const struct config_value *root = config_root(self->document);
+    const struct collector_form form = {.document = self->document, .warn = warn};
+    int r = 0;
+    if (collector_form_is(self->document))
+        r = collector_form_read(&form, &root, error);
+    return r < 0 ? r : options_read(&table, root, "the configuration", top, error);
+}
+
+static int check_conventions(const struct pipeline *self, struct ftri_error *error)
+{
+    ftr_error why;
+    if (!self->conventions[0] ||
+        ftr_convention_check(ftr_str_from(self->conventions), &why) == FTR_OK)
+        return 0;
+    return config_error(config_get(config_root(self->document), "conventions"), error, -EINVAL,
+                        "conventions: %s", why.text);
+}
+
 static int build(struct pipeline *self, struct ftri_error *error)
 {
     struct top_options top;
-    int r = options_read(&table, config_root(self->document), "the configuration", &top, error);
+    int r = read_top(self, &top, error);
     if (r < 0)
         return r;
     self->name = top.name;
+    self->conventions = top.conventions;
+    r = check_conventions(self, error);
+    if (r < 0)
+        return r;
     self->loop = loop_new(error);
     if (!self->loop)
         return -ENOMEM;
@@ -106,6 +142,7 @@ static int build(struct pipeline *self, struct ftri_error *error)
         .nodes = top.nodes,
         .connections = top.connections,
         .pipeline = top.name,
+        .conventions = top.conventions,
         .channel_capacity = (size_t)top.channel_capacity,
         .environment = &self->environment,
         .on_finished = on_finished,
@@ -161,6 +198,9 @@ int pipeline_start(struct pipeline *self, struct ftri_error *error)
         r = loop_on_signal(self->loop, SIGTERM, on_signal, self);
     if (r < 0)
         return ftri_error_errno(error, r, "watching for signals");
+    self->metrics = ftr_metric_source_new(graph_write_metrics, self->graph);
+    if (!self->metrics)
+        return ftri_error_errno(error, -ENOMEM, "starting the pipeline");
     return graph_start(self->graph, error);
 }
 
@@ -176,8 +216,15 @@ void pipeline_stop(struct pipeline *self)
         begin_drain(self);
 }
 
+void pipeline_end(struct pipeline *self)
+{
+    if (self->graph)
+        graph_end(self->graph);
+}
+
 void pipeline_close(struct pipeline *self)
 {
+    ftr_metric_source_free(self->metrics);
     graph_free(self->graph);
     loop_free(self->loop);
     config_free(self->document);

@@ -25,15 +25,9 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "codec/manifest_names.h"
 
 #include <flowtrace/types.h>
-
-/* What it travels under; flow/names.h has these too, and others for other conventions. */
-#define FTRI_MANIFEST_SPAN_NAME "flow.manifest"
-#define FTRI_MANIFEST_KEY "flow.manifest"                 /* of a manifest span: one string */
-#define FTRI_MANIFEST_COUNT_KEY "flow.manifest.count"     /* of it: how many there are */
-#define FTRI_MANIFEST_DROPPED_KEY "flow.manifest.dropped" /* of the fan-in span */
-#define FTRI_MANIFEST_RELATION_KEY "flow.relation"        /* of its links */
 
 enum {
     FTRI_MANIFEST_VERSION = 1,

@@ -3,9 +3,11 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "engine/custody.h"
 #include "engine/drain.h"
 #include "engine/graph_build.h"
+#include "engine/path.h"
 #include "engine/pdata_pool.h"
 #include "engine/scheduler.h"
 #include "net/loop.h"
@@ -27,6 +29,7 @@ int graph_new(struct loop *loop, const struct graph_options *options, struct gra
     ftri_list_init(&self->ready);
     ftri_list_init(&self->running);
     ftri_list_init(&self->spare);
+    self->start_ns = ftri_time_wall_ns();
     const int r = graph_build(self, error);
     if (r < 0) {
         graph_free(self);
@@ -96,14 +99,20 @@ static void free_node(struct node *node)
     ftri_free(node->state);
 }
 
+void graph_end(struct graph *self)
+{
+    drain_force(self);
+    stop_all(self);
+}
+
 void graph_free(struct graph *self)
 {
     if (!self)
         return;
-    drain_force(self);
-    stop_all(self);
+    graph_end(self);
     for (size_t i = 0; i < self->n_nodes; i++)
         free_node(self->nodes[i]);
+    paths_free(self->paths);
     pdata_pool_deinit(self);
     loop_timer_free(self->drain_timer);
     scheduler_deinit(self);

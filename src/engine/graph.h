@@ -30,6 +30,7 @@ struct graph_options {
     const struct config_value *nodes;        /* of the document, which outlives the graph */
     const struct config_value *connections;
     const char *pipeline;    /* its name on spans; "" */
+    const char *conventions; /* whose names its spans have; "" or NULL: the session's */
     size_t channel_capacity; /* batches per node's input channel; 0: 128 */
     void *environment;       /* node_environment */
     /* All receivers said node_finished and nothing is in flight. */
@@ -50,8 +51,10 @@ int graph_start(struct graph *self, struct ftri_error *error) FTRI_MUST_CHECK;
  * downstream as each has emptied; at the deadline what is left is nacked and counted as dropped
  * (shutdown). Then on_drained. */
 void graph_drain(struct graph *self, uint64_t timeout_ns);
-/* Stops nodes, frees. Only when drained, failed, or never started; the callbacks may call it. What
- * is left is settled as at the deadline of a drain. NULL is fine. */
+/* Stops the nodes; what is left is settled as at the deadline of a drain. Only when drained,
+ * failed, or never started. */
+void graph_end(struct graph *self);
+/* The same, and frees. The callbacks may call it. NULL is fine. */
 void graph_free(struct graph *self);
 
 /* Accounts, for tables and ledgers. */
@@ -66,6 +69,7 @@ struct graph_edge_view {
 /* In topological order. False past the end. */
 bool graph_node_view(const struct graph *self, size_t i, struct graph_node_view *ret_view);
 bool graph_edge_view(const struct graph *self, size_t i, struct graph_edge_view *ret_view);
-/* 0 when every identity of account.h holds and the accounts agree with what lies in the channels
- * and with the nodes; else -EBADMSG and which one does not. At any time between turns. */
+/* 0 when every identity of account.h holds and the accounts agree with what lies in the channels,
+ * with the nodes and with the metrics; else -EBADMSG and which one does not. At any time between
+ * turns. */
 int graph_check_accounts(const struct graph *self, struct ftri_error *error) FTRI_MUST_CHECK;

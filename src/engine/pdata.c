@@ -32,6 +32,12 @@ void pdata_set_records(struct pdata *self, struct records *records)
     self->n_bytes = records ? records->n_bytes : 0;
 }
 
+void pdata_set_metadata(struct pdata *self, struct ftri_payload *metadata)
+{
+    ftri_payload_unref(self->metadata);
+    self->metadata = metadata;
+}
+
 static struct pdata *reuse(struct graph *graph)
 {
     graph->n_spare--;
@@ -59,6 +65,7 @@ struct pdata *pdata_copy(struct graph *graph, const struct pdata *from, struct n
     self->signal = from->signal;
     self->otlp = from->otlp ? ftri_payload_ref(from->otlp) : NULL;
     self->records = from->records ? records_ref(from->records) : NULL;
+    self->metadata = from->metadata ? ftri_payload_ref(from->metadata) : NULL;
     self->n_items = from->n_items;
     self->n_bytes = from->n_bytes;
     self->received_ns = from->received_ns;
@@ -70,6 +77,7 @@ struct pdata *pdata_copy(struct graph *graph, const struct pdata *from, struct n
 void pdata_free(struct graph *graph, struct pdata *self)
 {
     drop_payload(self);
+    pdata_set_metadata(self, NULL);
     ftr_hop_release(&self->hop);
     pdata_take_back(self);
     self->frame = NULL;

@@ -16,9 +16,10 @@ struct records;
 struct pdata {
     struct ftri_list link; /* the holder's */
     ftr_signal signal;
-    struct ftri_payload *otlp; /* telemetry: OTLP protobuf bytes; else NULL */
-    struct records *records;   /* FTR_SIGNAL_RECORDS; else NULL */
-    uint64_t n_items;          /* spans, points, log records, records */
+    struct ftri_payload *otlp;     /* telemetry: OTLP protobuf bytes; else NULL */
+    struct records *records;       /* FTR_SIGNAL_RECORDS; else NULL */
+    struct ftri_payload *metadata; /* engine/metadata.h; NULL: none */
+    uint64_t n_items;              /* spans, points, log records, records */
     uint64_t n_bytes;
     uint64_t received_ns; /* wall clock of the receiver */
     uint32_t n_attempt;   /* 0: first delivery */
@@ -37,3 +38,5 @@ struct pdata {
 /* Replaces the payload; takes over the reference and drops the old one. */
 void pdata_set_otlp(struct pdata *self, struct ftri_payload *otlp, uint64_t n_items);
 void pdata_set_records(struct pdata *self, struct records *records);
+/* Takes over the reference, as the two above; the payload stays. */
+void pdata_set_metadata(struct pdata *self, struct ftri_payload *metadata);

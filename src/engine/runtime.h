@@ -12,6 +12,12 @@
 
 #include <stdatomic.h>
 
+struct edge_meter;
+struct ftri_bounds;
+struct node_meter;
+struct path;
+struct paths;
+
 enum { CONTROL_KINDS = CONTROL_SHUTDOWN + 1 };
 
 /* A control message waits in its receiver; it is part of what it is about, so that sending one
@@ -25,6 +31,8 @@ struct edge {
     struct node *from, *to;
     const struct port *port;
     struct edge_account account;
+    struct edge_meter *meter;
+    size_t index; /* among all that leave the node */
 };
 
 struct port {
@@ -42,8 +50,11 @@ struct node {
     const struct config_value *place; /* its id in the configuration */
     ftr_node *recorder;
     struct node_account account;
+    struct node_meter *meter;
+    struct path *source_path, *mixed_path; /* NULL until a batch needs them */
     struct port *ports;
     size_t n_ports;
+    size_t n_outputs; /* edges of all ports */
     struct edge **inputs;
     size_t n_inputs;
 
@@ -84,9 +95,13 @@ struct graph {
     size_t n_nodes;
     struct edge **edges; /* in topological order of their origin */
     size_t n_edges;
-    size_t capacity;          /* batches in one input channel */
-    ftr_span control_span;    /* of a control message that may affect many flows */
-    uint64_t n_touched;       /* visits that it affected */
+    size_t capacity; /* batches in one input channel */
+    struct ftri_bounds *time_scale;
+    struct paths *paths;
+    uint64_t start_ns;                    /* Unix: since when there is counted */
+    ftr_str control_names[CONTROL_KINDS]; /* of events, by the conventions */
+    ftr_span control_span;                /* of a control message that may affect many flows */
+    uint64_t n_touched;                   /* visits that it affected */
     struct node *active;      /* whose code runs; NULL: none, or a callback from outside */
     struct ftri_list ready;   /* struct node.ready */
     struct ftri_list running; /* struct frame.running: their work clock was touched */

@@ -164,7 +164,8 @@ void visit_event(struct frame *self, const char *name, const ftr_attribute *attr
 {
     ftr_visit *visit = open_visit(self);
     if (visit)
-        ftr_visit_event(visit, ftr_str_from(name), attributes, n_attributes);
+        ftr_visit_event(visit, ftr_node_word(self->node->recorder, ftr_str_from(name)), attributes,
+                        n_attributes);
 }
 
 void visit_control(struct frame *self, enum control_kind kind)
@@ -173,7 +174,7 @@ void visit_control(struct frame *self, enum control_kind kind)
     ftr_visit *visit = open_visit(self);
     if (!visit)
         return;
-    ftr_visit_event(visit, ftr_str_from(control_name(kind)), NULL, 0);
+    ftr_visit_event(visit, graph->control_names[kind], NULL, 0);
     if (graph->n_touched++ >= CONTROL_LINKS_MAX || graph->control_span.generation == 0)
         return;
     ftr_context context = ftr_span_context_of(ftr_visit_span(visit));
@@ -186,19 +187,14 @@ void visit_control_begin(struct node *node, enum control_kind kind)
     if (kind != CONTROL_CONFIG && kind != CONTROL_DRAIN_INGRESS && kind != CONTROL_SHUTDOWN &&
         kind != CONTROL_MEMORY_PRESSURE_CHANGED)
         return;
-    const ftr_attribute attributes[] = {
-        {FTR_STR("node.id"), ftr_value_str(ftr_str_from(node->id))},
-        {FTR_STR("node.type"), ftr_value_str(ftr_str_from(node->class->type))},
-    };
     const ftr_span_options options = {
         .size = sizeof options,
         .name = ftr_str_from(control_name(kind)),
         .kind = FTR_KIND_INTERNAL,
         .is_root = true,
-        .attributes = attributes,
-        .n_attributes = FTRI_COUNT(attributes),
     };
     node->graph->control_span = ftr_span_start_with(&options);
+    ftr_node_annotate(node->recorder, node->graph->control_span);
     node->graph->n_touched = 0;
 }
 
@@ -223,10 +219,12 @@ static const char *cause_name(enum nack_cause cause)
 
 void visit_unwound(struct frame *self, const struct result *result)
 {
-    if (!open_visit(self))
+    const ftr_str *const names = self->node->graph->control_names;
+    ftr_visit *const visit = open_visit(self);
+    if (!visit)
         return;
     if (result->is_ack) {
-        visit_event(self, control_name(CONTROL_ACK), NULL, 0);
+        ftr_visit_event(visit, names[CONTROL_ACK], NULL, 0);
         return;
     }
     const ftr_attribute attributes[] = {
@@ -234,7 +232,7 @@ void visit_unwound(struct frame *self, const struct result *result)
         {FTR_STR("nack.permanent"), ftr_value_bool(result->is_permanent)},
         {FTR_STR("nack.reason"), ftr_value_str(ftr_str_from(result->reason))},
     };
-    visit_event(self, control_name(CONTROL_NACK), attributes, FTRI_COUNT(attributes));
+    ftr_visit_event(visit, names[CONTROL_NACK], attributes, FTRI_COUNT(attributes));
 }
 
 void visit_pause(struct frame *self)
@@ -253,9 +251,6 @@ void visit_close(struct frame *self)
 {
     if (self->visit_state != VISIT_OPEN)
         return;
-    const ftr_outcome outcome = self->result.is_ack ? FTR_OUTCOME_SUCCESS
-                                : self->is_at_fault ? FTR_OUTCOME_FAILURE
-                                                    : FTR_OUTCOME_REFUSED;
-    ftr_visit_end(&self->visit, outcome, ftr_str_from(self->result.reason));
+    ftr_visit_end(&self->visit, frame_outcome(self), ftr_str_from(self->result.reason));
     self->visit_state = VISIT_CLOSED;
 }

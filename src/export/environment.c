@@ -7,6 +7,7 @@
 #include "codec/json_writer.h"
 #include "export/otlp_environment.h"
 #include "sampling/threshold.h"
+#include "trace/convention.h"
 #include "trace/settings.h"
 
 #include <errno.h>

@@ -134,6 +134,14 @@ static ftr_span start_span(const struct visit *self, const struct beginning *beg
     return ftr_span_start_with(&options);
 }
 
+/* What a convention has on every visit. */
+static void put_constants(const struct visit *self)
+{
+    struct ftri_node_site *const site = self->node->site;
+    if (FTRI_UNLIKELY(site->constant.n_keys))
+        ftr_span_set_values(self->span, &site->constant, site->constants);
+}
+
 /* A sampler took the span though its parent was not sampled. */
 static void add_attributes(const struct visit *self, const struct beginning *beginning)
 {
@@ -144,6 +152,7 @@ static void add_attributes(const struct visit *self, const struct beginning *beg
     const size_t n_link = list_link_attributes(self, beginning, attributes);
     if (n_link)
         ftr_span_link(self->span, beginning->parent, attributes, n_link);
+    put_constants(self);
 }
 
 static uint32_t narrow(uint64_t value)
@@ -195,6 +204,7 @@ static void put_arrival(const struct visit *self, const struct beginning *beginn
         ftr_value_i64(self->n_hops),
     };
     ftr_span_set_values(self->span, &node->site->queue, queue);
+    put_constants(self);
 }
 
 /* Below a sampled visit that sent it through a channel to nobody else: most visits. */
@@ -222,6 +232,8 @@ static void begin(struct visit *self, const struct beginning *beginning, uint64_
         put_arrival(self, beginning);
     else if (!is_worth_it)
         add_attributes(self, beginning);
+    else
+        put_constants(self);
 }
 
 /* The first sampled contributor has come: the span starts anew below it. */
@@ -243,8 +255,10 @@ static void begin_again(struct visit *self, const ftr_context *parent)
     ftr_span_end(self->span);
     self->span = start_span(self, &beginning, true);
     self->is_recording = ftr_span_is_recording(self->span);
-    if (self->is_recording)
-        memset(&self->as, 0, sizeof self->as);
+    if (!self->is_recording)
+        return;
+    memset(&self->as, 0, sizeof self->as);
+    put_constants(self);
 }
 
 /* A further sampled contributor of a visit that records. */

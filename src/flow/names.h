@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The names that visits write: attribute keys, event names, span names. One table with a column for
- * each convention; the first column holds the keys of the tracing proposals' own documents and is
- * the default. docs/glossary.md says what each means. Constant, any thread. */
+ * The names that visits write: attribute keys, event names, span names. One table with a row for
+ * each name: our own, which is that of the tracing proposals' documents, and what other conventions
+ * call the same; where they have no word ours stands. docs/glossary.md says what each means,
+ * docs/conventions.md is this table for readers. Constant, any thread. */
 #pragma once
 
-#include "base/check.h"
+#include "trace/convention.h"
 
 #include <flowtrace/flow.h>
 
-enum ftri_convention { FTRI_CONVENTION_FLOWTRACE, FTRI_N_CONVENTIONS };
+/* Attributes that are the same on every visit; outcomes, from 0. */
+enum { FTRI_CONSTANTS_MAX = 3, FTRI_N_OUTCOMES = FTR_OUTCOME_REFUSED + 1 };
 
 enum ftri_name {
     /* attributes of a visit's span */
@@ -51,10 +53,31 @@ enum ftri_name {
     FTRI_NAME_EVENT_DROP,
     FTRI_NAME_EVENT_BACKPRESSURE,
     FTRI_NAME_SPAN_MANIFEST,
+    FTRI_N_VISIT_NAMES,
+    /* events that an engine adds */
+    FTRI_NAME_ACK = FTRI_N_VISIT_NAMES,
+    FTRI_NAME_NACK,
+    FTRI_NAME_CONFIG,
+    FTRI_NAME_TIMER_TICK,
+    FTRI_NAME_COLLECT_TELEMETRY,
+    FTRI_NAME_WAKEUP,
+    FTRI_NAME_RESUME_DATA,
+    FTRI_NAME_MEMORY_PRESSURE,
+    FTRI_NAME_DRAIN_INGRESS,
+    FTRI_NAME_SHUTDOWN,
+    FTRI_NAME_RETRY,
+    FTRI_NAME_BATCH_FLUSH,
+    FTRI_NAME_WINDOW_CLOSE,
+    FTRI_NAME_EXPORT_SUCCESS,
+    FTRI_NAME_EXPORT_PARTIAL_SUCCESS,
+    FTRI_NAME_FANOUT_FALLBACK,
+    FTRI_NAME_FANOUT_FAILED,
     FTRI_N_NAMES
 };
 
-/* A column: FTRI_N_NAMES names, indexed by enum ftri_name. */
-const ftr_str *ftri_names(enum ftri_convention convention);
-/* A visit's span kind. */
-ftr_span_kind ftri_node_span_kind(ftr_node_kind kind);
+/* Static, NUL-terminated. */
+ftr_str ftri_name(enum ftri_convention convention, enum ftri_name name);
+/* The same for one of our own names; itself when it is none, or has no other. */
+ftr_str ftri_name_of(enum ftri_convention convention, ftr_str name);
+/* A drop's reason. Static. */
+ftr_str ftri_drop_reason_word(enum ftri_convention convention, ftr_drop_reason reason);

@@ -3,7 +3,10 @@
  * Making and freeing nodes: one block that holds the texts too. */
 #include "flow/node.h"
 
+#include "base/error.h"
 #include "base/mem.h"
+#include "flow/identity.h"
+#include "trace/diagnostics.h"
 
 #include <string.h>
 
@@ -15,7 +18,7 @@ static char *put_text(char *at, ftr_str text)
 }
 
 /* "type/id", as in the otel-arrow proposal's tree; one of the two alone when the other is empty. */
-static void put_names(ftr_node *self, const ftr_node_options *options)
+static char *put_names(ftr_node *self, const ftr_node_options *options)
 {
     const bool has_both = options->type.len && options->id.len;
     char *at = put_text(self->text, options->type);
@@ -27,7 +30,39 @@ static void put_names(ftr_node *self, const ftr_node_options *options)
     self->id = (ftr_str){id, options->id.len};
     self->span_name = (ftr_str){self->text, (size_t)(at - self->text)};
     self->pipeline = (ftr_str){at, options->pipeline.len};
-    put_text(at, options->pipeline);
+    return put_text(at, options->pipeline);
+}
+
+/* "word:id" */
+static char *put_word_name(char *at, ftr_str word, ftr_str id, ftr_str *ret_name)
+{
+    char *const begin = at;
+    at = put_text(at, word);
+    *at++ = ':';
+    at = put_text(at, id);
+    *ret_name = (ftr_str){begin, (size_t)(at - begin)};
+    return at;
+}
+
+static size_t text_size(const ftr_node_options *options, const struct ftri_identity *identity)
+{
+    const size_t own = options->type.len + 1 + options->id.len + options->pipeline.len;
+    const size_t words = identity->completed.len + identity->failed.len;
+    return own + (words ? words + 2 * (1 + options->id.len) : 0);
+}
+
+static void put_texts(ftr_node *self, const ftr_node_options *options,
+                      const struct ftri_identity *identity)
+{
+    char *at = put_names(self, options);
+    if (identity->type.data != options->type.data)
+        self->type = identity->type;
+    if (identity->span_name.len)
+        self->span_name = identity->span_name;
+    if (identity->completed.len == 0)
+        return;
+    at = put_word_name(at, identity->completed, self->id, &self->span_name);
+    (void)put_word_name(at, identity->failed, self->id, &self->failed_name);
 }
 
 static void list_names(ftr_keys *ret_keys, ftr_str *room, const ftr_str *names,
@@ -58,22 +93,51 @@ static void fill_site(ftr_node *self)
     list_names(&site->end, site->end_names, self->names, end, FTRI_N_END_VALUES);
 }
 
+static void fill_constants(struct ftri_node_site *site, const struct ftri_identity *identity)
+{
+    for (uint32_t i = 0; i < identity->n_constants; i++) {
+        site->constant_names[i] = identity->constants[i].key;
+        site->constants[i] = identity->constants[i].value;
+    }
+    site->constant = (ftr_keys){.n_keys = identity->n_constants, .keys = site->constant_names};
+}
+
+/* The node's own, else the session's. */
+static enum ftri_convention choose_convention(ftr_str name)
+{
+    enum ftri_convention found;
+    struct ftri_error why = {""};
+    if (name.len == 0)
+        return ftri_convention_current();
+    if (ftri_convention_find(name, &found, &why) == 0)
+        return found;
+    ftri_diagnose("the conventions of a node: ignored, %s", why.text);
+    return ftri_convention_current();
+}
+
 ftr_node *ftr_node_new(const ftr_node_options *options)
 {
     ftr_node_options known = {0};
     memcpy(&known, options, ftri_size_min(options->size, sizeof known));
-    const size_t n_chars = known.type.len + 1 + known.id.len + known.pipeline.len;
-    const size_t site_at = (sizeof(ftr_node) + n_chars + 15) / 16 * 16;
+    const enum ftri_convention convention = choose_convention(known.conventions);
+    struct ftri_identity identity;
+    ftri_identity_read(convention, &known, &identity);
+    const size_t site_at = (sizeof(ftr_node) + text_size(&known, &identity) + 15) / 16 * 16;
     ftr_node *const self = ftri_zalloc(site_at + sizeof *self->site);
     if (!self)
         return NULL;
     self->site = (struct ftri_node_site *)(void *)((char *)self + site_at);
-    self->names = ftri_names(FTRI_CONVENTION_FLOWTRACE);
-    self->span_kind = ftri_node_span_kind(known.kind);
+    for (size_t i = 0; i < FTRI_N_VISIT_NAMES; i++)
+        self->site->names[i] = ftri_name(convention, (enum ftri_name)i);
+    self->names = self->site->names;
+    self->convention = convention;
+    self->span_kind = identity.span_kind;
+    memcpy(self->outcomes, identity.outcomes, sizeof self->outcomes);
     self->is_stateful = known.is_stateful;
     self->lineage = known.lineage;
-    put_names(self, &known);
+    put_texts(self, &known, &identity);
     fill_site(self);
+    fill_constants(self->site, &identity);
     return self;
 }
 

@@ -25,22 +25,28 @@ enum { FTRI_N_END_VALUES = 2 };   /* latency, outcome */
 struct ftri_node_site {
     ftr_call_site site;
     ftr_keys arrival, queue, emit, end;
+    ftr_keys constant; /* most have none */
     ftr_str arrival_names[FTRI_N_ARRIVAL_VALUES];
     ftr_str queue_names[FTRI_N_QUEUE_VALUES];
     ftr_str emit_names[FTRI_N_EMIT_VALUES];
     ftr_str end_names[FTRI_N_END_VALUES];
+    ftr_str constant_names[FTRI_CONSTANTS_MAX];
+    ftr_value constants[FTRI_CONSTANTS_MAX];
+    ftr_str names[FTRI_N_VISIT_NAMES]; /* by the node's convention */
 };
 
 struct ftr_node {
-    const ftr_str *names; /* the convention's column */
+    const ftr_str *names; /* those of the site */
     struct ftri_node_site *site;
     ftr_str id;
-    ftr_str type;
+    ftr_str type; /* as the convention has it */
     ftr_str pipeline;
-    ftr_str span_name; /* "processor/batch/proc-2" */
+    ftr_str span_name;   /* "processor/batch/proc-2" */
+    ftr_str failed_name; /* of the span once the visit has failed; empty: the same */
+    ftr_str outcomes[FTRI_N_OUTCOMES];
     ftr_span_kind span_kind;
     bool is_stateful;
     ftr_lineage lineage;
-    char
-        text[]; /* span_name and pipeline; type and id lie inside span_name; behind them the site */
+    enum ftri_convention convention;
+    char text[]; /* what the names point to; behind it the site */
 };

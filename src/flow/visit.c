@@ -98,7 +98,7 @@ void ftr_visit_drop(ftr_visit *visit, ftr_drop_reason reason, uint64_t n_items)
     if (!self)
         return;
     const ftr_str *const names = self->node->names;
-    const ftr_str reason_name = ftr_str_from(ftr_drop_reason_name(reason));
+    const ftr_str reason_name = ftri_drop_reason_word(self->node->convention, reason);
     const ftr_attribute attributes[] = {
         {names[FTRI_NAME_DROP_REASON], ftr_value_str(reason_name)},
         {names[FTRI_NAME_DROP_ITEMS], ftr_value_i64(limited(n_items))},
@@ -169,17 +169,27 @@ static void record_fan_in(const struct visit *self)
         ftr_span_set_i64(self->span, names[FTRI_NAME_MANIFEST_DROPPED], limited(n_missed));
 }
 
+static void record_failure(const struct visit *self, ftr_outcome outcome, ftr_str error)
+{
+    const ftr_node *const node = self->node;
+    const ftr_str name = ftr_str_from(ftr_outcome_name(outcome));
+    ftr_span_set_str(self->span, node->names[FTRI_NAME_ERROR], error.len ? error : name);
+    ftr_span_set_status(self->span, FTR_SPAN_ERROR, error);
+    if (node->failed_name.len) {
+        ftr_span_set_name(self->span, node->failed_name);
+        ftr_span_set_str(self->span, ftri_name(FTRI_CONVENTION_FLOWTRACE, FTRI_NAME_OUTCOME), name);
+    }
+}
+
 static void record_outcome(const struct visit *self, ftr_outcome outcome, ftr_str error)
 {
-    const ftr_str *const names = self->node->names;
-    const ftr_str name = ftr_str_from(ftr_outcome_name(outcome));
+    const ftr_node *const node = self->node;
+    const ftr_str name = node->outcomes[(size_t)outcome < FTRI_N_OUTCOMES ? (size_t)outcome : 0];
     const ftr_value values[FTRI_N_END_VALUES] = {visit_value_ms(self->work_ns),
                                                  ftr_value_str(name)};
-    ftr_span_set_values(self->span, &self->node->site->end, values);
-    if (outcome == FTR_OUTCOME_SUCCESS)
-        return;
-    ftr_span_set_str(self->span, names[FTRI_NAME_ERROR], error.len ? error : name);
-    ftr_span_set_status(self->span, FTR_SPAN_ERROR, error);
+    ftr_span_set_values(self->span, &node->site->end, values);
+    if (outcome != FTR_OUTCOME_SUCCESS)
+        record_failure(self, outcome, error);
 }
 
 void ftr_visit_end(ftr_visit *visit, ftr_outcome outcome, ftr_str error)

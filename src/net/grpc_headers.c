@@ -44,18 +44,27 @@ int grpc_call_add_field(struct grpc_call *self, ftr_str name, ftr_str value)
     return r < 0 ? -ENOMEM : 0;
 }
 
+bool grpc_call_next_metadata(const struct grpc_call *self, size_t *next, ftr_str *ret_name,
+                             ftr_str *ret_value)
+{
+    uint16_t lengths[2];
+    if (*next >= self->fields.len)
+        return false;
+    const char *at = (const char *)self->fields.data + *next;
+    memcpy(lengths, at, sizeof lengths);
+    at += sizeof lengths;
+    *ret_name = (ftr_str){at, lengths[0]};
+    *ret_value = (ftr_str){at + lengths[0], lengths[1]};
+    *next += sizeof lengths + lengths[0] + lengths[1];
+    return true;
+}
+
 ftr_str grpc_call_metadata(const struct grpc_call *self, const char *name)
 {
-    const char *next = (const char *)self->fields.data;
-    const char *end = next + self->fields.len;
-    while (next < end) {
-        uint16_t lengths[2];
-        memcpy(lengths, next, sizeof lengths);
-        next += sizeof lengths;
-        if (is_text((ftr_str){next, lengths[0]}, name))
-            return (ftr_str){next + lengths[0], lengths[1]};
-        next += lengths[0] + lengths[1];
-    }
+    ftr_str field, value;
+    for (size_t next = 0; grpc_call_next_metadata(self, &next, &field, &value);)
+        if (is_text(field, name))
+            return value;
     return (ftr_str){0};
 }
 

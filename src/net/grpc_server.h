@@ -91,6 +91,9 @@ ftr_str grpc_call_path(const struct grpc_call *self);
 /* Metadata by name (lower case), as it came: values of -bin names are base64. .data NULL: absent.
  */
 ftr_str grpc_call_metadata(const struct grpc_call *self, const char *name);
+/* The metadata from *next (0 at first) on, which moves behind it; false: no more. */
+bool grpc_call_next_metadata(const struct grpc_call *self, size_t *next, ftr_str *ret_name,
+                             ftr_str *ret_value);
 struct ftri_view grpc_call_message(const struct grpc_call *self);
 /* Moves the message out to the caller (deinit it). */
 struct ftri_bytes grpc_call_take_message(struct grpc_call *self);

@@ -8,6 +8,7 @@
 #include "query/phrase.h"
 #include "query/text.h"
 
+#include <flowtrace/flow.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -214,10 +215,13 @@ static bool is_key(ftr_str key, const char *wanted)
     return key.len == strlen(wanted) && memcmp(key.data, wanted, key.len) == 0;
 }
 
+/* By any convention; keys that are nobody's are drawn as they are. */
 static ftr_str shown_name(ftr_str key)
 {
+    ftr_str own;
+    (void)ftr_convention_names(key, &own, 1);
     for (size_t i = 0; i < FTRI_COUNT(shown_keys); i++)
-        if (is_key(key, shown_keys[i].key))
+        if (is_key(own, shown_keys[i].key))
             return ftr_str_from(shown_keys[i].name);
     return key;
 }

@@ -14,9 +14,6 @@
 /* A batch may exceed its nominal size by one span. */
 #define BATCH_LIMIT ((size_t)1 << 30)
 
-static const ftr_str scope_name = {"flowtrace", sizeof "flowtrace" - 1};
-static const ftr_str scope_version = {FTR_VERSION, sizeof FTR_VERSION - 1};
-
 /* Before each span of a routed batch; 16 bytes, as records are aligned. */
 struct mark {
     uint32_t routing; /* 0: the span was taken */
@@ -64,10 +61,10 @@ void ftri_batches_free(struct ftri_batch *first)
 int ftri_batch_begin(struct ftri_batch *self, const struct ftri_origin *origin, bool is_otlp,
                      bool is_routed)
 {
-    const size_t room =
-        is_otlp && !is_routed
-            ? ftri_otlp_envelope_size(origin->resource_otlp, scope_name, scope_version, BATCH_LIMIT)
-            : 0;
+    const size_t room = is_otlp && !is_routed
+                            ? ftri_otlp_envelope_size(origin->resource_otlp, origin->scope_name,
+                                                      origin->scope_version, BATCH_LIMIT)
+                            : 0;
     ftri_bytes_reset(&self->bytes);
     if (ftri_bytes_reserve(&self->bytes, room) < 0)
         return -ENOMEM;
@@ -209,8 +206,8 @@ static void wrap_spans(struct ftri_batch *self, const struct ftri_origin *origin
                        ftr_export_batch *ret_batch)
 {
     uint8_t *spans = self->bytes.data + self->room;
-    uint8_t *first = ftri_otlp_envelope_write(origin->resource_otlp, scope_name, scope_version,
-                                              spans, ftri_batch_len(self));
+    uint8_t *first = ftri_otlp_envelope_write(origin->resource_otlp, origin->scope_name,
+                                              origin->scope_version, spans, ftri_batch_len(self));
     ret_batch->otlp = first;
     ret_batch->otlp_len = self->bytes.len - (size_t)(first - self->bytes.data);
 }

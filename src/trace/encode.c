@@ -378,7 +378,7 @@ static bool is_simple(const struct ftri_record *record)
            record->n_events == 0 && record->n_links == 0 && record->n_dropped_attributes == 0 &&
            record->n_dropped_events == 0 && record->n_dropped_links == 0 &&
            record->stream_len < SPAN_BYTES_MAX &&
-           !atomic_load_explicit(&ftri_record_says_context, memory_order_relaxed);
+           atomic_load_explicit(&ftri_record_form, memory_order_relaxed) == FTRI_FORM_PLAIN;
 }
 
 int ftri_encode_record(const struct ftri_record *record, struct ftri_bytes *out)

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "otlp/encode.h"
+#include "trace/convention.h"
 #include "trace/resource.h"
 #include "trace/settings.h"
 
@@ -32,6 +33,14 @@ static void free_origin(struct origin *self)
     ftri_free(self);
 }
 
+/* Foundations writes a scope without a name. */
+static void name_scope(struct ftri_origin *shared, enum ftri_convention convention)
+{
+    const bool is_named = convention != FTRI_CONVENTION_FOUNDATIONS;
+    shared->scope_name = is_named ? FTR_STR("flowtrace") : FTR_STR("");
+    shared->scope_version = is_named ? FTR_STR(FTR_VERSION) : FTR_STR("");
+}
+
 static int encode_resource(struct origin *self)
 {
     ftri_bytes_reset(&self->otlp);
@@ -56,6 +65,7 @@ int ftri_origin_new(const ftr_config *config, struct ftri_origin **ret_origin,
     atomic_init(&self->shared.n_refs, 1);
     self->shared.resource = self->settings.resource;
     self->shared.n_resource = self->settings.n_resource;
+    name_scope(&self->shared, self->settings.convention);
     rc = encode_resource(self);
     if (rc < 0) {
         free_origin(self);

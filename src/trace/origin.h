@@ -16,6 +16,7 @@ struct ftri_origin {
     const ftr_attribute *resource;
     size_t n_resource;
     struct ftri_view resource_otlp;
+    ftr_str scope_name, scope_version; /* empty: the scope has none */
     _Atomic uint32_t n_refs;
 };
 

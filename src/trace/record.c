@@ -8,16 +8,18 @@
 #include "context/fields.h"
 #include "trace/clock.h"
 #include "trace/intern.h"
+#include "trace/log_entry.h"
 
 #include <flowtrace/exporter.h>
 #include <string.h>
 
-_Atomic bool ftri_record_says_context;
+_Atomic uint8_t ftri_record_form;
 
 /* Hands out working memory in order; its room was computed beforehand. */
 struct reader {
     const struct ftri_record *record;
     uint8_t *scratch;
+    uint8_t form; /* enum ftri_record_form */
 };
 
 static void *take(struct reader *self, size_t n, size_t size)
@@ -37,13 +39,15 @@ static uint32_t read_u32(const uint8_t *bytes)
 static ftr_value read_value(struct reader *self, ftr_value_type type, const uint8_t *bytes,
                             size_t len);
 
-static size_t read_map(struct reader *self, const uint8_t *bytes, size_t len,
-                       ftr_attribute **ret_items)
+/* Behind n_free items that are left to the caller. */
+static size_t read_map_behind(struct reader *self, size_t n_free, const uint8_t *bytes, size_t len,
+                              ftr_attribute **ret_items)
 {
     size_t n = 0;
     for (size_t at = 0; at < len; n++)
         at += 9 + read_u32(bytes + at) + read_u32(bytes + at + 5);
-    ftr_attribute *items = take(self, n, sizeof *items);
+    *ret_items = take(self, n_free + n, sizeof **ret_items);
+    ftr_attribute *items = *ret_items + n_free;
     for (size_t i = 0; i < n; i++) {
         const uint32_t key_len = read_u32(bytes);
         const uint32_t value_len = read_u32(bytes + 5);
@@ -52,8 +56,13 @@ static size_t read_map(struct reader *self, const uint8_t *bytes, size_t len,
         items[i].value = read_value(self, bytes[4], key + key_len, value_len);
         bytes = key + key_len + value_len;
     }
-    *ret_items = items;
     return n;
+}
+
+static size_t read_map(struct reader *self, const uint8_t *bytes, size_t len,
+                       ftr_attribute **ret_items)
+{
+    return read_map_behind(self, 0, bytes, len, ret_items);
 }
 
 static ftr_value read_array(struct reader *self, const uint8_t *bytes, size_t len)
@@ -157,7 +166,9 @@ static void read_event(struct reader *self, const struct ftri_entry *entry, cons
     const uint8_t *value = payload + entry->key_len;
     memcpy(&head, value, sizeof head);
     ftr_attribute *items;
-    const size_t n = read_map(self, value + sizeof head, entry->value_len - sizeof head, &items);
+    const size_t n_free = self->form == FTRI_FORM_FOUNDATIONS ? 1 : 0;
+    const size_t n =
+        read_map_behind(self, n_free, value + sizeof head, entry->value_len - sizeof head, &items);
     *ret_event = (ftr_event_data){
         .time_ns = ftri_clock_wall_ns(self->record->clock, head.time),
         .name = {(const char *)payload, entry->key_len},
@@ -165,6 +176,8 @@ static void read_event(struct reader *self, const struct ftri_entry *entry, cons
         .n_attributes = n,
         .n_dropped_attributes = head.n_dropped,
     };
+    if (n_free)
+        self->scratch += ftri_log_entry_make(ret_event, items, (char *)self->scratch);
 }
 
 static void read_link(struct reader *self, const struct ftri_entry *entry, const uint8_t *payload,
@@ -324,11 +337,11 @@ void ftri_record_read_head(const struct ftri_record *self, ftr_span_data *ret_sp
 
 size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_data *ret_span)
 {
-    struct reader reader = {self, scratch};
+    const uint8_t form = atomic_load_explicit(&ftri_record_form, memory_order_relaxed);
+    struct reader reader = {self, scratch, form};
     read_head(self, ret_span);
-    const bool says_context = atomic_load_explicit(&ftri_record_says_context, memory_order_relaxed);
     const size_t n_fields = (self->block ? self->block->n_fields : self->n_fields) +
-                            (says_context ? FTRI_OWN_ATTRIBUTES : 0);
+                            (form == FTRI_FORM_KRISHIV ? FTRI_OWN_ATTRIBUTES : 0);
     struct lists lists = {
         .attributes = take(&reader, self->n_attributes + n_fields, sizeof *lists.attributes),
         .events = take(&reader, self->n_events, sizeof *lists.events),
@@ -343,11 +356,13 @@ size_t ftri_record_read(const struct ftri_record *self, void *scratch, ftr_span_
     }
     if (self->block)
         inherit(&lists, &ret_span->n_attributes, ftri_context_block_fields(self->block));
-    if (says_context)
+    if (form == FTRI_FORM_KRISHIV)
         add_own_context(&reader, &lists, ret_span);
     ret_span->attributes = lists.attributes;
     ret_span->events = lists.events;
     ret_span->links = lists.links;
+    if (form == FTRI_FORM_FOUNDATIONS)
+        ftri_log_entry_close(ret_span);
     return (size_t)(reader.scratch - (uint8_t *)scratch);
 }
 

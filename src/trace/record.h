@@ -155,9 +155,12 @@ static inline size_t ftri_record_entries(const struct ftri_record *self)
     return self->bits & FTRI_RECORD_HAS_SITE ? 0 : ftri_pad16(self->name_len);
 }
 
-/* Krishiv's conventions: what is read has its own traceparent and tracestate as attributes, unless
- * the span set them itself. Written between sessions, read by any thread. */
-extern _Atomic bool ftri_record_says_context;
+/* In which form records are read. Krishiv's: what is read has its own traceparent and tracestate as
+ * attributes, unless the span set them itself. Foundations': every event is a "Log entry" of texts
+ * that has the event's name as its field `event`, no kind where it is FTR_KIND_INTERNAL, an error
+ * where there is an attribute `error`. Written between sessions, read by any thread. */
+enum ftri_record_form { FTRI_FORM_PLAIN, FTRI_FORM_KRISHIV, FTRI_FORM_FOUNDATIONS };
+extern _Atomic uint8_t ftri_record_form;
 enum { FTRI_OWN_ATTRIBUTES = 2, FTRI_OWN_TEXT = 56 /* a traceparent, NUL and all */ };
 
 /* Bytes of working memory that reading any record of a stream of this length may need. */

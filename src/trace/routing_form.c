@@ -6,14 +6,13 @@
 #include "trace/user.h"
 
 #include "base/text.h"
+#include "trace/record.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-
-_Atomic bool ftri_user_is_foundations;
 
 static bool is_field_text(ftr_str text)
 {
@@ -152,7 +151,7 @@ static size_t write_json(const void *instance, char *ret_text, size_t room)
 {
     const ftr_json_routing routing = complete(instance);
     const bool is_foundations =
-        atomic_load_explicit(&ftri_user_is_foundations, memory_order_relaxed);
+        atomic_load_explicit(&ftri_record_form, memory_order_relaxed) == FTRI_FORM_FOUNDATIONS;
     struct writer writer = {ret_text, room, 0};
     put_printed(&writer, "{\"zoneId\":%" PRIu64, routing.zone_id);
     put_printed(&writer, ",\"accountId\":%" PRIu64, routing.account_id);

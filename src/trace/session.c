@@ -32,6 +32,7 @@
 #include "context/block.h"
 #include "trace/choice.h"
 #include "trace/clock.h"
+#include "trace/convention.h"
 #include "trace/initiator.h"
 #include "trace/metrics.h"
 #include "trace/origin.h"
@@ -163,6 +164,16 @@ static uint32_t quick_bytes(const struct ftri_settings *settings)
     return limit - 1U < FTRI_QUICK_LEN ? limit : FTRI_QUICK_LEN;
 }
 
+static void choose_form(enum ftri_convention convention)
+{
+    enum ftri_record_form form = FTRI_FORM_PLAIN;
+    if (convention == FTRI_CONVENTION_KRISHIV)
+        form = FTRI_FORM_KRISHIV;
+    else if (convention == FTRI_CONVENTION_FOUNDATIONS)
+        form = FTRI_FORM_FOUNDATIONS;
+    atomic_store(&ftri_record_form, (uint8_t)form);
+}
+
 static void publish(const ftr_config *config)
 {
     const struct ftri_settings *settings = ftri_origin_settings(session.origin);
@@ -179,8 +190,8 @@ static void publish(const ftr_config *config)
         .started_ns = ftri_time_wall_ns(),
     };
     ftri_threads_unlock();
-    atomic_store(&ftri_record_says_context, settings->convention == FTRI_CONVENTION_KRISHIV);
-    atomic_store(&ftri_user_is_foundations, settings->convention == FTRI_CONVENTION_FOUNDATIONS);
+    choose_form(settings->convention);
+    ftri_convention_set(settings->convention);
     ftri_sampling_start(settings);
     session.unfinished = config->unfinished;
     session.unfinished_argument = config->unfinished_argument;
@@ -473,6 +484,7 @@ static void finish(void)
     ftri_origin_unref(session.origin);
     session.origin = NULL;
     session.state = IDLE;
+    ftri_convention_forget();
     ftri_threads_trim();
 }
 

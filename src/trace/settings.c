@@ -254,14 +254,17 @@ static void refuse_configuration_files(void)
 static int choose_convention(struct ftri_settings *self, const ftr_config *config,
                              struct ftri_error *error)
 {
+    enum ftri_convention found = FTRI_CONVENTION_FLOWTRACE;
     struct ftri_error why = {""};
     const char *name = ftri_variable("FLOWTRACE_CONVENTIONS");
     if (config->conventions.len > 0) {
-        const int rc = ftri_convention_find(config->conventions, &self->convention, error);
-        return rc < 0 ? ftri_error_prefix(error, rc, "conventions") : 0;
-    }
-    if (name && ftri_convention_find(ftri_trim(ftr_str_from(name)), &self->convention, &why) < 0)
+        const int rc = ftri_convention_find(config->conventions, &found, error);
+        if (rc < 0)
+            return ftri_error_prefix(error, rc, "conventions");
+    } else if (name && ftri_convention_find(ftri_trim(ftr_str_from(name)), &found, &why) < 0) {
         ftri_diagnose("FLOWTRACE_CONVENTIONS: ignored, %s", why.text);
+    }
+    self->convention = (uint8_t)found;
     return 0;
 }
 

@@ -10,7 +10,6 @@
 #include "sampling/sampler.h"
 #include "trace/metric_settings.h"
 #include "trace/sender.h"
-#include "trace/convention.h"
 #include "trace/tail.h"
 
 struct ftri_error;
@@ -35,7 +34,7 @@ struct ftri_settings {
     struct ftri_metric_settings metrics;
     const struct ftr_sampler_class *sampler_class; /* NULL: sampler decides */
     void *sampler_instance;
-    enum ftri_convention convention;
+    uint8_t convention; /* enum ftri_convention */
     struct ftri_user_settings user;
     const char *log_level; /* static: OTEL_LOG_LEVEL as it is understood */
     bool records_dropped;

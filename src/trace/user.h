@@ -14,9 +14,6 @@ extern _Atomic uint32_t ftri_user_session;
 typedef void ftri_user_starting(const ftr_trace_id *system, const ftr_trace_id *user);
 extern ftri_user_starting *_Atomic ftri_user_listener;
 
-/* Of the conventions: what the ready form of routings writes. */
-extern _Atomic bool ftri_user_is_foundations;
-
 /* What a routing says, in the caller's room. */
 struct ftri_routing_room {
     char key[FTR_ROUTING_KEY_MAX];

@@ -37,6 +37,8 @@ TABLE = [
      ["max_files"]),
     ("a missing option",
      GOOD.replace("config: {path: out.ndjson}", "config: {}"), "3:", ["path"]),
+    ("conventions of a name that there is not",
+     "conventions: otelkol\n" + GOOD, "1:14", ["conventions", "'otelkol'", "did you mean 'otelcol'?"]),
     ("bad YAML", GOOD.replace("  write: {", "  write: }"), "3:", []),
     ("a duplicate key", GOOD.replace("  write:", "  read:"), "3:3", ["read"]),
     ("an alias", GOOD.replace("{path: out.ndjson}", "*x"), "3:", []),

@@ -282,7 +282,11 @@ ROWS = [
     ("OTEL_SEMCONV_STABILITY_OPT_IN", "messaging/dup", "withoutEffect", ["OTEL_SEMCONV_STABILITY_OPT_IN"], None, {}),
     ("FLOWTRACE_CONVENTIONS", "Krishiv", "conventions", "krishiv", None, {}),
     ("FLOWTRACE_CONVENTIONS", "krishv", "conventions", "flowtrace", "did you mean 'krishiv'?", {}),
-    ("FLOWTRACE_CONVENTIONS", "otelcol", "conventions", "flowtrace", "not implemented in this version", {}),
+    ("FLOWTRACE_CONVENTIONS", "otelcol", "conventions", "otelcol", None, {}),
+    ("FLOWTRACE_CONVENTIONS", "NumaFlow-1.8", "conventions", "numaflow-1.8", None, {}),
+    ("FLOWTRACE_CONVENTIONS", "foundations-5.8", "conventions", "foundations-5.8", None, {}),
+    ("FLOWTRACE_CONVENTIONS", " reflow ", "conventions", "reflow", None, {}),
+    ("FLOWTRACE_CONVENTIONS", "numaflow-1.9", "conventions", "flowtrace", "did you mean 'numaflow-1.8'?", {}),
     ("KRISHIV_DEPLOYMENT_TARGET", "k8s", "resource deployment.target", "k8s", None, {"FLOWTRACE_CONVENTIONS": "krishiv"}),
 ]
 PEM = [OTLP + middle + file for middle in ("", "TRACES_") for file in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")]

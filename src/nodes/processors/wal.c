@@ -17,10 +17,8 @@
 #include "nodes/environment.h"
 #include "nodes/intake.h"
 #include "nodes/place.h"
-#include "otlp/signals.h"
-#include "otlp/view.h"
+#include "nodes/processors/wal_record.h"
 #include "store/store.h"
-#include "wal/wal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -161,8 +159,7 @@ static void wal_consume(struct node *node, struct pdata *pdata)
         return;
     }
     uint64_t position = 0;
-    const int r = wal_append(state->wal, (uint32_t)pdata->signal, pdata->received_ns,
-                             ftri_payload_view(pdata->otlp), &position);
+    const int r = wal_record_append(state->wal, pdata, &position);
     if (r != 0) {
         ftri_free(pending);
         if (r == WAL_FULL)
@@ -218,41 +215,37 @@ static void collect(struct wal_state *state)
     }
 }
 
-/* As it was checked before it was logged. */
-static bool check_record(const struct wal_record *record, size_t *ret_n_items, size_t *ret_n_spans)
+static bool send_content(struct wal_state *state, const struct wal_record *record,
+                         const struct wal_content *content)
 {
-    struct ftri_otlp_counts counts = {0};
-    struct ftri_otlp_error error;
-    const bool is_ledger = record->kind == FTR_SIGNAL_METRICS;
-    const int r =
-        is_ledger ? ftri_otlp_metrics_check(record->body, &ftri_otlp_unlimited, ret_n_items, &error)
-                  : ftri_otlp_traces_check(record->body, &counts, &error);
-    *ret_n_spans = counts.n_spans;
-    *ret_n_items = is_ledger ? *ret_n_items : counts.n_spans;
-    return r == 0;
+    struct replayed *entry = ftri_alloc(sizeof *entry);
+    struct pdata *pdata =
+        entry ? node_ingest(state->node, content->signal, NULL, true, record->position) : NULL;
+    if (!pdata) {
+        ftri_free(entry);
+        return false;
+    }
+    *entry = (struct replayed){.position = record->position, .n_spans = content->n_spans};
+    ftri_list_append(&state->replayed, &entry->link);
+    state->n_replayed_spans += content->n_spans;
+    pdata_set_otlp(pdata, content->payload, content->n_items);
+    pdata_set_metadata(pdata, content->metadata);
+    pdata->received_ns = record->received_ns;
+    pdata->is_untraced = content->signal == FTR_SIGNAL_METRICS;
+    node_send(state->node, 0, pdata);
+    return true;
 }
 
 static bool send_replayed(struct wal_state *state, const struct wal_record *record)
 {
-    struct replayed *entry = ftri_alloc(sizeof *entry);
-    struct ftri_payload *payload = ftri_payload_copy(record->body);
-    struct pdata *pdata = NULL;
-    size_t n_items = 0, n_spans = 0;
-    if (entry && payload && check_record(record, &n_items, &n_spans))
-        pdata = node_ingest(state->node, (ftr_signal)record->kind, NULL, true, record->position);
-    if (!pdata) {
-        ftri_payload_unref(payload);
-        ftri_free(entry);
+    struct wal_content content;
+    if (wal_record_read(record, &content) < 0)
         return false;
-    }
-    *entry = (struct replayed){.position = record->position, .n_spans = n_spans};
-    ftri_list_append(&state->replayed, &entry->link);
-    state->n_replayed_spans += n_spans;
-    pdata_set_otlp(pdata, payload, n_items);
-    pdata->received_ns = record->received_ns;
-    pdata->is_untraced = record->kind == FTR_SIGNAL_METRICS;
-    node_send(state->node, 0, pdata);
-    return true;
+    if (send_content(state, record, &content))
+        return true;
+    ftri_payload_unref(content.payload);
+    ftri_payload_unref(content.metadata);
+    return false;
 }
 
 /* The store will not have it before the next start: nobody waits for it. Outcomes come about in the

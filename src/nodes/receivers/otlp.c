@@ -17,6 +17,7 @@
 #include "net/http_server.h"
 #include "net/listener.h"
 #include "nodes/environment.h"
+#include "nodes/receivers/otlp_metadata.h"
 #include "nodes/receivers/otlp_signal.h"
 #include "nodes/receivers/receivers.h"
 #include "otlp/response.h"
@@ -46,6 +47,14 @@ static const struct option rows[] = {
     {"socket_users", OPTION_STR_LIST, offsetof(struct otlp_options, socket_users),
      .sentence = "Users, by name or number, that may connect to Unix sockets; else whoever the "
                  "mode lets."},
+    {"signals", OPTION_STR_LIST, offsetof(struct otlp_options, signals),
+     .sentence =
+         "traces, metrics, logs: what is taken in, each sent on as it is from a port of its "
+         "name, and nothing is at the paths of the others; else traces, and what `metrics` "
+         "and `logs` say, from one port."},
+    {"metadata_headers", OPTION_STR_LIST, offsetof(struct otlp_options, metadata_headers),
+     .sentence = "Headers (gRPC: metadata) that go with the data, by name in lower case: for "
+                 "processor/route; a request that has one of them twice is refused."},
     {"metrics", OPTION_CHOICE, offsetof(struct otlp_options, metrics), "reject",
      .choices = metrics_names,
      .sentence = "What becomes of data points: rejected but for the flow ledger, or passed on."},
@@ -55,6 +64,8 @@ static const struct option rows[] = {
     {"max_body", OPTION_BYTES, offsetof(struct otlp_options, max_body_bytes), "64MiB", .min = 1024,
      .max = UINT64_C(1) << 30,
      .sentence = "Largest request, packed and unpacked; beyond it 413, or RESOURCE_EXHAUSTED."},
+    {"max_message", OPTION_BYTES, offsetof(struct otlp_options, max_message_bytes), "0",
+     .max = UINT64_C(1) << 30, .sentence = "The same for gRPC alone; 0: max_body."},
     {"max_bodies", OPTION_BYTES, offsetof(struct otlp_options, max_bodies_bytes), "256MiB",
      .min = 1024, .max = UINT64_C(1) << 36,
      .sentence = "Memory for requests that are being received, each listener; beyond it 503, or "
@@ -120,6 +131,34 @@ static const struct option rows[] = {
      .max = 1000000, .sentence = "Links of a span; beyond it 400, or INVALID_ARGUMENT."},
 };
 
+static size_t otlp_ports(const void *values, const char **ret_names, size_t limit)
+{
+    const struct otlp_options *options = values;
+    size_t n = 0;
+    for (; n < options->signals.n_items && n < limit; n++)
+        ret_names[n] = options->signals.items[n];
+    if (n == 0)
+        ret_names[n++] = "out";
+    return n;
+}
+
+static int otlp_check(const void *values, struct ftri_error *error)
+{
+    const struct otlp_options *options = values;
+    const struct option_list *signals = &options->signals;
+    for (size_t i = 0; i < signals->n_items; i++) {
+        if (!otlp_signal_find(signals->items[i]))
+            return ftri_error_set(error, -EINVAL,
+                                  "signals: '%.60s' is not one of traces, metrics, logs",
+                                  signals->items[i]);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(signals->items[i], signals->items[j]) == 0)
+                return ftri_error_set(error, -EINVAL, "signals: '%s' is there twice",
+                                      signals->items[i]);
+    }
+    return otlp_metadata_check(values, error);
+}
+
 struct otlp_request {
     struct ftri_list link;
     struct otlp_state *state;
@@ -182,11 +221,13 @@ static void reject_all(struct otlp_state *state, const struct otlp_arrival *arri
     accept_request(arrival, n_rejected);
 }
 
-/* Takes over the payload; on failure nothing was taken. */
+/* Takes over payload and metadata; on failure nothing was taken. */
 static int send_on(struct otlp_request *request, const struct otlp_content *content,
-                   uint64_t received_ns)
+                   struct ftri_payload *metadata, uint64_t received_ns)
 {
     struct otlp_state *state = request->state;
+    const struct otlp_options *options = node_options(state->node);
+    const struct otlp_signal *signal = request->arrival.signal;
     struct pdata *pdata =
         node_ingest(state->node, content->signal, NULL, true, (uint64_t)(uintptr_t)request);
     if (!pdata)
@@ -194,26 +235,44 @@ static int send_on(struct otlp_request *request, const struct otlp_content *cont
     ftri_list_append(&state->requests, &request->link);
     request->arrival.protocol->hold(request->arrival.peer, request);
     pdata_set_otlp(pdata, content->payload, content->n_items + content->n_rejected);
+    pdata_set_metadata(pdata, metadata);
     pdata->received_ns = received_ns;
     pdata->is_untraced = content->is_ledger;
     node_drop_items(state->node, pdata, FTR_DROP_NO_ROUTE, content->n_rejected);
     pdata->n_items = content->n_items;
-    node_send(state->node, 0, pdata);
+    node_send(state->node, options->signals.n_items ? node_port(state->node, signal->name) : 0,
+              pdata);
     return 0;
 }
 
-/* Takes over the payload. */
+/* False: answered. */
+static bool read_metadata(const struct otlp_state *state, const struct otlp_arrival *arrival,
+                          struct ftri_payload **ret_metadata)
+{
+    char problem[192];
+    const int r = otlp_metadata_read(node_options(state->node), arrival, ret_metadata, problem,
+                                     sizeof problem);
+    if (r == -EBADMSG)
+        arrival->protocol->refuse(arrival->peer, arrival->is_json, problem);
+    else if (r < 0)
+        refuse_retryably(arrival, "memory is short");
+    return r == 0;
+}
+
+/* Takes over payload and metadata. */
 static void ingest(struct otlp_state *state, const struct otlp_arrival *arrival,
-                   const struct otlp_content *content, uint64_t received_ns)
+                   const struct otlp_content *content, struct ftri_payload *metadata,
+                   uint64_t received_ns)
 {
     struct otlp_request *request = ftri_alloc(sizeof *request);
     if (request)
         *request = (struct otlp_request){
             .state = state, .arrival = *arrival, .n_rejected = content->n_rejected};
-    if (request && send_on(request, content, received_ns) == 0)
+    if (request && send_on(request, content, metadata, received_ns) == 0)
         return;
     ftri_free(request);
     ftri_payload_unref(content->payload);
+    ftri_payload_unref(metadata);
     refuse_retryably(arrival, "memory is short");
 }
 
@@ -227,7 +286,8 @@ static const char *reason_to_wait(const struct otlp_state *state)
 
 static bool is_passed(const struct otlp_options *options, const struct otlp_signal *signal)
 {
-    return (signal->signal == FTR_SIGNAL_METRICS && options->metrics == METRICS_PASS) ||
+    return options->signals.n_items ||
+           (signal->signal == FTR_SIGNAL_METRICS && options->metrics == METRICS_PASS) ||
            (signal->signal == FTR_SIGNAL_LOGS && options->logs == LOGS_PASS);
 }
 
@@ -236,6 +296,7 @@ static void take(struct otlp_state *state, const struct otlp_arrival *arrival,
 {
     struct ftri_otlp_error error = {0};
     struct otlp_content content = {0};
+    struct ftri_payload *metadata = NULL;
     const uint64_t received_ns = ftri_time_wall_ns();
     const struct otlp_options *options = node_options(state->node);
     const struct otlp_body body = {
@@ -247,16 +308,28 @@ static void take(struct otlp_state *state, const struct otlp_arrival *arrival,
         .limits = {options->max_depth, options->max_attributes, options->max_events,
                    options->max_links},
     };
+    if (!read_metadata(state, arrival, &metadata))
+        return;
     const int r = otlp_content_read(arrival->signal, &body, &content, &error);
     state->n_null_numbers += content.n_null_numbers;
+    if (r == 0 && content.payload) {
+        ingest(state, arrival, &content, metadata, received_ns);
+        return;
+    }
+    ftri_payload_unref(metadata);
     if (r < 0)
         refuse_content(arrival, r, &error);
-    else if (content.payload)
-        ingest(state, arrival, &content, received_ns);
     else if (content.n_rejected)
         reject_all(state, arrival, content.n_rejected);
     else
         accept_request(arrival, 0);
+}
+
+bool otlp_serves(const struct otlp_state *state, const struct otlp_signal *signal)
+{
+    const struct otlp_options *options = node_options(state->node);
+    return !options->signals.n_items ||
+           node_port(state->node, signal->name) < node_n_ports(state->node);
 }
 
 void otlp_take(struct otlp_state *state, const struct otlp_arrival *arrival,
@@ -369,6 +442,8 @@ const struct node_class receiver_otlp = {
                 "protobuf or JSON; plain or packed; TCP or Unix sockets.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct otlp_options)},
     .state_size = sizeof(struct otlp_state),
+    .configured_ports = otlp_ports,
+    .check = otlp_check,
     .start = otlp_start,
     .control = otlp_control,
     .stop = otlp_stop,

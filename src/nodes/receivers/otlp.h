@@ -10,6 +10,8 @@
 #include "config/options.h"
 #include "net/socket_file.h"
 
+#include <flowtrace/types.h>
+
 struct ftri_bytes;
 struct ftri_error;
 struct ftri_otlp_partial_success;
@@ -28,8 +30,11 @@ struct otlp_options {
     const char *socket_mode;
     const char *socket_owner;
     struct option_list socket_users;
+    struct option_list signals;
+    struct option_list metadata_headers;
     int metrics, logs;
     uint64_t max_body_bytes;
+    uint64_t max_message_bytes; /* 0: max_body_bytes */
     uint64_t max_bodies_bytes;
     uint64_t max_connection_bodies_bytes;
     uint64_t max_connections;
@@ -64,8 +69,10 @@ struct otlp_state {
     uint64_t n_null_numbers;
 };
 
-/* How a protocol answers. peer: its exchange or call, gone afterwards. */
+/* A protocol's requests. peer: its exchange or call, gone when it is answered. */
 struct otlp_protocol {
+    /* The header from *next (0 at first) on, which moves behind it; false: no more. */
+    bool (*next_header)(const void *peer, size_t *next, ftr_str *ret_name, ftr_str *ret_value);
     void (*accept)(void *peer, bool is_json, const struct ftri_otlp_partial_success *partial);
     void (*refuse)(void *peer, bool is_json, const char *message); /* for good */
     void (*refuse_retryably)(void *peer, bool is_json, const char *message);
@@ -81,6 +88,8 @@ struct otlp_arrival {
     bool is_json;
 };
 
+/* Whether requests of the signal are taken in at all. */
+bool otlp_serves(const struct otlp_state *state, const struct otlp_signal *signal);
 /* Takes one Export...ServiceRequest in, or refuses it; it is answered, now or later. Takes over the
  * bytes. */
 void otlp_take(struct otlp_state *state, const struct otlp_arrival *arrival,

@@ -57,13 +57,18 @@ static void hold_peer(void *peer, struct otlp_request *request)
     grpc_call_set_data(peer, request);
 }
 
-static const struct otlp_protocol protocol = {accept_peer, refuse_peer, refuse_peer_retryably,
-                                              hold_peer};
+static bool next_header(const void *peer, size_t *next, ftr_str *ret_name, ftr_str *ret_value)
+{
+    return grpc_call_next_metadata(peer, next, ret_name, ret_value);
+}
+
+static const struct otlp_protocol protocol = {next_header, accept_peer, refuse_peer,
+                                              refuse_peer_retryably, hold_peer};
 
 static bool on_call(void *argument, struct grpc_call *call)
 {
-    (void)argument;
-    return signal_of(call) != NULL;
+    const struct otlp_signal *signal = signal_of(call);
+    return signal && otlp_serves(argument, signal);
 }
 
 static void on_message(void *argument, struct grpc_call *call)
@@ -84,7 +89,8 @@ static struct grpc_limits limits_of(const struct otlp_options *options)
     return (struct grpc_limits){
         .header_bytes = options->max_header_bytes,
         .n_headers = options->max_headers,
-        .message_bytes = options->max_body_bytes,
+        .message_bytes =
+            options->max_message_bytes ? options->max_message_bytes : options->max_body_bytes,
         .connection_bytes = options->max_connection_bodies_bytes,
         .all_bytes = options->max_bodies_bytes,
         .streams = options->max_streams,

@@ -110,6 +110,59 @@ static void test_tags_out_of_json(void **state)
     }
 }
 
+/* A visit by the conventions otelcol. */
+static const char visit_json[] =
+    "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":["
+    "{\"traceId\":\"" TRACE "\",\"spanId\":\"0000000000000001\",\"name\":\"processor/batch/n\","
+    "\"startTimeUnixNano\":\"1000\",\"endTimeUnixNano\":\"9000\",\"attributes\":["
+    "{\"key\":\"otelcol.component.id\",\"value\":{\"stringValue\":\"n\"}},"
+    "{\"key\":\"emit\",\"value\":{\"stringValue\":\"MessageSent\"}}],"
+    "\"events\":[{\"name\":\"otelcol.node.drop\"}]}]}]}]}";
+
+/* DF-14: the seed's keys are aliases; and every other convention's for the same. */
+static void test_names_of_other_conventions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        int checked;
+    } rows[] = {
+        {"{\"node.id\":\"n\"}", 0},
+        {"{\"otelcol.component.id\":\"n\"}", 0},
+        {"{\"numaflow.vertex.name\":\"n\"}", 0},
+        {"{\"node.id\":\"m\"}", CONDITIONS_UNMET},
+        {"{\"node.type\":\"n\"}", CONDITIONS_UNMET},
+        {"{\"component.id\":\"n\"}", CONDITIONS_UNMET},
+        {"{\"event\":\"otelcol.node.drop\"}", 0},
+        {"{\"event\":\"flow.drop\"}", 0},
+        {"{\"event\":\"message.dropped\",\"node.id\":\"n\"}", 0},
+        {"{\"event\":\"backpressure\"}", CONDITIONS_UNMET},
+        {"{\"event\":\"MessageSent\"}", CONDITIONS_UNMET}, /* an attribute is no event */
+        {"{\"flow.drop\":\"otelcol.node.drop\"}", CONDITIONS_UNMET},
+    };
+    struct ftri_bytes bytes;
+    struct ftri_otlp_json_counts counts;
+    struct ftri_otlp_error error;
+    struct ftri_otlp_cursor cursor;
+    const struct ftri_otlp_span *span;
+    ftri_bytes_init(&bytes, 1 << 20);
+    assert_int_equal(ftri_otlp_traces_from_json(ftri_view_of(visit_json, sizeof visit_json - 1),
+                                                &bytes, &counts, &error),
+                     0);
+    ftri_otlp_cursor_init(&cursor, ftri_bytes_view(&bytes));
+    assert_true(ftri_otlp_cursor_next(&cursor, &span));
+    for (size_t i = 0; i < FTRI_COUNT(rows); i++) {
+        struct search search;
+        const char *problem = NULL;
+        search_init(&search, 1);
+        assert_int_equal(add_tags(&search, rows[i].json, &problem), 0);
+        if (conditions_check(&search.conditions, span) != rows[i].checked)
+            fail_msg("%s", rows[i].json);
+        search_deinit(&search);
+    }
+    ftri_bytes_deinit(&bytes);
+}
+
 static void test_conditions_are_bounded(void **state)
 {
     (void)state;
@@ -304,6 +357,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tags_out_of_json),
+        cmocka_unit_test(test_names_of_other_conventions),
         cmocka_unit_test(test_conditions_are_bounded),
         cmocka_unit_test(test_error_becomes_the_status),
         cmocka_unit_test(test_calls_in_the_window_are_counted),

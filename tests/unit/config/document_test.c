@@ -64,10 +64,10 @@ static void test_environment_is_replaced(void **state)
         parse("[\"<${env:FTR_TEST_SET}>\", \"${env:FTR_TEST_EMPTY}\", "
               "\"${env:FTR_TEST_UNSET:-a:-b}\", "
               "\"${env:FTR_TEST_EMPTY:-d}\", $$5, a$, "
-              "\"$${env:FTR_TEST_SET}\", $x]");
-    const char *const expected[] = {"<val: ue>",           "",  "a:-b", "d", "$5", "a$",
-                                    "${env:FTR_TEST_SET}", "$x"};
-    for (size_t i = 0; i < 8; i++)
+              "\"$${env:FTR_TEST_SET}\", $x, \"${FTR_TEST_SET}${FTR_TEST_UNSET:-e}\"]");
+    const char *const expected[] = {"<val: ue>",           "",   "a:-b",    "d", "$5", "a$",
+                                    "${env:FTR_TEST_SET}", "$x", "val: uee"};
+    for (size_t i = 0; i < FTRI_COUNT(expected); i++)
         assert_string_equal(config_text(config_item(config_root(document), i)), expected[i]);
     config_free(document);
 }
@@ -93,8 +93,9 @@ static const struct {
     {"a: ${env:FTR_TEST_UNSET}", "f.yaml:1:4: the environment variable FTR_TEST_UNSET is not set; "
                                  "${env:FTR_TEST_UNSET:-default} gives it a default"},
     {"a: ${env:no-name}", "f.yaml:1:4: 'no-name' is not the name of an environment variable"},
-    {"a: ${HOME}", "f.yaml:1:4: only ${env:NAME} and ${env:NAME:-default} are replaced; $$ is a "
-                   "dollar sign"},
+    {"a: ${file:/x}", "f.yaml:1:4: only ${env:NAME} and ${env:NAME:-default}, or without env:, are "
+                      "replaced; $$ is a "
+                      "dollar sign"},
     {"a: \"${env:X\"", "f.yaml:1:5: '${' without a closing '}'; $$ is a dollar sign"},
     {"a: 'x", "f.yaml:1:5: not YAML: single-quoted scalar without closing quote"},
     {"a\xff: 1", "f.yaml:1:2: not UTF-8"},

@@ -144,6 +144,45 @@ static void test_node_that_only_sends_has_complete_visits(void **state)
     assert_null(event(&exporter, "control/ack"));
 }
 
+/* DF-14: otelcol.*, as the project's later draft has the keys and its guide the events; of a graph
+ * while the session has other names. */
+static void test_a_graph_by_otelcol(void **state)
+{
+    (void)state;
+    lab_run("conventions: otelcol\n"
+            "nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  m: {type: processor/merge, config: {n: 100}}\n"
+            "  out: {type: exporter/test}\n"
+            "connections: [{from: in, to: m}, {from: m, to: out}]",
+            0);
+    assert_true(lab_ingest("in", 5, 1));
+    lab_settle();
+    graph_drain(lab.graph, 60 * SECONDS_NS);
+    lab_settle();
+    const ftr_span_data receiver = span_named("receiver/test/in", 0);
+    const ftr_span_data exporter = span_named("exporter/test/out", 0);
+    const ftr_span_data ingress = span_named("control/drain_ingress", 0);
+    assert_str(&receiver, "otelcol.component.id", "in");
+    assert_str(&receiver, "otelcol.component.kind", "receiver");
+    assert_str(&receiver, "otelcol.signal", "logs");
+    assert_str(&receiver, "otelcol.pipeline.id", "main");
+    assert_str(&receiver, "otelcol.component.outcome", "success");
+    assert_non_null(event(&receiver, "otelcol.node.ack"));
+    assert_non_null(event(&exporter, "otelcol.node.export.complete"));
+    const ftr_span_data held[] = {span_named("processor/merge/m", 0),
+                                  span_named("processor/merge/m", 1)};
+    assert_true(event(&held[0], "otelcol.node.shutdown") ||
+                event(&held[1], "otelcol.node.shutdown"));
+    assert_str(&ingress, "otelcol.component.id", "in");
+    assert_str(&ingress, "otelcol.component.kind", "receiver");
+    assert_null(attribute(&ingress, "node.id"));
+    ftr_span_data span;
+    for (size_t i = 0; ftr_memory_spans_get(spans, i, &span); i++)
+        for (size_t k = 0; k < span.n_events; k++)
+            assert_memory_equal(span.events[k].name.data, "otelcol.", 8);
+}
+
 /* DF-16: failure at the node at fault, refused above it. */
 static void test_outcome_is_failure_below_and_refused_above(void **state)
 {
@@ -555,6 +594,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RECORDED(test_node_that_only_sends_has_complete_visits),
+        RECORDED(test_a_graph_by_otelcol),
         RECORDED(test_outcome_is_failure_below_and_refused_above),
         RECORDED(test_fan_out_children_share_their_parent),
         RECORDED(test_merge_is_below_its_inputs_visits),

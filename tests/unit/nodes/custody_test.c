@@ -54,8 +54,7 @@ static void feed_span(size_t n_bytes)
     assert_non_null(payload);
     pdata_set_otlp(pdata, payload, 1);
     pdata->received_ns = 7;
-    rig.n_fed++;
-    node_send(rig.source, 0, pdata);
+    rig_send(pdata);
     ftri_bytes_deinit(&encoded);
     ftri_bytes_deinit(&request);
     ftri_free(name);

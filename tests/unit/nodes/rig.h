@@ -33,6 +33,7 @@ struct rig_arrival {
     const char *node;
     struct records *records; /* referenced; NULL: telemetry */
     struct ftri_payload *otlp;
+    struct ftri_payload *metadata;
     uint64_t n_items;
     uint32_t n_attempt;
     uint64_t at_ns;
@@ -46,7 +47,8 @@ static struct {
     struct node *source;
     struct rig_arrival arrivals[RIG_ARRIVALS];
     size_t n_arrivals;
-    struct pdata *held; /* by a sink told to hold */
+    struct ftri_payload *metadata; /* of what is fed from now on */
+    struct pdata *held;            /* by a sink told to hold */
     struct node *holder;
     size_t n_fed, n_acks, n_nacks;
     struct result refusal; /* the last */
@@ -78,6 +80,7 @@ static void rig_sink(struct node *node, struct pdata *pdata)
         .node = node_id(node),
         .records = pdata->records ? records_ref(pdata->records) : NULL,
         .otlp = pdata->otlp ? ftri_payload_ref(pdata->otlp) : NULL,
+        .metadata = pdata->metadata ? ftri_payload_ref(pdata->metadata) : NULL,
         .n_items = pdata->n_items,
         .n_attempt = pdata->n_attempt,
         .at_ns = ftri_time_monotonic_ns(),
@@ -202,7 +205,9 @@ static void rig_close(void)
     for (size_t i = 0; i < rig.n_arrivals; i++) {
         records_unref(rig.arrivals[i].records);
         ftri_payload_unref(rig.arrivals[i].otlp);
+        ftri_payload_unref(rig.arrivals[i].metadata);
     }
+    ftri_payload_unref(rig.metadata);
 }
 
 static FTRI_UNUSED void rig_open(const char *text)
@@ -233,13 +238,19 @@ static struct records *rig_records(const struct record *items, size_t n)
     return records;
 }
 
+static FTRI_UNUSED void rig_send(struct pdata *pdata)
+{
+    pdata_set_metadata(pdata, rig.metadata ? ftri_payload_ref(rig.metadata) : NULL);
+    rig.n_fed++;
+    node_send(rig.source, 0, pdata);
+}
+
 static FTRI_UNUSED void rig_feed(const struct record *items, size_t n)
 {
     struct pdata *pdata = node_ingest(rig.source, FTR_SIGNAL_RECORDS, NULL, true, 0);
     assert_non_null(pdata);
     pdata_set_records(pdata, rig_records(items, n));
-    rig.n_fed++;
-    node_send(rig.source, 0, pdata);
+    rig_send(pdata);
 }
 
 static FTRI_UNUSED void rig_feed_key(const char *key)
@@ -256,8 +267,7 @@ static FTRI_UNUSED void rig_feed_telemetry(const char *bytes, uint64_t n_items)
     assert_non_null(payload);
     assert_non_null(pdata);
     pdata_set_otlp(pdata, payload, n_items);
-    rig.n_fed++;
-    node_send(rig.source, 0, pdata);
+    rig_send(pdata);
 }
 
 static FTRI_UNUSED bool rig_is_settled(void)

@@ -41,8 +41,7 @@ static FTRI_UNUSED void telemetry_feed(const char *json)
     struct ftri_payload *payload = ftri_payload_new(&bytes);
     assert_non_null(payload);
     pdata_set_otlp(pdata, payload, counts.n_items);
-    rig.n_fed++;
-    node_send(rig.source, 0, pdata);
+    rig_send(pdata);
     ftri_bytes_deinit(&text);
     ftri_bytes_deinit(&bytes);
 }

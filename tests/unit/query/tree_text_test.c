@@ -180,6 +180,49 @@ static void test_a_trace_of_visits(void **state)
     picture_deinit(&picture);
 }
 
+/* Keys of other conventions are drawn, or left out, as ours for the same. */
+static void test_keys_of_other_conventions(void **state)
+{
+    (void)state;
+    struct picture picture;
+    picture_init(&picture, FTR_STR("shop"));
+    static const char *const texts[] = {
+        "otelcol.component.id",
+        "otelcol.component.kind",
+        "otelcol.pipeline.id",
+        "otelcol.signal",
+        "otelcol.component.outcome",
+        "numaflow.vertex.name",
+        "numaflow.pipeline.name",
+        "reflow.actor_id",
+        "reflow.event_type",
+        "reflow.message.type",
+        "reflow.flow_id",
+        "otelcol.signals",
+    };
+    ftr_attribute attributes[FTRI_COUNT(texts) + 2];
+    for (size_t i = 0; i < FTRI_COUNT(texts); i++)
+        attributes[i] = (ftr_attribute){ftr_str_from(texts[i]), ftr_value_str(FTR_STR("x"))};
+    attributes[FTRI_COUNT(texts)] =
+        (ftr_attribute){FTR_STR("reflow.message.size_bytes"), ftr_value_i64(9)};
+    attributes[FTRI_COUNT(texts) + 1] =
+        (ftr_attribute){FTR_STR("reflow.port"), ftr_value_str(FTR_STR("main"))};
+    picture_add(&picture,
+                (ftr_span_data){.name = FTR_STR("receiver/otlp/rcv-1"),
+                                .start_time_ns = START_NS,
+                                .end_time_ns = START_NS + 201 * FTRI_NS_PER_MS,
+                                .attributes = attributes,
+                                .n_attributes = FTRI_COUNT(attributes)},
+                1, 0);
+    check_text(&picture, &wide,
+               HEAD_ID "       shop, 1 span, 0 errors\n"
+                       "       2026-01-02 03:04:05 UTC, 201 ms\n"
+                       "\n" HEAD_FIGURES "└─ [Span] receiver/otlp/rcv-1" PAD_18 "      "
+                       "   201 ms        -        -\n"
+                       "   otelcol.signals=x, reflow.port=main\n");
+    picture_deinit(&picture);
+}
+
 static void test_the_rest_is_counted(void **state)
 {
     (void)state;
@@ -444,6 +487,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_trace_of_visits),
+        cmocka_unit_test(test_keys_of_other_conventions),
         cmocka_unit_test(test_the_rest_is_counted),
         cmocka_unit_test(test_control_characters_are_shown),
         cmocka_unit_test(test_what_is_too_wide_is_cut),

@@ -193,10 +193,8 @@ static void test_other_names_are_refused_with_the_nearest(void **state)
     assert_refused("numaflow-1.9", FTR_ERR_INVALID,
                    "conventions: 'numaflow-1.9' is not known; did you mean 'numaflow-1.8'?");
     assert_refused("x", FTR_ERR_INVALID,
-                   "conventions: 'x' is not known, expected flowtrace, krishiv or foundations-5.8");
-    assert_refused("otelcol", FTR_ERR_UNAVAILABLE,
-                   "conventions: 'otelcol' is not implemented in this version, expected flowtrace, "
-                   "krishiv or foundations-5.8");
+                   "conventions: 'x' is not known, expected flowtrace, foundations-5.8, krishiv, "
+                   "numaflow-1.8, otelcol or reflow");
     ftr_config config = FTR_CONFIG_INIT;
     config.conventions = FTR_STR("flowtrace"); /* and so none of the two attributes */
     start(&config);
