@@ -103,11 +103,12 @@ static void answer(int connection, const struct query *query)
 static void serve(int connection, char *head)
 {
     FTR_SPAN(request, "request");
-    char *path = strtok(strchr(head, ' ') + 1, " ");
+    char *path = head + strlen("GET ");
+    char *rest = path + strcspn(path, " \r");
+    *rest++ = '\0';
     struct query query = {.path = path};
-    const ftr_str control = is_from_proxy(path + strlen(path) + 1)
-                                ? text_of(header_of(path + strlen(path) + 1, "user-tracing"))
-                                : FTR_STR("");
+    const ftr_str control =
+        is_from_proxy(rest) ? text_of(header_of(rest, "user-tracing")) : FTR_STR("");
     const ftr_span root = ftr_user_trace_activate(FTR_STR("request"), control);
     ftr_context context = ftr_span_context_of(root.generation ? root : request.span);
     {

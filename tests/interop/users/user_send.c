@@ -112,7 +112,7 @@ static void run(char *line)
     else if (strcmp(command, "end") == 0)
         leave();
     else if (strcmp(command, "spans") == 0)
-        send_spans(atoi(first));
+        send_spans((int)strtol(first, NULL, 10));
     else if (strcmp(command, "flush") == 0)
         puts(answer_of(ftr_flush(ns_of(first))));
     else if (strcmp(command, "shutdown") == 0)
