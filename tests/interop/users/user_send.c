@@ -10,7 +10,7 @@
  *     flush MS | shutdown MS | statistics
  *
  * Each line is answered with one: `ok`, `timeout`, a traceparent, or the accounts as key=value.
- * user-send SOCKET [tasks N] [timeout MS] [queue N] [batch N] [header NAME] */
+ * user-send SOCKET [tasks N] [timeout MS] [queue N] [bytes N] [batch N] [header NAME] */
 #include <flowtrace/flowtrace.h>
 #include <flowtrace/otlp.h>
 
@@ -131,6 +131,8 @@ static void take_option(ftr_user_config *user, const char *name, const char *val
         user->timeout_ms = number;
     else if (strcmp(name, "queue") == 0)
         user->queue_spans = number;
+    else if (strcmp(name, "bytes") == 0)
+        user->queue_bytes = number;
     else if (strcmp(name, "batch") == 0)
         user->batch_spans = number;
     else

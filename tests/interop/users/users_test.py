@@ -72,6 +72,14 @@ class Users(unittest.TestCase):
     def assert_ends_well(self, program):
         self.assertEqual(program.stop(), 0, program.errors)
 
+    def recorded(self, program, n):
+        """The accounts, when the library has looked at so many spans; nobody is answered."""
+        while True:
+            self.assertEqual(program.say("flush", 100), "timeout")
+            counts = program.statistics()
+            if counts["recorded"] >= n:
+                return counts
+
     def assert_balanced(self, counts):
         self.assertEqual(counts["recorded"], sum(counts[name] for name in (
             "delivered", "rejected", "lost_queue_full", "lost_export", "queued", "lost_no_routing")))
@@ -198,7 +206,7 @@ class Refusals(Users):
 
     def test_tries_end_with_the_deadline(self):
         sink = self.sink(lambda request: (503, {}, b""))
-        program = self.program("timeout", 1500)
+        program = self.program("timeout", 4000)
         program.trace("root", ONE)
         self.assertEqual(program.say("flush", LONG_MS), "ok")
         counts = program.statistics()
@@ -243,13 +251,35 @@ class Refusals(Users):
         program = self.program("queue", 3, "timeout", LONG_MS)
         for i in range(5):
             program.trace(str(i), ONE)
-        self.assertEqual(program.say("flush", 100), "timeout")
-        counts = program.statistics()
+        counts = self.recorded(program, 5)
         self.assertEqual((counts["recorded"], counts["lost_queue_full"], counts["queued"]), (5, 2, 3))
         may_answer.set()
         self.assertEqual(program.say("flush", LONG_MS), "ok")
         self.assertEqual(sorted(span.name for request in sink.requests for span in request.spans()),
                          ["0", "1", "2"])
+
+    def test_a_queue_has_a_bound_of_bytes(self):
+        may_answer = threading.Event()
+
+        def answer(request):
+            may_answer.wait(LONG_MS / 1000)
+            return OK
+
+        sink = self.sink(answer)
+        self.addCleanup(may_answer.set)
+        program = self.program("bytes", 20000, "timeout", LONG_MS)
+        program.say("root", "root", ONE)
+        program.say("spans", 2000)
+        program.say("end")
+        counts = self.recorded(program, 2001)
+        self.assertGreater(counts["lost_queue_full"], 1000)
+        self.assertGreater(counts["queued"], 100)
+        self.assert_balanced(counts)
+        may_answer.set()
+        self.assertEqual(program.say("flush", LONG_MS), "ok")
+        counts = program.statistics()
+        self.assertEqual(sum(len(request.spans()) for request in sink.requests), counts["delivered"])
+        self.assert_balanced(counts)
 
     def test_tasks_send_at_the_same_time(self):
         """Nobody is answered before all four are there."""
@@ -280,8 +310,7 @@ class Refusals(Users):
         program = self.program("queue", 6, "tasks", 3, "timeout", LONG_MS)
         for i in range(10):
             program.trace("root", f"customer {i}")
-        self.assertEqual(program.say("flush", 100), "timeout")
-        counts = program.statistics()
+        counts = self.recorded(program, 10)
         self.assertEqual((counts["recorded"], counts["lost_queue_full"], counts["queued"]), (10, 4, 6))
         may_answer.set()
         self.assertEqual(program.say("flush", LONG_MS), "ok")
@@ -293,7 +322,9 @@ class Refusals(Users):
         program.say("spans", 2000)
         program.say("end")
         self.assertEqual(program.say("shutdown", LONG_MS), "ok")
-        self.assertEqual(sum(len(request.spans()) for request in sink.requests), 2001)
+        sizes = [len(request.spans()) for request in sink.requests]
+        self.assertEqual(sum(sizes), 2001)
+        self.assertLessEqual(max(sizes), 512)
         self.assertEqual(program.statistics()["delivered"], 2001)
 
     def test_shutdown_does_not_wait_for_who_hangs(self):
