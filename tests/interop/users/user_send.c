@@ -159,6 +159,8 @@ int main(int argc, char **argv)
     config.batch_delay_ms = 20;
     if (ftr_init(&config, &error) != FTR_OK) {
         fprintf(stderr, "%s\n", error.text);
+        ftr_exporter_free(exporter);
+        ftr_memory_spans_unref(system_spans);
         return 2;
     }
     while (fgets(line, sizeof line, stdin))
