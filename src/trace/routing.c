@@ -242,8 +242,10 @@ void ftri_routings_reset(void)
     pthread_mutex_lock(&table.lock);
     for (uint32_t i = 0; i < table.n_used; i++) {
         struct place *place = &table.places[i];
-        if (atomic_exchange(&place->number, 0) != 0 && atomic_load(&place->n_held) == 0)
-            clear(place);
+        if (atomic_load(&place->number) == 0 || atomic_load(&place->n_held) != 0)
+            continue;
+        atomic_store(&place->number, 0);
+        clear(place);
     }
     pthread_mutex_unlock(&table.lock);
 }

@@ -41,7 +41,7 @@ void ftri_routing_let_go(uint32_t number, size_t n);
 struct ftri_routing_texts ftri_routing_texts_of(uint32_t number);
 uint32_t ftri_routings_count(void);
 
-/* Between sessions: forgets all. */
+/* Between sessions: forgets all but what an exporter that was left behind still holds. */
 void ftri_routings_reset(void);
 /* Around fork(); in the child nothing waits. */
 void ftri_routings_lock(void);

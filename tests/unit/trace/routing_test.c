@@ -177,8 +177,15 @@ static void test_key_and_text_together_are_a_routing(void **state)
     ftri_routings_reset();
     assert_int_equal(ftri_routings_count(), 0);
     assert_false(ftri_routing_hold(one, 4));
-    assert_int_not_equal(enter("k", "v", 5), one); /* a number names one routing for ever */
+    const uint32_t again = enter("k", "v", 5);
+    assert_int_not_equal(again, one); /* a number names one routing for ever */
+    assert_true(ftri_routing_hold(again, 6));
+    ftri_routings_reset(); /* an exporter was left behind with it */
+    assert_text(ftri_routing_texts_of(again).value, "v");
+    assert_int_equal(enter("k", "v", 7), again);
+    ftri_routing_let_go(again, 1);
     ftri_routings_reset();
+    assert_int_equal(ftri_routings_count(), 0);
 }
 
 static uint32_t enter_nth(uint32_t i, uint64_t now_ns)
