@@ -267,7 +267,7 @@ void ftr_recording_end(ftr_span span)
 /* Written straight into the journal: a short span of this thread. */
 static FTRI_ALWAYS_INLINE bool end_with_values(struct ftri_thread *self, struct ftri_slot *slot,
                                                const ftr_keys *keys, uint32_t number,
-                                               const ftr_value *values, enum ftri_pipeline pipeline)
+                                               const ftr_value *values)
 {
     const uint64_t word = ftri_load_word(&slot->record);
     const uint64_t head = atomic_load_explicit(&self->journal_head, memory_order_relaxed);
@@ -278,7 +278,7 @@ static FTRI_ALWAYS_INLINE bool end_with_values(struct ftri_thread *self, struct 
         return false;
     const uint64_t end = ftri_clock_stamp(0);
     uint8_t *to = ftri_journal_at(self, head);
-    copy_short(to, slot, word, end, pipeline);
+    copy_short(to, slot, word, end, FTRI_USER); /* of either: a system span's routing is 0 */
     uint8_t *const entry = to + (uint32_t)word;
     const uint8_t *const last = ftri_quick_values(entry + FTRI_VALUES_HEAD, to + most, n, values);
     if (FTRI_UNLIKELY(!last))
@@ -294,17 +294,9 @@ static FTRI_ALWAYS_INLINE bool end_with_values(struct ftri_thread *self, struct 
     return true;
 }
 
-/* A user span; or in more than one step. */
-static __attribute__((noinline)) void end_other_values(ftr_span span, ftr_keys *keys,
-                                                       uint32_t number, const ftr_value *values)
+static __attribute__((noinline)) void end_in_steps(ftr_span span, ftr_keys *keys,
+                                                   const ftr_value *values)
 {
-    struct ftri_thread *self = ftri_thread_self[FTRI_USER];
-    struct ftri_slot *slot = ftri_own_slot(self, span);
-    if (slot && number - 1 < FTRI_INTERNED_LISTS_MAX &&
-        end_with_values(self, slot, keys, number, values, FTRI_USER)) {
-        free_own(self, slot, span.generation);
-        return;
-    }
     struct ftri_open open;
     if (!ftri_span_open(span, &open))
         return;
@@ -317,11 +309,15 @@ void ftr_recording_end_values(ftr_span span, ftr_keys *keys, const ftr_value *va
     struct ftri_thread *self = ftri_thread_self[FTRI_SYSTEM];
     struct ftri_slot *slot = ftri_own_slot(self, span);
     const uint32_t number = __atomic_load_n(&keys->number, __ATOMIC_ACQUIRE);
+    if (FTRI_UNLIKELY(!slot)) {
+        self = ftri_thread_self[FTRI_USER];
+        slot = ftri_own_slot(self, span);
+    }
     if (FTRI_LIKELY(slot && number - 1 < FTRI_INTERNED_LISTS_MAX) &&
-        FTRI_LIKELY(end_with_values(self, slot, keys, number, values, FTRI_SYSTEM)))
+        FTRI_LIKELY(end_with_values(self, slot, keys, number, values)))
         free_own(self, slot, span.generation);
     else
-        end_other_values(span, keys, number, values);
+        end_in_steps(span, keys, values);
 }
 
 void ftr_recording_end_at(ftr_span span, uint64_t end_time_ns)
