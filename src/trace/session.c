@@ -33,6 +33,7 @@
 #include "trace/choice.h"
 #include "trace/clock.h"
 #include "trace/convention.h"
+#include "trace/hold.h"
 #include "trace/initiator.h"
 #include "trace/metrics.h"
 #include "trace/origin.h"
@@ -57,6 +58,7 @@ static struct {
     enum state state;
     uint32_t number; /* of the last session */
     _Atomic ftr_mode mode;
+    uint32_t n_holders; /* nodes in FTR_MODE_TAIL; stays from session to session */
     struct ftri_initiator initiator;
     bool is_disabled;
     _Atomic bool needs_threads; /* in a forked child that has not recorded yet */
@@ -79,8 +81,10 @@ static void set_recording_word(void)
     const ftr_mode mode = session.mode;
     const bool is_on = session.state == RUNNING && mode != FTR_MODE_OFF && !session.is_disabled;
     const uint32_t number = is_on ? session.number : 0;
+    const bool holds = mode == FTR_MODE_TAIL || session.n_holders != 0;
+    ftri_tail_set_holders(session.n_holders);
     ftri_tail_set_mode(mode);
-    atomic_store(&ftri_context_leaving, is_on && mode == FTR_MODE_TAIL ? ftri_tail_mark : NULL);
+    atomic_store(&ftri_context_leaving, is_on && holds ? ftri_tail_mark : NULL);
     const bool has_users = session.state == RUNNING && !session.is_disabled &&
                            session.n_senders > session.n_system_senders;
     atomic_store(&ftri_user_session, has_users ? session.number : 0);
@@ -526,6 +530,14 @@ void ftr_set_mode(ftr_mode mode)
         return;
     pthread_mutex_lock(&session.lock);
     session.mode = mode;
+    set_recording_word();
+    pthread_mutex_unlock(&session.lock);
+}
+
+void ftri_session_hold(bool is_more)
+{
+    pthread_mutex_lock(&session.lock);
+    session.n_holders += is_more ? 1 : (uint32_t)-1;
     set_recording_word();
     pthread_mutex_unlock(&session.lock);
 }
