@@ -188,7 +188,8 @@ static struct ftri_slot *unsampled_slot(ftr_span span, struct ftri_thread **ret_
 ftr_span ftri_passing_start(const ftr_context *context)
 {
     const uint32_t session = __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED);
-    struct ftri_thread *self = ftri_context_has_ids(context) ? ftri_thread_ready(session) : NULL;
+    struct ftri_thread *self =
+        ftri_context_has_ids(context) ? ftri_thread_ready(FTRI_SYSTEM, session) : NULL;
     return self ? ftri_unsampled_new(self, context) : (ftr_span){0, 0};
 }
 
