@@ -21,9 +21,9 @@ struct ftri_worker_senders {
     uint32_t user_spans_max; /* in all of them together; 0: no limit */
 };
 
-/* Senders and tail are borrowed until the worker has stopped. Every pending_ns (0: never) they also
- * get the spans that have been open for that long, and at the stop all that are. 0 or a negated
- * errno.
+/* Senders (NULL: none) and tail are borrowed until the worker has stopped. Every pending_ns (0:
+ * never) they also get the spans that have been open for that long, and at the stop all that are. 0
+ * or a negated errno.
  */
 int ftri_worker_start(const struct ftri_worker_senders *senders, uint64_t pending_ns,
                       const struct ftri_tail_settings *tail) FTRI_MUST_CHECK;
