@@ -70,12 +70,14 @@ static __attribute__((noinline)) void context_to_send(const struct visit *self,
     *ret_context = ftr_span_context_of(self->span);
     if (ftr_span_id_is_valid(&ret_context->span.span_id) || !self->has_parent)
         return;
-    *ret_context = (ftr_context){.span = {.trace_id = self->parent_trace,
+    *ret_context = (ftr_context){.user = ret_context->user,
+                                 .span = {.trace_id = self->parent_trace,
                                           .span_id = self->parent_span,
                                           .trace_flags = self->parent_flags}};
 }
 
-/* The same of a span that is open here and has nothing to pass on but its ids. */
+/* The same of a span that is open here and has nothing to pass on but its ids and the current user
+ * span. */
 static inline bool plain_context_to_send(const struct ftri_slot *slot, ftr_context *ret_context)
 {
     if (FTRI_UNLIKELY(!slot || slot->record.block))
@@ -83,6 +85,7 @@ static inline bool plain_context_to_send(const struct ftri_slot *slot, ftr_conte
     ret_context->span = (ftr_span_context){.trace_id = slot->record.trace_id,
                                            .span_id = slot->record.span_id,
                                            .trace_flags = slot->record.trace_flags};
+    ret_context->user = ftr_context_here->user;
     ret_context->block = NULL;
     return true;
 }

@@ -57,7 +57,7 @@ static inline struct visit *visit_of(ftr_visit *visit)
 /* Of a visit that records on this thread; NULL: it does not. */
 static inline struct ftri_slot *visit_slot(const struct visit *self)
 {
-    return self->is_recording ? ftri_own_slot(ftri_thread_self, self->span) : NULL;
+    return self->is_recording ? ftri_own_slot(ftri_thread_self[FTRI_SYSTEM], self->span) : NULL;
 }
 
 static inline bool visit_context_is_sampled(const ftr_context *context)
