@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/action.h"
 #include "engine/custody.h"
 #include "engine/drain.h"
 #include "engine/graph_build.h"
@@ -103,6 +104,8 @@ void graph_end(struct graph *self)
 {
     drain_force(self);
     stop_all(self);
+    for (size_t kind = 0; kind < CONTROL_KINDS; kind++)
+        action_end(self, (enum control_kind)kind, "the graph ended before all nodes were told");
 }
 
 void graph_free(struct graph *self)
@@ -118,6 +121,22 @@ void graph_free(struct graph *self)
     scheduler_deinit(self);
     ftri_arena_deinit(&self->arena);
     ftri_free(self);
+}
+
+void graph_set_tracing(struct graph *self, const ftr_mode *mode)
+{
+    for (size_t i = 0; i < self->n_nodes; i++)
+        ftr_node_set_mode(self->nodes[i]->recorder, mode);
+}
+
+void graph_configured(struct graph *self, const ftr_attribute *attributes, size_t n_attributes,
+                      const char *error)
+{
+    action_begin(self, CONTROL_CONFIG, attributes, n_attributes);
+    if (error)
+        action_end(self, CONTROL_CONFIG, error);
+    else
+        action_tell_all(self, CONTROL_CONFIG);
 }
 
 bool graph_node_view(const struct graph *self, size_t i, struct graph_node_view *ret_view)

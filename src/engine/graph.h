@@ -17,6 +17,8 @@
 
 #include "base/check.h"
 
+#include <flowtrace/types.h>
+
 struct config_value;
 struct edge_account;
 struct ftri_error;
@@ -56,6 +58,14 @@ void graph_drain(struct graph *self, uint64_t timeout_ns);
 void graph_end(struct graph *self);
 /* The same, and frees. The callbacks may call it. NULL is fine. */
 void graph_free(struct graph *self);
+
+/* The mode of the pipeline's tracing from now on; NULL: that of the process (ftr_node_set_mode). */
+void graph_set_tracing(struct graph *self, const ftr_mode *mode);
+
+/* A new configuration. error NULL: it was taken over, and every node is told (CONTROL_CONFIG); else
+ * why nothing was. Recorded as control/config with the attributes. */
+void graph_configured(struct graph *self, const ftr_attribute *attributes, size_t n_attributes,
+                      const char *error);
 
 /* Accounts, for tables and ledgers. */
 struct graph_node_view {

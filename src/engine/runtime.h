@@ -27,6 +27,14 @@ struct message {
     enum control_kind kind;
 };
 
+/* See action.h. */
+struct action {
+    ftr_control control;
+    enum control_kind kind;
+    bool is_open;
+    size_t n_pending; /* nodes that have not handled their message yet */
+};
+
 struct edge {
     struct node *from, *to;
     const struct port *port;
@@ -69,8 +77,9 @@ struct node {
     size_t n_waiting;          /* batches that this node sent and that wait for room */
     uint64_t n_returned_items; /* ingested and given up without being sent: counted as received */
     enum control_kind handling;
-    uint64_t n_handled; /* control messages begun */
-    bool is_handling;   /* `handling` is under way */
+    uint64_t n_handled;        /* control messages begun */
+    bool is_handling;          /* `handling` is under way */
+    struct action long_action; /* DRAIN_INGRESS or SHUTDOWN, until the node is done */
     bool is_accepting;
     bool wants_resume; /* was told by node_can_send that there is no room */
     bool is_started, is_stopped;
@@ -100,8 +109,9 @@ struct graph {
     struct paths *paths;
     uint64_t start_ns;                    /* Unix: since when there is counted */
     ftr_str control_names[CONTROL_KINDS]; /* of events, by the conventions */
-    ftr_span control_span;                /* of a control message that may affect many flows */
-    uint64_t n_touched;                   /* visits that it affected */
+    struct action actions[CONTROL_KINDS];
+    struct action brief;      /* of the node whose code handles CONFIG or MEMORY_PRESSURE_CHANGED */
+    bool is_memory_short;     /* as a node found */
     struct node *active;      /* whose code runs; NULL: none, or a callback from outside */
     struct ftri_list ready;   /* struct node.ready */
     struct ftri_list running; /* struct frame.running: their work clock was touched */

@@ -5,6 +5,7 @@
 #include "engine/scheduler.h"
 
 #include "base/time.h"
+#include "engine/action.h"
 #include "engine/channel.h"
 #include "engine/count.h"
 #include "engine/drain.h"
@@ -82,9 +83,9 @@ static void call_control(struct node *node, const struct control *control)
     node->handling = control->kind;
     node->is_handling = true;
     node->n_handled++;
-    visit_control_begin(node, control->kind);
+    action_begin_at(node, control->kind);
     node->class->control(node, control);
-    visit_control_end(node);
+    action_handled_at(node, control->kind);
     node->is_handling = false;
     node->graph->active = NULL;
     const bool has_failed = !had_failed && node->graph->failed == node;
@@ -98,7 +99,9 @@ static void deliver_control(struct node *node)
 {
     struct message *const message =
         FTRI_CONTAINER(ftri_list_pop(&node->control), struct message, link);
-    struct control control = {.kind = message->kind, .deadline_ns = node->shutdown_ns};
+    struct control control = {.kind = message->kind,
+                              .deadline_ns = node->shutdown_ns,
+                              .is_memory_short = node->graph->is_memory_short};
     if (!is_about_frame(message)) {
         call_control(node, &control);
         return;

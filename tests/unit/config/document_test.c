@@ -217,6 +217,39 @@ static void test_short_memory_is_an_error(void **state)
     fail();
 }
 
+/* "line:column" of the first change; "": none. */
+static void assert_change(const char *before, const char *now, const char *expected)
+{
+    struct config_document *a = parse(before), *b = parse(now);
+    const struct config_value *change = config_first_change(config_root(a), config_root(b));
+    struct ftri_error error = {.text = ""};
+    char wanted[64] = "";
+    if (change)
+        (void)config_error(change, &error, -EINVAL, "here");
+    if (expected[0])
+        snprintf(wanted, sizeof wanted, "f.yaml:%s: here", expected);
+    assert_string_equal(error.text, wanted);
+    config_free(a);
+    config_free(b);
+}
+
+static void test_the_first_change_is_found(void **state)
+{
+    (void)state;
+    static const char text[] = "a: 1\nb: [x, {c: d}]\n";
+    assert_change(text, text, "");
+    assert_change(text, "# a remark\n\na:  1\nb:\n  - x\n  - c: d\n", "");
+    assert_change(text, "a: 2\nb: [y]\n", "1:4");
+    assert_change(text, "a: '1'\nb: [x, {c: d}]\n", "1:5");
+    assert_change(text, "a: 1\nb: [x, {c: e}]\n", "2:12");
+    assert_change(text, "a: 1\nb: [x, {e: d}]\n", "2:9");
+    assert_change(text, "a: 1\nb: [x]\n", "2:4");
+    assert_change(text, "a: 1\nb: [x, {c: d}, z]\n", "2:4");
+    assert_change(text, "a: 1\nb: [x, [c, d]]\n", "2:8");
+    assert_change(text, "a: 1\nb: [x, ~]\n", "2:8");
+    assert_change(text, "b: [x, {c: d}]\na: 1\n", "1:1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_dense_document_is_read),
         cmocka_unit_test(test_files_are_loaded),
         cmocka_unit_test(test_short_memory_is_an_error),
+        cmocka_unit_test(test_the_first_change_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
