@@ -54,6 +54,7 @@ typedef struct ftr_node_options {
      * session, which should have begun; while there is none, FLOWTRACE_CONVENTIONS. A name that
      * ftr_convention_check refuses counts as empty, with a diagnostic. */
     ftr_str conventions;
+    uint64_t generation; /* of the configuration, which its visits tell; 0: none */
 } ftr_node_options;
 
 typedef struct ftr_node ftr_node;
@@ -211,6 +212,7 @@ typedef struct ftr_control_options {
     const ftr_control *whole; /* the action that this one is a part of, not yet ended; or NULL */
     const ftr_attribute *attributes;
     size_t n_attributes;
+    uint64_t generation; /* of the configuration; 0: the node's, or none */
 } ftr_control_options;
 
 FTR_API void ftr_control_start(ftr_control *control, const ftr_control_options *options);

@@ -181,6 +181,7 @@ static int make_recorder(const struct builder *self, struct node *node)
         .pipeline = ftr_str_from(pipeline ? pipeline : ""),
         .is_stateful = node->class->is_stateful,
         .conventions = ftr_str_from(conventions ? conventions : ""),
+        .generation = self->graph->options.generation,
     };
     node->recorder = ftr_node_new(&options);
     if (!node->recorder)

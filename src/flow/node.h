@@ -32,8 +32,8 @@ struct ftri_node_site {
     ftr_str queue_names[FTRI_N_QUEUE_VALUES];
     ftr_str emit_names[FTRI_N_EMIT_VALUES];
     ftr_str end_names[FTRI_N_END_VALUES];
-    ftr_str constant_names[FTRI_CONSTANTS_MAX];
-    ftr_value constants[FTRI_CONSTANTS_MAX];
+    ftr_str constant_names[FTRI_CONSTANTS_MAX + 1]; /* and the generation */
+    ftr_value constants[FTRI_CONSTANTS_MAX + 1];
     ftr_str names[FTRI_N_VISIT_NAMES]; /* by the node's convention */
 };
 
@@ -46,6 +46,7 @@ struct ftr_node {
     ftr_str id;
     ftr_str type; /* as the convention has it */
     ftr_str pipeline;
+    uint64_t generation; /* 0: none */
     ftr_str span_name;   /* "processor/batch/proc-2" */
     ftr_str failed_name; /* of the span once the visit has failed; empty: the same */
     ftr_str outcomes[FTRI_N_OUTCOMES];
