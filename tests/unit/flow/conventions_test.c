@@ -69,6 +69,8 @@ static ftr_node *generation_of(uint64_t generation, const char *conventions)
         .type = FTR_STR("exporter/http"),
         .kind = FTR_NODE_EXPORTER,
         .conventions = ftr_str_from(conventions),
+        .has_loop = true,
+        .loop = 3,
         .generation = generation,
     };
     ftr_node *const node = ftr_node_new(&options);
@@ -251,6 +253,7 @@ static void test_visits_and_actions_tell_the_generation(void **state)
         visit_by(node, (enum way)(i % N_WAYS), FTR_OUTCOME_SUCCESS);
         const ftr_span_data visit = only_span();
         assert_i64(attribute(&visit, row[1]), 7);
+        assert_i64(attribute(&visit, "flow.loop"), 3);
         ftr_memory_spans_reset(spans);
         act_at(node, 0);
         const ftr_span_data action = only_span();
