@@ -25,6 +25,7 @@ struct ftri_thread ftri_thread_none = {.session = UINT32_MAX,
                                        .root_word = UINT64_MAX,
                                        .below_word = UINT64_MAX};
 _Thread_local struct ftri_thread *ftri_thread_self = &ftri_thread_none;
+_Thread_local bool ftri_thread_is_own;
 _Atomic uint64_t ftri_stale_elsewhere;
 _Atomic uint64_t ftri_no_slot_elsewhere;
 bool (*ftri_thread_before_setup)(void);
