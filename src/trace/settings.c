@@ -89,11 +89,14 @@ static void choose_sender(struct ftri_settings *self, const ftr_config *config)
     const uint32_t timeout_ms =
         ftri_variable_choose(config->export_timeout_ms, "OTEL_BSP_EXPORT_TIMEOUT", NULL, 10000);
     sender->timeout_ns = (timeout_ms ? timeout_ms : UINT32_MAX) * FTRI_NS_PER_MS;
-    if (config->queue_bytes == 0)
+    sender->queue_spans = config->queue_spans;
+    sender->batch_spans = config->batch_spans;
+    if (config->queue_spans == 0 && config->queue_bytes == 0)
         sender->queue_spans = read_count("OTEL_BSP_MAX_QUEUE_SIZE");
-    if (config->batch_bytes == 0)
+    if (config->batch_spans == 0 && config->batch_bytes == 0)
         sender->batch_spans = read_count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE");
-    if (sender->queue_spans && sender->batch_spans > sender->queue_spans)
+    if (config->batch_spans == 0 && sender->queue_spans &&
+        sender->batch_spans > sender->queue_spans)
         ftri_diagnose("OTEL_BSP_MAX_EXPORT_BATCH_SIZE: more than OTEL_BSP_MAX_QUEUE_SIZE; %" PRIu32
                       " is used",
                       sender->queue_spans);
