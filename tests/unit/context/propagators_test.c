@@ -527,9 +527,13 @@ static void test_carriers_write_within_their_room(void **state)
 static void test_environment(void **state)
 {
     (void)state;
+    setenv("traceparent", W3C, 1); /* only the normalised name is one */
+    ftr_context context = ftr_extract(&ftr_environment_carrier, NULL);
+    unsetenv("traceparent");
+    assert_nothing(&context);
     setenv("TRACEPARENT", W3C, 1);
     setenv("BAGGAGE", "a=1", 1);
-    ftr_context context = ftr_extract(&ftr_environment_carrier, NULL);
+    context = ftr_extract(&ftr_environment_carrier, NULL);
     unsetenv("TRACEPARENT");
     unsetenv("BAGGAGE");
     assert_context(&context, TRACE, SPAN, 1);
