@@ -328,6 +328,7 @@ void ftri_threads_unlock(void)
 void ftri_threads_after_fork(void)
 {
     pthread_mutex_init(&table_lock, NULL);
+    ftri_thread_is_own = false; /* an exporter forked: what its child does is the program's */
     idle = NULL;
     const uint32_t n = atomic_load(&ftri_n_threads);
     for (uint32_t i = 0; i < n; i++) {
