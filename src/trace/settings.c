@@ -112,6 +112,14 @@ static void choose_exporters(struct ftri_settings *self)
     self->wants_console = wishes.console;
 }
 
+static bool is_new(ftr_propagator propagator, const ftr_propagator *others, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (others[i] == propagator)
+            return false;
+    return propagator != FTR_PROPAGATOR_NONE;
+}
+
 /* Unknown names are passed over; a list without any known one changes nothing. */
 static void choose_propagators(void)
 {
@@ -128,7 +136,7 @@ static void choose_propagators(void)
             continue;
         }
         is_known = true;
-        n += propagators[n] != FTR_PROPAGATOR_NONE;
+        n += is_new(propagators[n], propagators, n);
     }
     if (is_known)
         ftr_set_propagators(propagators, n);

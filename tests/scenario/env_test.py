@@ -188,6 +188,7 @@ ROWS = [
     ("OTEL_LOG_LEVEL", "none", "logLevel", "none", None, {}),
     ("OTEL_LOG_LEVEL", "loud", "logLevel", "info", "'loud' is ignored", {}),
     ("OTEL_PROPAGATORS", "b3multi, b3multi,XRAY,jaeger", "propagators", ["b3multi", "xray", "jaeger"], None, {}),
+    ("OTEL_PROPAGATORS", 8 * "b3," + "jaeger", "propagators", ["b3", "jaeger"], None, {}),
     ("OTEL_PROPAGATORS", "none", "propagators", [], None, {}),
     ("OTEL_PROPAGATORS", "OTtrace,tracecontext", "propagators", ["ottrace", "tracecontext"], None, {}),
     ("OTEL_PROPAGATORS", "b4", "propagators", ["tracecontext", "baggage"], "'b4'", {}),
