@@ -12,7 +12,7 @@ PREFIX := /usr/local
 C_SOURCES = git ls-files -co --exclude-standard '*.c' '*.h' '*.hpp' '*.cc'
 
 .DEFAULT_GOAL := build
-.PHONY: build setup demo test bench instructions bench-peers fuzz torture simulate crash lint symbols format install clean help
+.PHONY: build setup demo test bench instructions bench-peers collector-parity fuzz torture simulate crash lint symbols format install clean help
 
 build: setup ## builds the libraries and the program: build/bin/flowtrace
 	@cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
@@ -35,6 +35,9 @@ instructions: setup build ## counts the instructions of recording (valgrind) aga
 
 bench-peers: build ## builds fastrace, tokio tracing and the OpenTelemetry SDKs for Rust and Go; measures them next to us
 	@$(PYTHON) bench/peers.py --build build --output build/bench-peers.json
+
+collector-parity: build ## long: builds the OpenTelemetry Collector; both run the same configurations of its form
+	@$(PYTHON) tests/interop/collector/parity.py --build build
 
 fuzz: setup ## long: fuzzes each decoder for SECONDS=60 under ASan and UBSan
 	@FTR_FUZZ_SECONDS=$(SECONDS) $(PYTHON) tools/run_tests.py fuzz

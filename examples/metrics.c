@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Metrics without a metrics library: calls, errors and durations of the program's spans, and a
- * histogram of its own, as text for Prometheus. A server would give the text out at /metrics.
+ * Metrics without a metrics library: calls, errors and durations of the program's spans, a
+ * histogram of its own, and what it counts anyhow, as text for Prometheus. A server would give the
+ * text out at /metrics.
  *
  *   metrics [prometheus|openmetrics [milliseconds|seconds]] */
 #include <flowtrace/flowtrace.h>
@@ -39,6 +40,33 @@ static ftr_histogram *new_call_histogram(void)
     return ftr_histogram_new(&options, NULL);
 }
 
+struct queue {
+    uint64_t n_orders; /* in it */
+    double waited_s;   /* of all that ever were */
+};
+
+/* Asked whenever somebody reads the metrics. */
+static void write_queue(void *argument, ftr_metric_writer *writer)
+{
+    const struct queue *queue = argument;
+    ftr_metric_family family = {.size = sizeof family, .kind = FTR_METRIC_GAUGE};
+    ftr_metric_point point = {.size = sizeof point};
+    family.name = FTR_STR("shop.queue.length");
+    family.help = FTR_STR("Orders that wait.");
+    family.unit = FTR_STR("{order}");
+    point.count = queue->n_orders;
+    if (ftr_metric_write_family(writer, &family))
+        ftr_metric_write_point(writer, &point);
+    family.name = FTR_STR("shop.queue.waited");
+    family.help = FTR_STR("How long orders waited, summed.");
+    family.unit = FTR_STR("s");
+    family.kind = FTR_METRIC_COUNTER;
+    family.is_fractional = true;
+    point.sum = queue->waited_s;
+    if (ftr_metric_write_family(writer, &family))
+        ftr_metric_write_point(writer, &point);
+}
+
 int main(int argc, char **argv)
 {
     const bool is_openmetrics = argc > 1 && strcmp(argv[1], "openmetrics") == 0;
@@ -52,7 +80,9 @@ int main(int argc, char **argv)
     config.service_name = FTR_STR("shop");
     config.metrics = &metrics;
     ftr_histogram *calls = new_call_histogram();
-    if (!calls || ftr_init(&config, NULL) != FTR_OK)
+    struct queue queue = {.n_orders = 3, .waited_s = 0.75};
+    ftr_metric_source *source = ftr_metric_source_new(write_queue, &queue);
+    if (!calls || !source || ftr_init(&config, NULL) != FTR_OK)
         return 1;
 
     serve("gold", false);
@@ -68,6 +98,7 @@ int main(int argc, char **argv)
         return 1;
     const ftr_status status = ftr_metrics_text(
         is_openmetrics ? FTR_METRICS_OPENMETRICS : FTR_METRICS_PROMETHEUS, print, NULL);
+    ftr_metric_source_free(source);
     ftr_histogram_free(calls);
     return ftr_shutdown(5000000000) == FTR_OK && status == FTR_OK ? 0 : 1;
 }

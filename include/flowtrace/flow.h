@@ -63,6 +63,15 @@ FTR_API ftr_node *ftr_node_new(const ftr_node_options *options);
 /* Only after the last visit to it has ended. NULL is fine. */
 FTR_API void ftr_node_free(ftr_node *node);
 
+/* The mode of the visits to this node that start from now on, in place of the process's; NULL: the
+ * process's. A pipeline is switched by switching all of its nodes. Any thread, any time.
+ * FTR_MODE_OFF: nothing is recorded, hops pass the context on that came with the batch.
+ * FTR_MODE_TAIL: flows that begin here wait for their verdict as in <flowtrace/tail.h>; those that
+ * had begun are exported as before. FTR_MODE_FULL: every flow that comes here is exported, whole.
+ * When no node is in FTR_MODE_TAIL any more, flows that wait are exported, unless the process is.
+ * With ftr_set_mode(FTR_MODE_OFF) nothing is recorded anywhere. */
+FTR_API void ftr_node_set_mode(ftr_node *node, const ftr_mode *mode);
+
 /* For events and spans of an engine's own. How the node's conventions call what Flowtrace calls
  * `name`: "control/ack" is "otelcol.node.ack" by otelcol. Else the name itself, as with a NULL
  * node. Static, or the name's own characters. */
@@ -182,6 +191,34 @@ FTR_API void ftr_visit_end(ftr_visit *visit, ftr_outcome outcome, ftr_str error)
 
 /* The visit's span, for attributes of one's own. Does not record when the visit does not. */
 FTR_API ftr_span ftr_visit_span(const ftr_visit *visit);
+
+/* An action of the control plane that touches many flows (a new configuration, a drain, a shutdown,
+ * memory pressure): a span of its own, with links to visits that it touched and with its result.
+ * Whatever samplers and modes do to flows, it is exported, as long as anything is recorded:
+ * together these spans are the audit trail of an engine. Caller's storage, as for visits; all-zero:
+ * one that records nothing. One thread at a time. */
+typedef struct ftr_control {
+    uint64_t opaque[4];
+} ftr_control;
+
+enum { FTR_CONTROL_LINKS = 50 }; /* of one action; flow.touched counts all that was touched */
+
+typedef struct ftr_control_options {
+    size_t size;              /* sizeof(ftr_control_options) */
+    ftr_str name;             /* "control/shutdown" */
+    const ftr_node *node;     /* that the action is carried out at; NULL: at the whole pipeline */
+    ftr_str pipeline;         /* may be empty: the node's */
+    const ftr_control *whole; /* the action that this one is a part of, not yet ended; or NULL */
+    const ftr_attribute *attributes;
+    size_t n_attributes;
+} ftr_control_options;
+
+FTR_API void ftr_control_start(ftr_control *control, const ftr_control_options *options);
+/* The action touched this visit, which is still open. The same visit is counted each time. An event
+ * on the visit, if one is wanted, is the caller's (ftr_visit_event). */
+FTR_API void ftr_control_touch(ftr_control *control, const ftr_visit *visit);
+/* error as for ftr_visit_end. */
+FTR_API void ftr_control_end(ftr_control *control, ftr_outcome outcome, ftr_str error);
 
 #ifdef __cplusplus
 }

@@ -83,7 +83,8 @@ typedef enum ftr_metrics_format {
 /* Takes the next piece of a text. False: stop. */
 typedef bool ftr_metrics_sink(void *argument, const char *text, size_t len);
 
-/* All metrics as of now: target_info (the resource), those of spans, the program's histograms.
+/* All metrics as of now: target_info (the resource), those of spans, the program's histograms, what
+ * its sources write.
  * After ftr_shutdown those of the last session. Any thread, several at once; delays no thread that
  * records. FTR_ERR_MEMORY, with nothing given to the sink; FTR_ERR_IO: the sink stopped;
  * FTR_ERR_INVALID: no such format. */
@@ -117,6 +118,52 @@ FTR_API void ftr_histogram_free(ftr_histogram *histogram);
 FTR_API void ftr_histogram_record(ftr_histogram *histogram, ftr_str label, double value);
 /* How many were dropped; in the text as flowtrace_observations_dropped_total. */
 FTR_API uint64_t ftr_histogram_n_dropped(ftr_histogram *histogram);
+
+/* What the program counts itself, an engine its nodes and channels: a source is asked whenever
+ * metrics are read or sent, and writes families, each followed by its points. */
+typedef struct ftr_metric_source ftr_metric_source;
+typedef struct ftr_metric_writer ftr_metric_writer;
+
+typedef enum ftr_metric_kind {
+    FTR_METRIC_COUNTER = 0, /* since start_time_ns; only grows */
+    FTR_METRIC_GAUGE = 1,
+    FTR_METRIC_HISTOGRAM = 2
+} ftr_metric_kind;
+
+typedef struct ftr_metric_family {
+    size_t size;
+    ftr_str name; /* as a histogram's; different from all others' is for the program to see to */
+    ftr_str help;
+    ftr_str unit;
+    ftr_metric_kind kind;
+    bool is_fractional;   /* of counters and gauges: a point's value is its sum */
+    const double *bounds; /* of histograms: upper bounds, inclusive, finite and rising */
+    size_t n_bounds;
+} ftr_metric_family;
+
+typedef struct ftr_metric_point {
+    size_t size;
+    const ftr_attribute *attributes; /* no two points of a family have the same ones */
+    size_t n_attributes;
+    uint64_t start_time_ns; /* Unix: since when it counts */
+    uint64_t count;         /* counters and gauges: the value; not of histograms */
+    double sum;             /* histograms: of all observations */
+    const uint64_t *counts; /* histograms: n_bounds + 1, the last above all bounds */
+} ftr_metric_point;
+
+/* Everything is borrowed; on whichever thread reads, one at a time, and with locks held: it must
+ * not call what reads metrics, or makes or frees a source. */
+typedef void ftr_metric_source_callback(void *argument, ftr_metric_writer *writer);
+
+/* NULL: memory is short. It is asked until it is freed, whether or not the library is initialised;
+ * not in a forked child. */
+FTR_API ftr_metric_source *ftr_metric_source_new(ftr_metric_source_callback *write, void *argument);
+/* Waits for a reading that is under way. NULL is fine. */
+FTR_API void ftr_metric_source_free(ftr_metric_source *source);
+/* False: not written, as it is invalid or the reading has failed; so are the points that follow a
+ * family that is not. */
+FTR_API bool ftr_metric_write_family(ftr_metric_writer *writer, const ftr_metric_family *family);
+FTR_API bool ftr_metric_write_point(ftr_metric_writer *writer, const ftr_metric_point *point);
 
 #ifdef __cplusplus
 }

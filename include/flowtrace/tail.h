@@ -57,8 +57,8 @@ typedef struct ftr_tail_config {
                             oldest flow is decided, and so is a flow that takes an eighth of it */
 } ftr_tail_config;
 
-/* What holds without a configuration and without FLOWTRACE_TAIL_*: errors, drops, and one flow in
- * a hundred. */
+/* What holds without a configuration and without FLOWTRACE_TAIL_*: errors, drops, what took 5 s or
+ * longer, and one flow in a hundred. */
 #ifdef __cplusplus
 inline ftr_tail_config ftr_tail_config_initial()
 {
@@ -66,6 +66,7 @@ inline ftr_tail_config ftr_tail_config_initial()
     config.size = sizeof(ftr_tail_config);
     config.keeps_errors = true;
     config.keeps_drops = true;
+    config.latency_ns = 5000000000;
     config.share = 0.01;
     return config;
 }
@@ -75,6 +76,7 @@ inline ftr_tail_config ftr_tail_config_initial()
     ((ftr_tail_config){.size = sizeof(ftr_tail_config),                                            \
                        .keeps_errors = true,                                                       \
                        .keeps_drops = true,                                                        \
+                       .latency_ns = UINT64_C(5000000000),                                         \
                        .share = 0.01})
 #endif
 

@@ -17,13 +17,6 @@ struct ftr_sampler_class;                 /* <flowtrace/sampler.h> */
 struct ftr_metrics_config;                /* <flowtrace/metrics.h> */
 struct ftr_tail_config;                   /* <flowtrace/tail.h> */
 
-typedef enum ftr_mode {
-    FTR_MODE_OFF = 0,  /* records nothing: one load and a branch a call */
-    FTR_MODE_FULL = 1, /* records and exports every span */
-    FTR_MODE_TAIL = 2  /* records every span and exports the flows that are worth it:
-                          <flowtrace/tail.h> */
-} ftr_mode;
-
 /* Zero and NULL mean: the environment's value, else the default (OpenTelemetry SDK variables). */
 typedef struct ftr_limits {
     uint32_t attributes;           /* per span, 128 */

@@ -107,6 +107,14 @@ typedef enum ftr_span_status {
     FTR_SPAN_ERROR = 2
 } ftr_span_status;
 
+/* See ftr_set_mode of <flowtrace/tracing.h>, ftr_node_set_mode of <flowtrace/flow.h>. */
+typedef enum ftr_mode {
+    FTR_MODE_OFF = 0,  /* records nothing: one load and a branch a call */
+    FTR_MODE_FULL = 1, /* records and exports every span */
+    FTR_MODE_TAIL = 2  /* records every span and exports the flows that are worth it:
+                          <flowtrace/tail.h> */
+} ftr_mode;
+
 /* Attribute values: the OTLP AnyValue (opentelemetry.proto.common.v1). */
 typedef enum ftr_value_type {
     FTR_VALUE_EMPTY = 0,

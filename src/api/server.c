@@ -8,6 +8,7 @@
 #include "api/jaeger_legacy.h"
 #include "api/lineage.h"
 #include "api/loss.h"
+#include "api/metrics_page.h"
 #include "api/reply.h"
 #include "api/traces.h"
 #include "base/error.h"
@@ -62,9 +63,13 @@ static const struct route routes[] = {
     {"/api/metrics/", true, jaeger_metrics},
     {"/api/flow/v1/lineage/", true, lineage_get},
     {"/api/flow/v1/loss", false, loss_get},
+    /* Those without a store come last. */
     {"/healthz", false, handle_health},
     {"/readyz", false, handle_health},
+    {"/metrics", false, metrics_page},
 };
+
+enum { ROUTES_WITHOUT_STORE = 3 };
 
 /* True when path belongs to the route; *ret_argument is what follows a prefix. */
 static bool matches(const struct route *route, ftr_str path, ftr_str *ret_argument)
@@ -134,14 +139,17 @@ static void on_body(void *argument, struct http_exchange *exchange)
         return;
     }
     const ftr_str path = http_exchange_path(exchange);
-    for (size_t i = 0; i < FTRI_COUNT(routes); i++) {
+    const size_t first = self->store ? 0 : FTRI_COUNT(routes) - ROUTES_WITHOUT_STORE;
+    for (size_t i = first; i < FTRI_COUNT(routes); i++) {
         ftr_str rest;
         if (matches(&routes[i], path, &rest)) {
             routes[i].handle(self->store, exchange, rest);
             return;
         }
     }
-    reply_error(exchange, 404, "nothing here; try /api/v3/services or /api/v3/traces/{id}");
+    reply_error(exchange, 404,
+                self->store ? "nothing here; try /api/v3/services or /api/v3/traces/{id}"
+                            : "nothing here but /metrics, /healthz and /readyz");
 }
 
 static void on_refusal(void *argument, struct http_exchange *exchange, int status,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The HTTP API on the UI's port: traces by id and by search, names, dependencies (Jaeger's v3 API
- * in OTLP JSON and its legacy API), health. Runs on a loop and a thread of its own, so that a long
- * search delays no ingest. */
+ * in OTLP JSON and its legacy API), health, metrics. Runs on a loop and a thread of its own, so
+ * that a long search delays no ingest. */
 #pragma once
 
 #include "base/check.h"
@@ -13,7 +13,8 @@ struct store;
 
 struct api_options {
     const char *address; /* "127.0.0.1:16686"; port 0 picks one */
-    struct store *store; /* read from the API's thread; outlives the API */
+    struct store *store; /* read from the API's thread; outlives the API; NULL: health and metrics
+                            are all there is */
 };
 
 int api_start(const struct api_options *options, struct api **ret_api,

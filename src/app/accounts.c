@@ -30,18 +30,31 @@ static void format_drops(const struct node_account *account, char *ret_text, siz
     }
 }
 
+/* Ids are not cut unless they are very long. */
+static int id_width(const struct graph *graph)
+{
+    enum { LEAST = 17, MOST = 60 };
+    size_t width = LEAST;
+    struct graph_node_view node;
+    for (size_t i = 0; graph_node_view(graph, i, &node); i++)
+        if (strlen(node.id) > width)
+            width = strlen(node.id);
+    return (int)ftri_size_min(width, MOST);
+}
+
 int accounts_write_table(const struct graph *graph, struct ftri_bytes *out)
 {
-    int r = ftri_bytes_printf(out, "%-17s %7s %7s  %-14s %7s %10s %10s\n", "node", "in", "out",
-                              "dropped", "retried", "queue time", "work time");
+    const int width = id_width(graph);
+    int r = ftri_bytes_printf(out, "%-*s %7s %7s  %-14s %7s %10s %10s\n", width, "node", "in",
+                              "out", "dropped", "retried", "queue time", "work time");
     struct graph_node_view node;
     for (size_t i = 0; r == 0 && graph_node_view(graph, i, &node); i++) {
         char drops[64], queue[16], work[16];
         format_drops(node.account, drops, sizeof drops);
         (void)duration_format(node.account->queue_ns, queue);
         (void)duration_format(node.account->work_ns, work);
-        r = ftri_bytes_printf(out, "%-17.17s %7llu %7llu  %-14s %7llu %10s %10s\n", node.id,
-                              (unsigned long long)node.account->received,
+        r = ftri_bytes_printf(out, "%-*.*s %7llu %7llu  %-14s %7llu %10s %10s\n", width, width,
+                              node.id, (unsigned long long)node.account->received,
                               (unsigned long long)node.account->emitted, drops,
                               (unsigned long long)node.account->retried, queue, work);
     }

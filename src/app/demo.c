@@ -114,7 +114,7 @@ static int start_collector(struct demo *demo, struct ftri_error *error)
 static int start_sink(struct demo *demo, struct ftri_error *error)
 {
     const char *const argv[] = {"sink",    "--listen", "127.0.0.1:0", "--rate",         "10",
-                                "--burst", "5",        "--log",       demo->deliveries, NULL};
+                                "--burst", "3",        "--log",       demo->deliveries, NULL};
     const int r = child_start(&demo->sink, argv, demo->sink_log, false, error);
     return r < 0 ? r
                  : child_wait_line(&demo->sink, "sink listening on ", demo->sink_address,

@@ -14,6 +14,7 @@
 #include "net/loop.h"
 #include "store/store.h"
 
+#include <flowtrace/tracing.h>
 #include <stdio.h>
 
 enum { CUT_BYTES = 32 << 20 };
@@ -24,6 +25,7 @@ struct ledger {
     struct loop_timer *timer;
     struct ledger_outlet *outlet; /* NULL: the pipeline's own store */
     bool is_late;                 /* the last cut could not be handed on; said so */
+    bool is_open;                 /* a cut was told that was not the last */
 };
 
 /* Version 4 of RFC 9562. Made anew in every process, also where service.instance.id is configured:
@@ -68,10 +70,21 @@ static bool cut(struct ledger *self, bool is_last)
     return is_put;
 }
 
+/* There is no ledger of what is not traced. */
+static bool is_kept(const struct ledger *self)
+{
+    return pipeline_is_traced(self->pipeline) && (!self->outlet || ftr_get_mode() != FTR_MODE_OFF);
+}
+
+/* When tracing has been turned off a last cut tells so; when it is turned on again, the next one
+ * tells all that has been counted since. */
 static void on_time(void *argument)
 {
     struct ledger *self = argument;
-    (void)cut(self, false);
+    if (is_kept(self))
+        self->is_open = cut(self, false) || self->is_open;
+    else if (self->is_open)
+        self->is_open = !cut(self, true);
     loop_timer_start(self->timer, cutter_delay_ns());
 }
 
@@ -132,7 +145,7 @@ bool ledger_stop(struct ledger *self, uint64_t timeout_ns)
 {
     if (!self)
         return true;
-    bool is_whole = cut(self, true);
+    bool is_whole = (!self->is_open && !is_kept(self)) || cut(self, true);
     if (self->outlet)
         is_whole &= ledger_outlet_close(self->outlet, timeout_ns);
     ledger_free(self);

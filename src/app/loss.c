@@ -3,20 +3,55 @@
  * flowtrace loss. */
 #include "app/client.h"
 #include "app/commands.h"
+#include "app/loss_table.h"
+#include "app/terminal.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "config/quantity.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 struct loss_options {
     const char *server, *since;
+    bool is_json;
 };
 
 static const struct argument rows[] = {
     {"since", "D", offsetof(struct loss_options, since),
      "What was counted within this time before now; default 1h."},
+    {"json", NULL, offsetof(struct loss_options, is_json),
+     "One JSON line a pipeline, node and edge, for programs."},
     {"server", "URL", offsetof(struct loss_options, server), CLIENT_SERVER_SENTENCE},
 };
+
+static int draw_line(void *argument, ftr_str element)
+{
+    return loss_table_add(argument, element);
+}
+
+/* Takes the path's answer. */
+static int print_tables(const struct loss_options *options, const char *path,
+                        struct ftri_error *error)
+{
+    struct ftri_bytes text;
+    struct loss_table table;
+    ftri_bytes_init(&text, SIZE_MAX / 2);
+    loss_table_init(&table, terminal_columns(), &text);
+    int r = client_get_list(client_server(options->server), path, draw_line, &table, error);
+    if (r == 0)
+        r = loss_table_finish(&table);
+    if (r == 0 && !table.has_pipeline)
+        fprintf(stderr, "no pipeline has reported within %s; --since D looks further back\n",
+                options->since ? options->since : "1h");
+    if (r == 0)
+        r = ftri_file_write_all(STDOUT_FILENO, text.data, text.len);
+    loss_table_deinit(&table);
+    ftri_bytes_deinit(&text);
+    return r;
+}
 
 /* main says whether stdout took it. */
 static int print_line(void *argument, ftr_str element)
@@ -54,8 +89,9 @@ static int loss(const void *values, const char *const *operands, size_t n_operan
         ftri_bytes_deinit(&path);
         return fail(2, "the pipeline's name is too long");
     }
-    r = client_get_list(client_server(options->server), (const char *)path.data, print_line, NULL,
-                        &error);
+    r = options->is_json ? client_get_list(client_server(options->server), (const char *)path.data,
+                                           print_line, NULL, &error)
+                         : print_tables(options, (const char *)path.data, &error);
     ftri_bytes_deinit(&path);
     return r < 0 ? fail(1, "%s", error.text) : 0;
 }
@@ -63,7 +99,7 @@ static int loss(const void *values, const char *const *operands, size_t n_operan
 const struct command command_loss = {
     .name = "loss",
     .operands = "[PIPELINE]",
-    .sentence = "Where data was lost: one JSON line a pipeline, node and edge.",
+    .sentence = "Where data was lost: tables of the pipelines, their edges and nodes.",
     .text =
         "From the flow ledger, to which every process that runs a graph reports at each 10 s\n"
         "of the clock and at its end. \"settled\": all that was sent has been accounted for up\n"

@@ -7,7 +7,9 @@
 #include "base/time.h"
 #include "config/document.h"
 #include "config/options.h"
+#include "engine/graph_metrics.h"
 #include "net/loop.h"
+#include "nodes/collector/form.h"
 #include "nodes/registry.h"
 
 #include <errno.h>
@@ -22,7 +24,11 @@ struct top_options {
     const struct config_value *connections;
     const char *name, *conventions;
     uint64_t channel_capacity;
+    int tracing;
 };
+
+static const char *const tracings[] = {"process", "off", "full", "tail", NULL};
+_Static_assert(FTR_MODE_OFF == 0 && FTR_MODE_FULL == 1 && FTR_MODE_TAIL == 2, "in this order");
 
 static const struct option rows[] = {
     {"nodes", OPTION_MAP, offsetof(struct top_options, nodes), .is_required = true,
@@ -35,6 +41,10 @@ static const struct option rows[] = {
      .sentence = "Whose names its spans have; default FLOWTRACE_CONVENTIONS, else flowtrace."},
     {"channel_capacity", OPTION_U64, offsetof(struct top_options, channel_capacity), "128",
      .min = 1, .max = 65536, .sentence = "Batches that a node's input channel holds."},
+    {"tracing", OPTION_CHOICE, offsetof(struct top_options, tracing), "process",
+     .choices = tracings,
+     .sentence = "Which of the pipeline's flows are recorded and exported: none, all, or whole "
+                 "flows that are worth it; process: as FLOWTRACE_MODE says. Read again at SIGHUP."},
 };
 
 static const struct option_table table = {rows, FTRI_COUNT(rows), sizeof(struct top_options)};
@@ -94,6 +104,35 @@ static void on_signal(void *argument)
     begin_drain(argument);
 }
 
+static void set_tracing(struct pipeline *self, int tracing)
+{
+    const ftr_mode mode = (ftr_mode)(tracing - 1);
+    self->tracing = tracing;
+    graph_set_tracing(self->graph, tracing ? &mode : NULL);
+}
+
+bool pipeline_is_traced(const struct pipeline *self)
+{
+    return self->tracing != 1 + FTR_MODE_OFF;
+}
+
+static void warn(void *argument, const char *text)
+{
+    (void)argument;
+    log_write(LOG_LEVEL_WARNING, "%s", text);
+}
+
+/* In our form, whichever it was written in. */
+static int read_top(const struct pipeline *self, struct top_options *top, struct ftri_error *error)
+{
+    const struct config_value *root = config_root(self->document);
+    const struct collector_form form = {.document = self->document, .warn = warn};
+    int r = 0;
+    if (collector_form_is(self->document))
+        r = collector_form_read(&form, &root, error);
+    return r < 0 ? r : options_read(&table, root, "the configuration", top, error);
+}
+
 static int check_conventions(const struct pipeline *self, struct ftri_error *error)
 {
     ftr_error why;
@@ -107,7 +146,7 @@ static int check_conventions(const struct pipeline *self, struct ftri_error *err
 static int build(struct pipeline *self, struct ftri_error *error)
 {
     struct top_options top;
-    int r = options_read(&table, config_root(self->document), "the configuration", &top, error);
+    int r = read_top(self, &top, error);
     if (r < 0)
         return r;
     self->name = top.name;
@@ -131,7 +170,10 @@ static int build(struct pipeline *self, struct ftri_error *error)
         .on_drained = on_drained,
         .argument = self,
     };
-    return graph_new(self->loop, &options, &self->graph, error);
+    r = graph_new(self->loop, &options, &self->graph, error);
+    if (r == 0)
+        set_tracing(self, top.tracing);
+    return r;
 }
 
 static int open_document(struct pipeline *self, const char *data_directory,
@@ -148,7 +190,7 @@ static int open_document(struct pipeline *self, const char *data_directory,
 int pipeline_open_file(struct pipeline *self, const char *path, const char *data_directory,
                        struct ftri_error *error)
 {
-    *self = (struct pipeline){0};
+    *self = (struct pipeline){.path = path};
     const int r = config_load(path, &self->document, error);
     return r < 0 ? r : open_document(self, data_directory, error);
 }
@@ -172,13 +214,102 @@ int pipeline_append_quoted(struct ftri_bytes *out, const char *text)
     return r == 0 ? ftri_bytes_append_char(out, '\'') : r;
 }
 
+/* NULL: it is as it was. */
+static const struct config_value *change_of(const char *name, const struct config_value *before,
+                                            const struct config_value *now)
+{
+    const struct config_value *old_value = config_get(before, name);
+    const struct config_value *value = config_get(now, name);
+    if (old_value && value)
+        return config_first_change(old_value, value);
+    return !old_value && !value ? NULL : value ? value : now;
+}
+
+/* But for what may change while the pipeline runs. */
+static int check_unchanged(const struct pipeline *self, const struct config_document *document,
+                           struct ftri_error *error)
+{
+    for (size_t i = 0; i < FTRI_COUNT(rows); i++) {
+        const struct config_value *change =
+            change_of(rows[i].name, config_root(self->document), config_root(document));
+        if (change && rows[i].offset != offsetof(struct top_options, tracing))
+            return config_error(change, error, -EINVAL,
+                                "`%s` cannot change while the pipeline runs, only `tracing` can; "
+                                "nothing was taken over: restart it",
+                                rows[i].name);
+    }
+    return 0;
+}
+
+/* The Collector's form has no word for what may change. */
+static int check_all_unchanged(const struct pipeline *self, const struct config_document *document,
+                               struct ftri_error *error)
+{
+    const struct config_value *change =
+        config_first_change(config_root(self->document), config_root(document));
+    return change ? config_error(change, error, -EINVAL,
+                                 "this cannot change while the pipeline runs; nothing was taken "
+                                 "over: restart it")
+                  : 0;
+}
+
+static int read_again(const struct pipeline *self, int *ret_tracing, struct ftri_error *error)
+{
+    struct config_document *document = NULL;
+    struct top_options top = {.tracing = self->tracing};
+    int r = config_load(self->path, &document, error);
+    if (r == 0 && (collector_form_is(document) || collector_form_is(self->document))) {
+        r = check_all_unchanged(self, document, error);
+    } else if (r == 0) {
+        r = options_read(&table, config_root(document), "the configuration", &top, error);
+        if (r == 0)
+            r = check_unchanged(self, document, error);
+    }
+    if (r == 0)
+        *ret_tracing = top.tracing;
+    config_free(document);
+    return r;
+}
+
+void pipeline_reload(struct pipeline *self)
+{
+    struct ftri_error error = {.text = "memory is short"};
+    int tracing = self->tracing;
+    char change[64] = "none";
+    const bool is_read = read_again(self, &tracing, &error) == 0;
+    if (tracing != self->tracing)
+        snprintf(change, sizeof change, "tracing: %s to %s", tracings[self->tracing],
+                 tracings[tracing]);
+    const ftr_attribute attributes[] = {
+        {FTR_STR("config.file"), ftr_value_str(ftr_str_from(self->path))},
+        {FTR_STR("config.change"), ftr_value_str(ftr_str_from(change))},
+    };
+    if (is_read)
+        set_tracing(self, tracing);
+    graph_configured(self->graph, attributes, FTRI_COUNT(attributes), is_read ? NULL : error.text);
+    if (is_read)
+        log_write(LOG_LEVEL_INFO, "%s was read again; change: %s", self->path, change);
+    else
+        log_write(LOG_LEVEL_WARNING, "SIGHUP: %s", error.text);
+}
+
+static void on_hangup(void *argument)
+{
+    pipeline_reload(argument);
+}
+
 int pipeline_start(struct pipeline *self, struct ftri_error *error)
 {
     int r = loop_on_signal(self->loop, SIGINT, on_signal, self);
     if (r == 0)
         r = loop_on_signal(self->loop, SIGTERM, on_signal, self);
+    if (r == 0 && self->path)
+        r = loop_on_signal(self->loop, SIGHUP, on_hangup, self);
     if (r < 0)
         return ftri_error_errno(error, r, "watching for signals");
+    self->metrics = ftr_metric_source_new(graph_write_metrics, self->graph);
+    if (!self->metrics)
+        return ftri_error_errno(error, -ENOMEM, "starting the pipeline");
     return graph_start(self->graph, error);
 }
 
@@ -194,8 +325,15 @@ void pipeline_stop(struct pipeline *self)
         begin_drain(self);
 }
 
+void pipeline_end(struct pipeline *self)
+{
+    if (self->graph)
+        graph_end(self->graph);
+}
+
 void pipeline_close(struct pipeline *self)
 {
+    ftr_metric_source_free(self->metrics);
     graph_free(self->graph);
     loop_free(self->loop);
     config_free(self->document);

@@ -17,17 +17,21 @@ struct pipeline {
     struct loop *loop;
     struct graph *graph;
     struct nodes_environment environment;
-    const char *name;        /* "": it has none; lives as long as the document */
-    const char *conventions; /* likewise: "": those of the environment */
+    struct ftr_metric_source *metrics; /* the graph's, once it was started */
+    const char *name;                  /* "": it has none; lives as long as the document */
+    const char *conventions;           /* likewise: "": those of the environment */
+    const char *path;                  /* of the file; NULL: there is none */
+    int tracing; /* index into the choices of `tracing`: 0 the process's, else 1 + ftr_mode */
     uint64_t drain_timeout_ns;
     bool is_draining;
     bool has_failed;
     char failure[256];
 };
 
-/* Reads the native form (top level: nodes, connections, channel_capacity, pipeline, conventions)
- * and builds the graph; nothing is started. path, or text under a name for errors. On failure
- * nothing is left. */
+/* Reads the native form (top level: nodes, connections, channel_capacity, pipeline, conventions,
+ * tracing) or the Collector's (nodes/collector/form.h) and builds the graph; nothing is started.
+ * path (which lives as long as the pipeline), or text under a name for errors. On failure nothing
+ * is left. */
 int pipeline_open_file(struct pipeline *self, const char *path, const char *data_directory,
                        struct ftri_error *error) FTRI_MUST_CHECK;
 int pipeline_open_text(struct pipeline *self, ftr_str text, const char *name,
@@ -40,5 +44,12 @@ int pipeline_start(struct pipeline *self, struct ftri_error *error) FTRI_MUST_CH
 int pipeline_run(struct pipeline *self) FTRI_MUST_CHECK;
 /* Begins to drain, as a signal does: pipeline_run then returns. */
 void pipeline_stop(struct pipeline *self);
-/* Stops what was started; frees. */
+/* Reads the file again and takes `tracing` over; anything else that changed is refused, and then
+ * nothing is taken over. Recorded as control/config, and logged. What SIGHUP does. */
+void pipeline_reload(struct pipeline *self);
+/* Whether its flows are recorded, and so its ledger kept. */
+bool pipeline_is_traced(const struct pipeline *self);
+/* Stops the nodes, when it has run: nothing happens from then on, and metrics say so. */
+void pipeline_end(struct pipeline *self);
+/* The same, and frees. */
 void pipeline_close(struct pipeline *self);

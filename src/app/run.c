@@ -1,25 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * flowtrace run, validate, components: graphs from files. */
+ * flowtrace run, validate: graphs from files. */
+#include "api/server.h"
 #include "app/accounts.h"
 #include "app/commands.h"
 #include "app/data_directory.h"
 #include "app/ledger.h"
 #include "app/pipeline.h"
+#include "app/telemetry.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "base/time.h"
-#include "config/options.h"
-#include "config/quantity.h"
-#include "engine/node.h"
-#include "nodes/registry.h"
+#include "net/listener.h"
 
 #include <errno.h>
-#include <flowtrace/otlp.h>
-#include <flowtrace/tracing.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,6 +25,7 @@ static const uint64_t DELIVERY_NS = 5 * FTRI_NS_PER_S;
 struct run_options {
     const char *data;
     const char *accounts;
+    const char *metrics;
     bool is_insecure;
 };
 
@@ -37,6 +34,8 @@ static const struct argument run_rows[] = {
      "Base of relative paths in the graph; default the working directory."},
     {"accounts", "FILE", offsetof(struct run_options, accounts),
      "Write every node's and edge's account as JSON lines; '-': stdout."},
+    {"metrics", "ADDR", offsetof(struct run_options, metrics),
+     "Serve /metrics there, over HTTP; port 0 picks one. Default: nowhere."},
     {"insecure", NULL, offsetof(struct run_options, is_insecure),
      "Allow addresses that other machines can reach, without authentication."},
 };
@@ -52,13 +51,29 @@ static int print_table(const struct graph *graph)
     return r < 0 ? fail(1, "printing the accounts: %s", strerror(-r)) : 0;
 }
 
+/* NULL: it is not asked for. */
+static int start_metrics(const struct run_options *options, struct api **ret_api,
+                         struct ftri_error *error)
+{
+    *ret_api = NULL;
+    if (!options->metrics)
+        return 0;
+    const struct api_options api = {.address = options->metrics};
+    const int r = api_start(&api, ret_api, error);
+    if (r == 0)
+        fprintf(stderr, "metrics listening on %s\n", api_address(*ret_api));
+    return r;
+}
+
 static int run_pipeline(struct pipeline *pipeline, const struct run_options *options)
 {
     struct ftri_error error = {.text = "memory is short"};
-    if (pipeline_start(pipeline, &error) < 0)
+    struct api *api = NULL;
+    if (pipeline_start(pipeline, &error) < 0 || start_metrics(options, &api, &error) < 0)
         return fail(1, "%s", error.text);
     struct ledger *ledger = ledger_start_exported(pipeline);
     int status = pipeline_run(pipeline) < 0 ? fail(1, "%s", pipeline->failure) : 0;
+    api_stop(api);
     if (!ledger_stop(ledger, DELIVERY_NS))
         status =
             fail(1, "the last cut of the flow ledger could not be delivered within 5 s; is the "
@@ -70,36 +85,28 @@ static int run_pipeline(struct pipeline *pipeline, const struct run_options *opt
     return status;
 }
 
-static void log_diagnostic(void *argument, const char *text)
-{
-    (void)argument;
-    log_write(LOG_LEVEL_WARNING, "tracing: %s", text);
-}
-
 static int run(const void *values, const char *const *operands, size_t n_operands)
 {
     (void)n_operands;
     const struct run_options *options = values;
     struct pipeline pipeline;
     struct ftri_error error = {.text = "memory is short"};
+    if (options->metrics &&
+        listener_check_reach("--metrics", options->metrics, options->is_insecure, &error) < 0)
+        return fail(2, "%s", error.text);
     const int r = pipeline_open_file(&pipeline, operands[0], options->data, &error);
     if (r < 0)
         return fail(r == -EINVAL ? 2 : 1, "%s", error.text);
     pipeline.environment.is_insecure = options->is_insecure;
-    ftr_config config = FTR_CONFIG_INIT;
-    config.otlp_exporter = ftr_otlp_exporter_from_environment;
-    config.otlp_stdout_exporter = ftr_otlp_stdout_exporter_new;
-    config.on_diagnostic = log_diagnostic;
-    config.conventions = ftr_str_from(pipeline.conventions);
-    ftr_error reason;
-    if (ftr_init(&config, &reason) != FTR_OK) {
+    if (telemetry_start(pipeline.conventions, &error) < 0) {
         pipeline_close(&pipeline);
-        return fail(2, "tracing: %s", reason.text);
+        return fail(2, "%s", error.text);
     }
     int status = run_pipeline(&pipeline, options);
-    pipeline_close(&pipeline);
-    if (ftr_shutdown(DELIVERY_NS) != FTR_OK)
+    pipeline_end(&pipeline); /* ends the last visits; the last metrics are read after that */
+    if (!telemetry_stop())
         status = fail(1, "the last spans could not be delivered within 5 s; is the collector up?");
+    pipeline_close(&pipeline);
     return status;
 }
 
@@ -138,92 +145,4 @@ const struct command command_validate = {
     .n_operands_min = 1,
     .n_operands_max = 1,
     .run = validate,
-};
-
-static void format_bound(const struct option *row, uint64_t bound, char text[QUANTITY_TEXT_BYTES])
-{
-    if (row->type == OPTION_BYTES)
-        quantity_format_bytes(bound, text);
-    else if (row->type == OPTION_DURATION)
-        quantity_format_duration(bound, text);
-    else
-        snprintf(text, QUANTITY_TEXT_BYTES, "%llu", (unsigned long long)bound);
-}
-
-static void print_range(const struct option *row)
-{
-    char min[QUANTITY_TEXT_BYTES], max[QUANTITY_TEXT_BYTES];
-    if (row->max == 0)
-        return;
-    format_bound(row, row->min, min);
-    format_bound(row, row->max, max);
-    printf(" %s to %s.", min, max);
-}
-
-static void print_option(const struct option *row)
-{
-    printf("  %-25s %s", row->name, row->sentence);
-    if (row->is_required)
-        printf(" Required.");
-    else if (row->fallback && row->fallback[0])
-        printf(" Default %s.", row->fallback);
-    print_range(row);
-    for (size_t i = 0; row->choices && row->choices[i]; i++)
-        printf("%s%s", i ? ", " : " One of: ", row->choices[i]);
-    printf("\n");
-}
-
-static void print_ports(const struct node_class *class)
-{
-    static const char *const only_out[] = {"out", NULL};
-    if (class->kind == FTR_NODE_EXPORTER)
-        return;
-    printf("output ports:");
-    if (class->configured_ports)
-        printf(" as configured");
-    const char *const *ports = class->configured_ports ? NULL
-                               : class->ports          ? class->ports
-                                                       : only_out;
-    for (; ports && *ports; ports++)
-        printf(" %s", *ports);
-    printf("\n\n");
-}
-
-static int print_component(const char *type)
-{
-    const char *types[64];
-    size_t n = 0;
-    for (const struct node_class *const *i = nodes_registry; *i && n < FTRI_COUNT(types); i++) {
-        types[n++] = (*i)->type;
-        if (strcmp((*i)->type, type) != 0)
-            continue;
-        printf("%s\n  %s\n\n", (*i)->type, (*i)->sentence);
-        print_ports(*i);
-        printf((*i)->options.n_rows ? "options:\n" : "no options\n");
-        for (size_t row = 0; row < (*i)->options.n_rows; row++)
-            print_option(&(*i)->options.rows[row]);
-        return 0;
-    }
-    const char *nearest = ftri_text_nearest(type, types, n);
-    if (nearest)
-        return fail(2, "unknown node type '%s'; did you mean '%s'?", type, nearest);
-    return fail(2, "unknown node type '%s'; 'flowtrace components' lists them", type);
-}
-
-static int components(const void *values, const char *const *operands, size_t n_operands)
-{
-    (void)values;
-    if (n_operands)
-        return print_component(operands[0]);
-    for (const struct node_class *const *i = nodes_registry; *i; i++)
-        printf("%-20s %s\n", (*i)->type, (*i)->sentence);
-    return 0;
-}
-
-const struct command command_components = {
-    .name = "components",
-    .operands = "[TYPE]",
-    .sentence = "List the node types, or one type's options.",
-    .n_operands_max = 1,
-    .run = components,
 };

@@ -7,6 +7,7 @@
 #include "app/data_directory.h"
 #include "app/ledger.h"
 #include "app/pipeline.h"
+#include "app/telemetry.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -163,6 +164,7 @@ static int serve(struct pipeline *pipeline, const char *http)
     const int r = pipeline_run(pipeline);
     (void)ledger_stop(ledger, 0);
     api_stop(serving.api); /* before the store that it reads */
+    pipeline_end(pipeline);
     if (r < 0)
         return fail(1, "%s", pipeline->failure);
     return serving.has_failed ? 1 : 0;
@@ -209,7 +211,13 @@ static int run(const void *values, const char *const *operands, size_t n_operand
     if (r < 0)
         return fail(r == -EINVAL ? 2 : 1, "%s", error.text);
     pipeline.environment.is_insecure = options.is_insecure;
+    if (telemetry_start_metrics(&error) < 0) {
+        pipeline_close(&pipeline);
+        return fail(2, "%s", error.text);
+    }
     r = serve(&pipeline, options.http);
+    if (!telemetry_stop())
+        r = fail(1, "the last metrics could not be delivered within 5 s");
     pipeline_close(&pipeline);
     return r;
 }

@@ -3,6 +3,7 @@
  * flowtrace trace get, trace query. */
 #include "app/client.h"
 #include "app/commands.h"
+#include "app/terminal.h"
 #include "app/trace_print.h"
 #include "app/trace_view.h"
 #include "base/error.h"
@@ -13,9 +14,9 @@
 #include "otlp/json.h"
 
 #include <errno.h>
+#include <flowtrace/flow.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,14 +29,6 @@ static const struct argument get_rows[] = {
     {"tree", NULL, offsetof(struct get_options, is_tree), "Draw it instead of printing JSON."},
     {"server", "URL", offsetof(struct get_options, server), CLIENT_SERVER_SENTENCE},
 };
-
-static size_t terminal_columns(void)
-{
-    struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 60)
-        return size.ws_col;
-    return 80;
-}
 
 static int print_json(struct ftri_view otlp)
 {
@@ -120,7 +113,8 @@ struct query_options {
 
 static const struct argument query_rows[] = {
     {"service", "NAME", offsetof(struct query_options, service), "Of this service."},
-    {"name", "NAME", offsetof(struct query_options, name), "With a span of this name."},
+    {"name", "NAME", offsetof(struct query_options, name),
+     "With a span of this name; * stands for any characters: 'control/*'."},
     {"status", "ok|error", offsetof(struct query_options, status), "With a span of this status."},
     {"min-duration", "D", offsetof(struct query_options, min_duration),
      "With a span that took at least this long, e.g. 200ms."},
@@ -196,6 +190,24 @@ static void summarize(const struct ftri_otlp_span *spans, size_t n, struct summa
     *ret_summary = summary;
 }
 
+/* What came of it, as its first span says: a visit, or an action. */
+static void put_outcome(struct ftri_json_writer *json, const struct ftri_otlp_span *span)
+{
+    ftr_str names[FTR_CONVENTION_NAMES_MAX];
+    struct ftri_view value;
+    const size_t n = ftr_convention_names(FTR_STR("flow.outcome"), names, FTR_CONVENTION_NAMES_MAX);
+    size_t i = 0;
+    while (i < n && !ftri_otlp_attribute_find(FTRI_OTLP_SPAN, span->bytes, names[i], &value))
+        i++;
+    if (i == n)
+        return;
+    const ftr_value outcome = ftri_otlp_value_read(value);
+    if (outcome.type != FTR_VALUE_STR)
+        return;
+    ftri_json_name(json, FTR_STR("outcome"));
+    ftri_json_str(json, outcome.as.str);
+}
+
 static int print_summary(const struct ftri_otlp_span *spans, size_t n)
 {
     struct summary summary;
@@ -219,6 +231,7 @@ static int print_summary(const struct ftri_otlp_span *spans, size_t n)
     ftri_json_u64(&json, n);
     ftri_json_name(&json, FTR_STR("errors"));
     ftri_json_u64(&json, summary.n_errors);
+    put_outcome(&json, summary.first);
     ftri_json_end_object(&json);
     int r = ftri_json_writer_status(&json);
     if (r == 0)

@@ -197,6 +197,23 @@ int config_error_at(const struct config_document *self, const uint32_t place[2],
     return set_error_at(self, place, error, text);
 }
 
+/* Recursion is bounded by the levels of a document. */
+const struct config_value *config_first_change(const struct config_value *before,
+                                               const struct config_value *now)
+{
+    if (before->kind != now->kind || before->is_quoted != now->is_quoted ||
+        strcmp(before->text, now->text) != 0)
+        return now;
+    const struct config_value *change = NULL;
+    for (size_t i = 0; !change && i < before->n && i < now->n; i++) {
+        if (now->kind == CONFIG_MAPPING)
+            change = config_first_change(before->keys[i], now->keys[i]);
+        if (!change)
+            change = config_first_change(before->items[i], now->items[i]);
+    }
+    return change || before->n == now->n ? change : now;
+}
+
 int config_error(const struct config_value *self, struct ftri_error *error, int code,
                  const char *format, ...)
 {

@@ -36,6 +36,10 @@ const struct config_value *config_key(const struct config_value *self, size_t i)
 const struct config_value *config_value_at(const struct config_value *self, size_t i);
 /* NULL when absent. */
 const struct config_value *config_get(const struct config_value *self, const char *key);
+/* The first value of `now` that is not as it was, in the file's order; NULL: there is none. Where a
+ * list or mapping only became longer or shorter, all of it. */
+const struct config_value *config_first_change(const struct config_value *before,
+                                               const struct config_value *now);
 /* Sets error to "file:line:col: " and the text for a value; returns code. */
 int config_error(const struct config_value *self, struct ftri_error *error, int code,
                  const char *format, ...) FTRI_PRINTF(4, 5);

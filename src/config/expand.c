@@ -7,7 +7,7 @@
 
 enum { NAME_BYTES_MAX = 256 };
 
-static const char opening[] = "${env:";
+static const char scheme[] = "env:";
 
 bool config_needs_expansion(ftr_str text)
 {
@@ -25,6 +25,13 @@ static bool is_name(ftr_str text)
             return false;
     }
     return true;
+}
+
+/* NAME or NAME:-default, of whatever name; others name a source, as in ${file:...}. */
+static bool is_reference(ftr_str text)
+{
+    const char *colon = text.len ? memchr(text.data, ':', text.len) : NULL;
+    return text.len && (!colon || (colon + 1 < text.data + text.len && colon[1] == '-'));
 }
 
 /* The value of NAME or NAME:-default. */
@@ -69,13 +76,16 @@ static int expand_one(const char **next, const char *end, struct ftri_bytes *ret
     const char *close = memchr(at, '}', left);
     if (!close)
         return ftri_error_set(error, -EINVAL, "'${' without a closing '}'; $$ is a dollar sign");
-    const size_t skip = sizeof opening - 1;
-    if ((size_t)(close - at) < skip || memcmp(at, opening, skip) != 0)
+    ftr_str reference = {at + 2, (size_t)(close - at) - 2};
+    const size_t skip = sizeof scheme - 1;
+    if (reference.len >= skip && memcmp(reference.data, scheme, skip) == 0)
+        reference = (ftr_str){reference.data + skip, reference.len - skip};
+    else if (!is_reference(reference))
         return ftri_error_set(error, -EINVAL,
-                              "only ${env:NAME} and ${env:NAME:-default} are replaced; $$ is a "
-                              "dollar sign");
+                              "only ${env:NAME} and ${env:NAME:-default}, or without env:, are "
+                              "replaced; $$ is a dollar sign");
     *next = close + 1;
-    return look_up((ftr_str){at + skip, (size_t)(close - at) - skip}, ret_text, error);
+    return look_up(reference, ret_text, error);
 }
 
 int config_expand(ftr_str text, struct ftri_bytes *ret_text, struct ftri_error *error)

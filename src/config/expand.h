@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ${env:NAME} and ${env:NAME:-default} in a scalar. A default is taken as it stands and ends at
- * the first '}'; a variable that is set but empty gives the default, as in a shell. $$ is one
- * dollar sign; a dollar sign before anything but '{' and '$' stands for itself. */
+ * ${env:NAME} and ${env:NAME:-default} in a scalar, also without `env:`. A default is taken as it
+ * stands and ends at the first '}'; a variable that is set but empty gives the default, as in a
+ * shell. $$ is one dollar sign; a dollar sign before anything but '{' and '$' stands for itself. */
 #pragma once
 
 #include "base/bytes.h"

@@ -3,6 +3,7 @@
  * Whether the accounts agree with each other and with what lies in channels and hands. */
 #include "base/error.h"
 #include "engine/custody.h"
+#include "engine/meter_check.h"
 
 #include <errno.h>
 
@@ -24,7 +25,7 @@ static int check_edge(const struct edge *edge, struct ftri_error *error)
     const char *what = account->sent != account->received + account->queued + account->lost
                            ? "sent = received + queued + lost"
                        : account->queued != queued ? "queued = what lies in the channel"
-                                                   : NULL;
+                                                   : meter_fault_of_edge(edge);
     if (!what)
         return 0;
     return ftri_error_set(error, -EBADMSG,
@@ -82,6 +83,8 @@ int graph_check_accounts(const struct graph *self, struct ftri_error *error)
         r = check_edge(self->edges[i], error);
     for (size_t i = 0; r == 0 && i < self->n_nodes; i++) {
         const char *fault = node_fault(self->nodes[i]);
+        if (!fault && self->n_live == 0)
+            fault = meter_fault_of_node(self->nodes[i]);
         if (fault)
             r = ftri_error_set(error, -EBADMSG, "node '%s': not %s", self->nodes[i]->id, fault);
     }

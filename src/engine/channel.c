@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "engine/count.h"
 #include "engine/frame.h"
+#include "engine/meter.h"
 #include "engine/pdata_pool.h"
 #include "engine/scheduler.h"
 #include "engine/visit.h"
@@ -49,6 +50,7 @@ void channel_send(struct edge *edge, struct pdata *pdata)
     count_redelivered(edge, pdata);
     account_add("channel_send: n_sent_batches", &edge->account.n_sent_batches, 1);
     account_add("channel_send: queued", &edge->account.queued, pdata->n_items);
+    meter_add(&edge->meter->depth, 1);
     if (to->n_data < to->graph->capacity && ftri_list_is_empty(&to->waiting)) {
         put(to, pdata);
     } else {
@@ -89,6 +91,7 @@ static void stop_waiting(struct pdata *pdata)
     const uint64_t waited_ns = ftri_time_monotonic_ns() - pdata->blocked_ns;
     pdata->blocked_ns = 0;
     account_add("stop_waiting: blocked_ns", &from->account.blocked_ns, waited_ns);
+    meter_add(&pdata->edge->meter->blocked_ns, waited_ns);
     visit_blocked(pdata->frame, waited_ns);
     if (--from->n_waiting == 0)
         scheduler_ready(from);
@@ -119,6 +122,7 @@ static void take_out(struct node *node, struct pdata *pdata)
     ftri_list_unlink(&pdata->link);
     node->n_data--;
     account_take("take_out: queued", &pdata->edge->account.queued, pdata->n_items);
+    meter_take(&pdata->edge->meter->depth, 1);
 }
 
 void channel_receive(struct node *node, struct pdata *pdata)

@@ -101,6 +101,7 @@ static void revoke(struct node *node, struct pdata *pdata, const struct result *
         account_add("revoke: received", &node->account.received, n);
         account_add("revoke: n_returned_items", &node->n_returned_items, n);
     }
+    visit_control(frame, CONTROL_SHUTDOWN);
     custody_drop_items(node, frame, FTR_DROP_SHUTDOWN, n);
     frame->is_at_fault = frame->is_at_fault || frame->result.is_ack;
     frame->n_in_hand--;

@@ -2,6 +2,7 @@
 #include "engine/drain.h"
 
 #include "base/time.h"
+#include "engine/action.h"
 #include "engine/channel.h"
 #include "engine/custody.h"
 #include "engine/frame.h"
@@ -66,6 +67,8 @@ static bool shut_down_next(struct graph *graph)
     for (size_t i = 0; i < graph->n_nodes; i++) {
         struct node *const node = graph->nodes[i];
         /* What was tried again above may come to a node that had its Shutdown: it has another. */
+        if (node->is_shut_down && has_emptied(node))
+            action_end_at(node, NULL);
         if (is_receiver(node) || (node->is_shut_down && !node->has_new_data))
             continue;
         if (!may_shut_down(node)) {
@@ -88,15 +91,43 @@ static bool is_at_rest(const struct graph *graph)
     return graph->n_live == 0;
 }
 
+/* Recorded from here on: what there is to know of the drain of the receivers is known. */
+static void begin_shutdown(struct graph *graph)
+{
+    const bool is_in_time = all_receivers(graph, is_drained);
+    action_end(graph, CONTROL_DRAIN_INGRESS, is_in_time ? NULL : "not all receivers are done");
+    action_begin(graph, CONTROL_SHUTDOWN, NULL, 0);
+}
+
+static void advance_to_nodes(struct graph *graph)
+{
+    graph->drain = DRAIN_NODES;
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        if (is_receiver(graph->nodes[i]))
+            action_end_at(graph->nodes[i],
+                          is_drained(graph->nodes[i]) ? NULL : "not done in half of the time");
+    begin_shutdown(graph);
+}
+
+static void end_actions(struct graph *graph, const char *error)
+{
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        action_end_at(graph->nodes[i], error);
+    action_end(graph, CONTROL_SHUTDOWN, error);
+}
+
 void drain_force(struct graph *graph)
 {
     static const struct result closed = {.cause = NACK_NODE_SHUTDOWN,
                                          .reason = "the deadline of the shutdown has passed"};
+    if (graph->drain == DRAIN_INGRESS)
+        begin_shutdown(graph);
     graph->drain = DRAIN_FORCED;
     for (size_t i = 0; i < graph->n_nodes; i++)
         channel_refuse_all(graph->nodes[i], &closed);
     for (size_t i = 0; i < graph->n_nodes; i++)
         custody_revoke_all(graph->nodes[i], &closed);
+    end_actions(graph, closed.reason);
     scheduler_arm(graph);
 }
 
@@ -119,7 +150,7 @@ static void on_timer(void *argument)
         return;
     }
     if (graph->drain == DRAIN_INGRESS && now_ns >= graph->drain_half_ns) {
-        graph->drain = DRAIN_NODES;
+        advance_to_nodes(graph);
         scheduler_arm(graph);
     }
     arm_timer(graph);
@@ -133,6 +164,7 @@ void graph_drain(struct graph *self, uint64_t timeout_ns)
     if (timeout_ns > UINT64_MAX - now_ns)
         timeout_ns = UINT64_MAX - now_ns;
     self->drain = DRAIN_INGRESS;
+    action_begin(self, CONTROL_DRAIN_INGRESS, NULL, 0);
     self->drain_half_ns = now_ns + timeout_ns / 2;
     self->drain_deadline_ns = now_ns + timeout_ns;
     for (size_t i = 0; i < self->n_nodes; i++) {
@@ -156,11 +188,12 @@ void graph_drain(struct graph *self, uint64_t timeout_ns)
 static void drain_step(struct graph *graph)
 {
     if (graph->drain == DRAIN_INGRESS && all_receivers(graph, is_drained))
-        graph->drain = DRAIN_NODES;
+        advance_to_nodes(graph);
     const bool is_over =
         graph->drain == DRAIN_FORCED || (graph->drain == DRAIN_NODES && shut_down_next(graph));
     if (is_over && is_at_rest(graph)) {
         graph->drain = DRAIN_DONE;
+        end_actions(graph, NULL);
         loop_timer_free(graph->drain_timer);
         graph->drain_timer = NULL;
     }

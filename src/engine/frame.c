@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "base/time.h"
-#include "engine/count.h"
+#include "engine/path.h"
 #include "engine/scheduler.h"
 #include "engine/visit.h"
 
@@ -65,11 +65,6 @@ void frame_unref(struct frame *self)
     }
 }
 
-struct frame *frame_owner(struct frame *self)
-{
-    return self->origin ? self->origin : self;
-}
-
 static void resolve_one(struct frame *self, const struct result *result, struct ftri_list *settled)
 {
     if (!result->is_ack && self->result.is_ack)
@@ -78,13 +73,69 @@ static void resolve_one(struct frame *self, const struct result *result, struct 
         ftri_list_append(settled, &self->settled);
 }
 
+ftr_outcome frame_outcome(const struct frame *self)
+{
+    if (self->result.is_ack)
+        return FTR_OUTCOME_SUCCESS;
+    return self->is_at_fault ? FTR_OUTCOME_FAILURE : FTR_OUTCOME_REFUSED;
+}
+
 static void stop_clock(struct frame *self, uint64_t now_ns)
 {
     if (!self->running_since_ns)
         return;
-    account_add("stop_clock: work_ns", &self->node->account.work_ns,
-                now_ns - self->running_since_ns);
+    const uint64_t worked_ns = now_ns - self->running_since_ns;
+    account_add("stop_clock: work_ns", &self->node->account.work_ns, worked_ns);
+    self->work_ns += worked_ns;
     self->running_since_ns = 0;
+    meter_end_work(self->node->meter, now_ns);
+}
+
+/* Kept by its node, which does not work on it, and nothing of it is below. */
+static bool is_resting(const struct frame *self)
+{
+    return self->n_in_hand && !self->n_watched && !self->running_since_ns;
+}
+
+static void end_rest(struct frame *self, uint64_t now_ns)
+{
+    const enum meter_delay delay = self->is_retrying ? METER_DELAY_RETRY : METER_DELAY_HOLD;
+    meter_add(&self->node->meter->delay_ns[delay], now_ns - self->resting_since_ns);
+    self->resting_since_ns = 0;
+}
+
+static void start_clock(struct frame *self, uint64_t now_ns)
+{
+    self->running_since_ns = now_ns;
+    meter_begin_work(self->node->meter, now_ns);
+    if (!self->born_ns)
+        self->born_ns = now_ns;
+    if (self->resting_since_ns)
+        end_rest(self, now_ns);
+}
+
+static void measure_path(struct frame *self, ftr_outcome outcome, uint64_t now_ns)
+{
+    struct path_meter *const meter = &self->path->meter;
+    meter_time(&meter->duration[outcome], self->node->graph->time_scale,
+               self->born_ns ? now_ns - self->born_ns : 0);
+    meter_add(&meter->n_items[outcome], self->n_items);
+}
+
+/* What nothing more became of has come to the end of its path. */
+static void measure(struct frame *self)
+{
+    const ftr_outcome outcome = frame_outcome(self);
+    const bool is_end = !self->has_gone_on && !self->n_watched;
+    if (is_end || self->running_since_ns || self->resting_since_ns) {
+        const uint64_t now_ns = ftri_time_monotonic_ns();
+        stop_clock(self, now_ns);
+        if (self->resting_since_ns)
+            end_rest(self, now_ns);
+        if (is_end)
+            measure_path(self, outcome, now_ns);
+    }
+    meter_time(&self->node->meter->work[outcome], self->node->graph->time_scale, self->work_ns);
 }
 
 /* To the node that asked for it, and onto the visit it belongs to. */
@@ -94,6 +145,8 @@ static void answer_watcher(struct frame *self)
         visit_unwound(self->origin, &self->result);
         self->origin->n_watched--;
         self->origin->has_refused_watched = !self->result.is_ack;
+        if (is_resting(self->origin))
+            self->origin->resting_since_ns = ftri_time_monotonic_ns();
     }
     self->message.kind = self->result.is_ack ? CONTROL_ACK : CONTROL_NACK;
     scheduler_post(self->node, &frame_ref(self)->message);
@@ -101,8 +154,8 @@ static void answer_watcher(struct frame *self)
 
 static void settle(struct frame *self, struct ftri_list *settled)
 {
-    if (self->running_since_ns)
-        stop_clock(self, ftri_time_monotonic_ns());
+    if (!self->origin)
+        measure(self);
     visit_close(self);
     if (self->parent) {
         if (!self->parent->origin) /* else answer_watcher tells the origin's visit, once */
@@ -133,7 +186,7 @@ void frame_work(struct frame *self)
         ftri_list_append(&self->node->graph->running, &self->running);
     if (self->running_since_ns)
         return;
-    self->running_since_ns = ftri_time_monotonic_ns();
+    start_clock(self, ftri_time_monotonic_ns());
     visit_resume(self);
 }
 
@@ -155,6 +208,8 @@ void frame_rest_all(struct graph *graph)
         if (is_worked_on(self))
             continue;
         stop_clock(self, now_ns);
+        if (is_resting(self))
+            self->resting_since_ns = now_ns;
         visit_pause(self);
     }
 }

@@ -28,6 +28,10 @@ struct frame {
     struct ftri_list settled;  /* of the list of those to unwind */
     struct ftri_list running;  /* of graph.running */
     uint64_t running_since_ns; /* 0: the work clock stands */
+    uint64_t work_ns;          /* of this frame, up to then */
+    uint64_t resting_since_ns; /* kept by its node, and nothing of it is below; 0: it is not */
+    uint64_t born_ns;          /* when the oldest of what is in it came in */
+    struct path *path;         /* how it came, with this node; a watched frame has its origin's */
     uint64_t calldata;
     uint64_t n_held_items;     /* received and not accounted for yet */
     uint64_t n_items, n_bytes; /* as they arrived */
@@ -39,6 +43,8 @@ struct frame {
     uint32_t split_count;
     bool is_watched;
     bool is_source;           /* began here, by node_ingest */
+    bool has_gone_on;         /* batches of it were sent on, or it is in a merged one */
+    bool is_retrying;         /* it rests until its next try */
     bool is_at_fault;         /* the first failure was this node's own nack */
     bool has_refused_watched; /* the latest watched frame with this origin failed */
     enum visit_state visit_state;
@@ -57,8 +63,13 @@ struct frame *frame_new_merged(struct node *node, size_t n) FTRI_MUST_CHECK;
 void frame_discard(struct frame *self);
 struct frame *frame_ref(struct frame *self);
 void frame_unref(struct frame *self);
+/* What became of it, once it is settled. */
+ftr_outcome frame_outcome(const struct frame *self);
 /* Whose visit and items a frame works on. */
-struct frame *frame_owner(struct frame *self);
+static inline struct frame *frame_owner(struct frame *self)
+{
+    return self->origin ? self->origin : self;
+}
 /* One of the pending has its outcome. May free the frame and those above. */
 void frame_resolve(struct frame *self, const struct result *result);
 

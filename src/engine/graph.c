@@ -3,9 +3,12 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/time.h"
+#include "engine/action.h"
 #include "engine/custody.h"
 #include "engine/drain.h"
 #include "engine/graph_build.h"
+#include "engine/path.h"
 #include "engine/pdata_pool.h"
 #include "engine/scheduler.h"
 #include "net/loop.h"
@@ -27,6 +30,7 @@ int graph_new(struct loop *loop, const struct graph_options *options, struct gra
     ftri_list_init(&self->ready);
     ftri_list_init(&self->running);
     ftri_list_init(&self->spare);
+    self->start_ns = ftri_time_wall_ns();
     const int r = graph_build(self, error);
     if (r < 0) {
         graph_free(self);
@@ -96,19 +100,43 @@ static void free_node(struct node *node)
     ftri_free(node->state);
 }
 
+void graph_end(struct graph *self)
+{
+    drain_force(self);
+    stop_all(self);
+    for (size_t kind = 0; kind < CONTROL_KINDS; kind++)
+        action_end(self, (enum control_kind)kind, "the graph ended before all nodes were told");
+}
+
 void graph_free(struct graph *self)
 {
     if (!self)
         return;
-    drain_force(self);
-    stop_all(self);
+    graph_end(self);
     for (size_t i = 0; i < self->n_nodes; i++)
         free_node(self->nodes[i]);
+    paths_free(self->paths);
     pdata_pool_deinit(self);
     loop_timer_free(self->drain_timer);
     scheduler_deinit(self);
     ftri_arena_deinit(&self->arena);
     ftri_free(self);
+}
+
+void graph_set_tracing(struct graph *self, const ftr_mode *mode)
+{
+    for (size_t i = 0; i < self->n_nodes; i++)
+        ftr_node_set_mode(self->nodes[i]->recorder, mode);
+}
+
+void graph_configured(struct graph *self, const ftr_attribute *attributes, size_t n_attributes,
+                      const char *error)
+{
+    action_begin(self, CONTROL_CONFIG, attributes, n_attributes);
+    if (error)
+        action_end(self, CONTROL_CONFIG, error);
+    else
+        action_tell_all(self, CONTROL_CONFIG);
 }
 
 bool graph_node_view(const struct graph *self, size_t i, struct graph_node_view *ret_view)

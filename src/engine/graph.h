@@ -17,6 +17,8 @@
 
 #include "base/check.h"
 
+#include <flowtrace/types.h>
+
 struct config_value;
 struct edge_account;
 struct ftri_error;
@@ -51,9 +53,19 @@ int graph_start(struct graph *self, struct ftri_error *error) FTRI_MUST_CHECK;
  * downstream as each has emptied; at the deadline what is left is nacked and counted as dropped
  * (shutdown). Then on_drained. */
 void graph_drain(struct graph *self, uint64_t timeout_ns);
-/* Stops nodes, frees. Only when drained, failed, or never started; the callbacks may call it. What
- * is left is settled as at the deadline of a drain. NULL is fine. */
+/* Stops the nodes; what is left is settled as at the deadline of a drain. Only when drained,
+ * failed, or never started. */
+void graph_end(struct graph *self);
+/* The same, and frees. The callbacks may call it. NULL is fine. */
 void graph_free(struct graph *self);
+
+/* The mode of the pipeline's tracing from now on; NULL: that of the process (ftr_node_set_mode). */
+void graph_set_tracing(struct graph *self, const ftr_mode *mode);
+
+/* A new configuration. error NULL: it was taken over, and every node is told (CONTROL_CONFIG); else
+ * why nothing was. Recorded as control/config with the attributes. */
+void graph_configured(struct graph *self, const ftr_attribute *attributes, size_t n_attributes,
+                      const char *error);
 
 /* Accounts, for tables and ledgers. */
 struct graph_node_view {
@@ -67,6 +79,7 @@ struct graph_edge_view {
 /* In topological order. False past the end. */
 bool graph_node_view(const struct graph *self, size_t i, struct graph_node_view *ret_view);
 bool graph_edge_view(const struct graph *self, size_t i, struct graph_edge_view *ret_view);
-/* 0 when every identity of account.h holds and the accounts agree with what lies in the channels
- * and with the nodes; else -EBADMSG and which one does not. At any time between turns. */
+/* 0 when every identity of account.h holds and the accounts agree with what lies in the channels,
+ * with the nodes and with the metrics; else -EBADMSG and which one does not. At any time between
+ * turns. */
 int graph_check_accounts(const struct graph *self, struct ftri_error *error) FTRI_MUST_CHECK;

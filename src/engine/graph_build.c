@@ -10,6 +10,8 @@
 #include "base/text.h"
 #include "config/document.h"
 #include "engine/graph_check.h"
+#include "engine/meter.h"
+#include "engine/path.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -152,10 +154,13 @@ static struct node *append_node(const struct builder *self, const struct config_
 {
     struct graph *const graph = self->graph;
     struct node *node = ftri_arena_alloc(&graph->arena, sizeof *node);
-    if (!node)
+    struct node_meter *meter = ftri_arena_alloc(&graph->arena, sizeof *meter);
+    if (!node || !meter)
         return NULL;
     memset(node, 0, sizeof *node);
+    memset(meter, 0, sizeof *meter);
     node->graph = graph;
+    node->meter = meter;
     node->id = config_text(id);
     node->place = id;
     init_lists(node);
@@ -309,9 +314,17 @@ static int append_edge(const struct builder *self, struct node *from, size_t por
 {
     struct graph *const graph = self->graph;
     struct edge *edge = ftri_arena_alloc(&graph->arena, sizeof *edge);
-    if (!edge)
+    struct edge_meter *meter = ftri_arena_alloc(&graph->arena, sizeof *meter);
+    if (!edge || !meter)
         return short_of_memory(self);
-    *edge = (struct edge){.from = from, .to = to, .port = &from->ports[port_index]};
+    memset(meter, 0, sizeof *meter);
+    *edge = (struct edge){
+        .from = from,
+        .to = to,
+        .port = &from->ports[port_index],
+        .meter = meter,
+        .index = from->n_outputs++,
+    };
     graph->edges[graph->n_edges++] = edge;
     from->ports[port_index].n_edges++;
     to->n_inputs++;
@@ -399,11 +412,24 @@ static int build_connections(struct builder *self)
     return attach_edges(self);
 }
 
+static int prepare_meters(const struct builder *self)
+{
+    struct graph *const graph = self->graph;
+    graph->time_scale = ftri_arena_alloc(&graph->arena, sizeof *graph->time_scale);
+    graph->paths = paths_new();
+    if (!graph->time_scale || !graph->paths)
+        return short_of_memory(self);
+    meter_scale_init(graph->time_scale);
+    return 0;
+}
+
 int graph_build(struct graph *graph, struct ftri_error *error)
 {
     struct builder builder = {.graph = graph, .error = error};
     ftri_map_init(&builder.by_id, SIZE_MAX);
-    int r = build_nodes(&builder);
+    int r = prepare_meters(&builder);
+    if (r == 0)
+        r = build_nodes(&builder);
     if (r == 0)
         r = build_connections(&builder);
     if (r == 0)

@@ -8,6 +8,8 @@
 #include "engine/count.h"
 #include "engine/custody.h"
 #include "engine/metadata.h"
+#include "engine/meter.h"
+#include "engine/path.h"
 #include "engine/pdata_pool.h"
 #include "engine/visit.h"
 
@@ -32,6 +34,7 @@ struct pdata *node_ingest(struct node *self, ftr_signal signal, const ftr_contex
         return NULL;
     }
     frame->is_source = true;
+    frame->path = path_from(self);
     frame->is_watched = is_watched;
     frame->calldata = calldata;
     frame->n_pending = frame->n_in_hand = 1;
@@ -67,6 +70,7 @@ struct pdata *node_derive_watched(struct node *self, struct pdata *input, uint64
     if (pdata) {
         frame->origin = frame_ref(frame_owner(above));
         frame->origin->n_watched++;
+        frame->origin->is_retrying = false;
         frame->is_watched = true;
         frame->calldata = calldata;
         frame->n_pending = frame->n_in_hand = 1;
@@ -94,6 +98,18 @@ static bool check_inputs(struct node *self, struct pdata **inputs, size_t n)
     return are_held;
 }
 
+/* A merged batch comes by the way of its inputs, and is as old as the oldest. */
+static void take_path(struct frame *merged, struct frame *input, bool is_first)
+{
+    input->has_gone_on = true;
+    if (is_first)
+        merged->path = input->path;
+    else if (merged->path != input->path)
+        merged->path = path_mixed(merged->node);
+    if (is_first || input->born_ns < merged->born_ns)
+        merged->born_ns = input->born_ns;
+}
+
 /* The input's frame waits for the merged one from now on, in place of the batch. */
 static void absorb_input(struct frame *merged, size_t i, struct pdata *input)
 {
@@ -106,6 +122,7 @@ static void absorb_input(struct frame *merged, size_t i, struct pdata *input)
                            : input->n_items;
     account_take("absorb_input: n_held_items", &owner->n_held_items, n);
     account_add("absorb_input: merged", &merged->n_held_items, n);
+    take_path(merged, owner, i == 0);
     merged->parents[i] = frame;
     frame->n_in_hand--;
     pdata_free(merged->node->graph, input);
@@ -168,6 +185,8 @@ static void count_emitted(struct node *self, struct frame *frame, const struct p
     account_add("count_emitted: created", &self->account.created, pdata->n_items - n_forwarded);
     account_add("count_emitted: emitted", &self->account.emitted, pdata->n_items);
     account_add("count_emitted: emitted_bytes", &self->account.emitted_bytes, pdata->n_bytes);
+    meter_size(&self->meter->emitted, pdata->n_items);
+    frame_owner(frame)->has_gone_on = true;
 }
 
 /* All edges but the last get copies. */
@@ -296,5 +315,10 @@ void node_count_retry(struct node *self, struct pdata *pdata, uint32_t attempt, 
         {FTR_STR("retry.attempt"), ftr_value_i64(attempt)},
         {FTR_STR("retry.delay_ms"), ftr_value_f64((double)delay_ns / 1e6)},
     };
-    node_event(self, pdata, "retry", attributes, FTRI_COUNT(attributes));
+    struct frame *const frame = custody_touch(self, pdata, "node_count_retry");
+    if (!frame)
+        return;
+    frame_owner(frame)->is_retrying = true;
+    visit_event(frame, "retry", attributes, FTRI_COUNT(attributes));
+    custody_end(self);
 }

@@ -50,6 +50,7 @@ struct control {
     uint64_t calldata;           /* ACK, NACK */
     const struct result *result; /* ACK, NACK */
     uint64_t deadline_ns;        /* DRAIN_INGRESS, SHUTDOWN; CLOCK_MONOTONIC */
+    bool is_memory_short;        /* MEMORY_PRESSURE_CHANGED: how it is now */
 };
 
 /* "control/ack", "control/timer_tick", ...: the proposal's event names. Static. */
@@ -138,6 +139,10 @@ void node_set_accepting(struct node *self, bool is_accepting);
 void node_set_timer(struct node *self, uint64_t delay_ns);
 /* CONTROL_WAKEUP soon. Any thread. */
 void node_wakeup(struct node *self);
+/* The process has begun to use more memory than it may, or no longer does, as this node found:
+ * CONTROL_MEMORY_PRESSURE_CHANGED to all nodes of the graph. */
+void node_memory_pressure(struct node *self, bool is_short, uint64_t n_used_bytes,
+                          uint64_t n_allowed_bytes);
 /* Receivers: the answer to CONTROL_DRAIN_INGRESS. */
 void node_drained(struct node *self);
 /* A node that can never go on (its receiver's work is done, or its disk is dead) says so; the

@@ -2,6 +2,7 @@
  *
  * What a node may ask about itself and of the runtime: the functions of node.h that move no data.
  */
+#include "engine/action.h"
 #include "engine/channel.h"
 #include "engine/scheduler.h"
 #include "net/loop.h"
@@ -96,6 +97,21 @@ void node_set_timer(struct node *self, uint64_t delay_ns)
         loop_timer_start(self->timer, delay_ns);
     else
         loop_timer_stop(self->timer);
+}
+
+void node_memory_pressure(struct node *self, bool is_short, uint64_t n_used_bytes,
+                          uint64_t n_allowed_bytes)
+{
+    const ftr_attribute attributes[] = {
+        {FTR_STR("memory.pressure"), ftr_value_str(ftr_str_from(is_short ? "high" : "normal"))},
+        {FTR_STR("memory.used_bytes"), ftr_value_i64((int64_t)n_used_bytes)},
+        {FTR_STR("memory.allowed_bytes"), ftr_value_i64((int64_t)n_allowed_bytes)},
+        {FTR_STR("memory.reported_by"), ftr_value_str(ftr_str_from(self->id))},
+    };
+    struct graph *const graph = self->graph;
+    graph->is_memory_short = is_short;
+    action_begin(graph, CONTROL_MEMORY_PRESSURE_CHANGED, attributes, FTRI_COUNT(attributes));
+    action_tell_all(graph, CONTROL_MEMORY_PRESSURE_CHANGED);
 }
 
 void node_drained(struct node *self)

@@ -12,6 +12,12 @@
 
 #include <stdatomic.h>
 
+struct edge_meter;
+struct ftri_bounds;
+struct node_meter;
+struct path;
+struct paths;
+
 enum { CONTROL_KINDS = CONTROL_SHUTDOWN + 1 };
 
 /* A control message waits in its receiver; it is part of what it is about, so that sending one
@@ -21,10 +27,20 @@ struct message {
     enum control_kind kind;
 };
 
+/* See action.h. */
+struct action {
+    ftr_control control;
+    enum control_kind kind;
+    bool is_open;
+    size_t n_pending; /* nodes that have not handled their message yet */
+};
+
 struct edge {
     struct node *from, *to;
     const struct port *port;
     struct edge_account account;
+    struct edge_meter *meter;
+    size_t index; /* among all that leave the node */
 };
 
 struct port {
@@ -42,8 +58,11 @@ struct node {
     const struct config_value *place; /* its id in the configuration */
     ftr_node *recorder;
     struct node_account account;
+    struct node_meter *meter;
+    struct path *source_path, *mixed_path; /* NULL until a batch needs them */
     struct port *ports;
     size_t n_ports;
+    size_t n_outputs; /* edges of all ports */
     struct edge **inputs;
     size_t n_inputs;
 
@@ -58,8 +77,9 @@ struct node {
     size_t n_waiting;          /* batches that this node sent and that wait for room */
     uint64_t n_returned_items; /* ingested and given up without being sent: counted as received */
     enum control_kind handling;
-    uint64_t n_handled; /* control messages begun */
-    bool is_handling;   /* `handling` is under way */
+    uint64_t n_handled;        /* control messages begun */
+    bool is_handling;          /* `handling` is under way */
+    struct action long_action; /* DRAIN_INGRESS or SHUTDOWN, until the node is done */
     bool is_accepting;
     bool wants_resume; /* was told by node_can_send that there is no room */
     bool is_started, is_stopped;
@@ -84,10 +104,14 @@ struct graph {
     size_t n_nodes;
     struct edge **edges; /* in topological order of their origin */
     size_t n_edges;
-    size_t capacity;                      /* batches in one input channel */
+    size_t capacity; /* batches in one input channel */
+    struct ftri_bounds *time_scale;
+    struct paths *paths;
+    uint64_t start_ns;                    /* Unix: since when there is counted */
     ftr_str control_names[CONTROL_KINDS]; /* of events, by the conventions */
-    ftr_span control_span;                /* of a control message that may affect many flows */
-    uint64_t n_touched;                   /* visits that it affected */
+    struct action actions[CONTROL_KINDS];
+    struct action brief;      /* of the node whose code handles CONFIG or MEMORY_PRESSURE_CHANGED */
+    bool is_memory_short;     /* as a node found */
     struct node *active;      /* whose code runs; NULL: none, or a callback from outside */
     struct ftri_list ready;   /* struct node.ready */
     struct ftri_list running; /* struct frame.running: their work clock was touched */

@@ -5,10 +5,13 @@
 #include "engine/scheduler.h"
 
 #include "base/time.h"
+#include "engine/action.h"
 #include "engine/channel.h"
 #include "engine/count.h"
 #include "engine/drain.h"
 #include "engine/frame.h"
+#include "engine/meter.h"
+#include "engine/path.h"
 #include "engine/pdata_pool.h"
 #include "engine/visit.h"
 #include "net/loop.h"
@@ -71,17 +74,24 @@ static void call_control(struct node *node, const struct control *control)
 {
     if (control->kind == CONTROL_RESUME_DATA)
         node->wants_resume = false;
-    if (!node->class->control)
+    if (!node->class->control) {
+        meter_add(&node->meter->controls[control->kind][METER_RESULT_IGNORED], 1);
         return;
+    }
+    const bool had_failed = node->graph->failed != NULL;
     node->graph->active = node;
     node->handling = control->kind;
     node->is_handling = true;
     node->n_handled++;
-    visit_control_begin(node, control->kind);
+    action_begin_at(node, control->kind);
     node->class->control(node, control);
-    visit_control_end(node);
+    action_handled_at(node, control->kind);
     node->is_handling = false;
     node->graph->active = NULL;
+    const bool has_failed = !had_failed && node->graph->failed == node;
+    meter_add(
+        &node->meter->controls[control->kind][has_failed ? METER_RESULT_FAILED : METER_RESULT_DONE],
+        1);
     frame_rest_all(node->graph);
 }
 
@@ -89,7 +99,9 @@ static void deliver_control(struct node *node)
 {
     struct message *const message =
         FTRI_CONTAINER(ftri_list_pop(&node->control), struct message, link);
-    struct control control = {.kind = message->kind, .deadline_ns = node->shutdown_ns};
+    struct control control = {.kind = message->kind,
+                              .deadline_ns = node->shutdown_ns,
+                              .is_memory_short = node->graph->is_memory_short};
     if (!is_about_frame(message)) {
         call_control(node, &control);
         return;
@@ -116,6 +128,9 @@ static bool begin_frame(struct node *node, struct pdata *pdata)
     frame->n_items = pdata->n_items;
     account_add("begin_frame: n_held_items", &frame->n_held_items, pdata->n_items);
     frame->n_bytes = pdata->n_bytes;
+    const struct frame *const sender = frame_owner(frame->parent);
+    frame->path = path_next(sender->path, pdata->edge->index, pdata->edge);
+    frame->born_ns = sender->born_ns;
     pdata->frame = frame;
     return true;
 }
@@ -142,8 +157,10 @@ static void deliver_data(struct node *node)
     node->has_new_data = true;
     visit_arrive(pdata->frame, pdata, depth);
     frame_work(pdata->frame);
-    account_add("deliver_data: queue_ns", &node->account.queue_ns,
-                pdata->frame->running_since_ns - pdata->sent_ns);
+    const uint64_t waited_ns = pdata->frame->running_since_ns - pdata->sent_ns;
+    account_add("deliver_data: queue_ns", &node->account.queue_ns, waited_ns);
+    meter_time(&pdata->edge->meter->wait, node->graph->time_scale, waited_ns);
+    meter_size(&node->meter->received, pdata->n_items);
     pdata_hand_over(pdata, node);
     node->graph->active = node;
     node->class->consume(node, pdata);

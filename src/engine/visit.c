@@ -2,8 +2,7 @@
 #include "engine/visit.h"
 
 #include "base/time.h"
-
-enum { CONTROL_LINKS_MAX = 50 };
+#include "engine/action.h"
 
 static ftr_arrival arrival_of(const struct pdata *pdata)
 {
@@ -170,40 +169,11 @@ void visit_event(struct frame *self, const char *name, const ftr_attribute *attr
 
 void visit_control(struct frame *self, enum control_kind kind)
 {
-    struct graph *const graph = self->node->graph;
     ftr_visit *visit = open_visit(self);
     if (!visit)
         return;
-    ftr_visit_event(visit, graph->control_names[kind], NULL, 0);
-    if (graph->n_touched++ >= CONTROL_LINKS_MAX || graph->control_span.generation == 0)
-        return;
-    ftr_context context = ftr_span_context_of(ftr_visit_span(visit));
-    ftr_span_link(graph->control_span, &context, NULL, 0);
-    ftr_context_release(&context);
-}
-
-void visit_control_begin(struct node *node, enum control_kind kind)
-{
-    if (kind != CONTROL_CONFIG && kind != CONTROL_DRAIN_INGRESS && kind != CONTROL_SHUTDOWN &&
-        kind != CONTROL_MEMORY_PRESSURE_CHANGED)
-        return;
-    const ftr_span_options options = {
-        .size = sizeof options,
-        .name = ftr_str_from(control_name(kind)),
-        .kind = FTR_KIND_INTERNAL,
-        .is_root = true,
-    };
-    node->graph->control_span = ftr_span_start_with(&options);
-    ftr_node_annotate(node->recorder, node->graph->control_span);
-    node->graph->n_touched = 0;
-}
-
-void visit_control_end(struct node *node)
-{
-    struct graph *const graph = node->graph;
-    ftr_span_set_i64(graph->control_span, FTR_STR("flow.touched"), (int64_t)graph->n_touched);
-    ftr_span_end(graph->control_span);
-    graph->control_span = (ftr_span){0};
+    ftr_visit_event(visit, self->node->graph->control_names[kind], NULL, 0);
+    action_touch(self->node, kind, visit);
 }
 
 static const char *cause_name(enum nack_cause cause)
@@ -251,9 +221,6 @@ void visit_close(struct frame *self)
 {
     if (self->visit_state != VISIT_OPEN)
         return;
-    const ftr_outcome outcome = self->result.is_ack ? FTR_OUTCOME_SUCCESS
-                                : self->is_at_fault ? FTR_OUTCOME_FAILURE
-                                                    : FTR_OUTCOME_REFUSED;
-    ftr_visit_end(&self->visit, outcome, ftr_str_from(self->result.reason));
+    ftr_visit_end(&self->visit, frame_outcome(self), ftr_str_from(self->result.reason));
     self->visit_state = VISIT_CLOSED;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is recorded: the only file of the engine that calls ftr_visit_* and ftr_span_*. A visit
+ * What is recorded: with action.c the only file of the engine that does. A visit
  * starts with the first thing that happens to its batch at the node, which for an ingested or
  * merged batch is after its payload was set; it ends when the frame is settled. Untraced batches
  * have none. */
@@ -20,12 +20,8 @@ void visit_blocked(struct frame *self, uint64_t waited_ns);
 void visit_drop(struct frame *self, ftr_drop_reason reason, uint64_t n_items);
 void visit_event(struct frame *self, const char *name, const ftr_attribute *attributes,
                  size_t n_attributes);
-/* A control message that the node handles touched this batch. */
+/* A control message touched this batch. */
 void visit_control(struct frame *self, enum control_kind kind);
-/* Around the handling of a message that may affect many flows (configuration, drain, shutdown,
- * memory): a span of its own, linked to the first 50 visits that were touched. */
-void visit_control_begin(struct node *node, enum control_kind kind);
-void visit_control_end(struct node *node);
 /* A result came back from below. */
 void visit_unwound(struct frame *self, const struct result *result);
 void visit_pause(struct frame *self);

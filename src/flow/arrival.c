@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "trace/clock.h"
+#include "trace/hold.h"
 
 #include <string.h>
 
@@ -216,9 +217,37 @@ static bool is_usual(const struct visit *self, const struct beginning *beginning
            !is_trace_full(self);
 }
 
+static unsigned mode_of(const ftr_node *node)
+{
+    return atomic_load_explicit(&node->mode, memory_order_relaxed);
+}
+
+/* A flow that had begun when it came here in FTR_MODE_TAIL stays what it is. */
+static void mark(const struct visit *self, const ftr_context *parent)
+{
+    const unsigned mode = mode_of(self->node);
+    const bool begins = !is_valid(parent) || parent->span.is_remote || is_trace_full(self);
+    if (mode == FTR_MODE_FULL)
+        ftri_flow_keep(self->span);
+    else if (mode == FTR_MODE_TAIL && begins)
+        ftri_flow_wait(self->span);
+}
+
+/* Nothing is recorded, whoever contributes. */
+static void pass_on(struct visit *self, const ftr_context *parent)
+{
+    if (is_valid(parent))
+        self->span = ftri_passing_start(parent);
+    self->parent_flags |= FTR_TRACE_FLAG_SAMPLED;
+}
+
 /* node, parent and n_hops are set. */
 static void begin(struct visit *self, const struct beginning *beginning, uint64_t now_ns)
 {
+    if (mode_of(self->node) == FTR_MODE_OFF) {
+        pass_on(self, beginning->parent);
+        return;
+    }
     const bool is_usual_one = is_usual(self, beginning);
     const bool is_worth_it = !self->has_parent || (self->parent_flags & FTR_TRACE_FLAG_SAMPLED);
     self->span = is_usual_one ? ftr_span_start_site(&self->node->site->site, beginning->parent)
@@ -226,6 +255,8 @@ static void begin(struct visit *self, const struct beginning *beginning, uint64_
     /* Read anew, so that work never seems longer than its span. */
     self->working_since_ns = ftri_clock_passed_ns();
     self->is_recording = self->span.generation != 0;
+    if (mode_of(self->node) != FTRI_MODE_OF_PROCESS)
+        mark(self, beginning->parent);
     if (!self->is_recording)
         remember_arrival(self, beginning, now_ns);
     else if (is_usual_one)
@@ -255,6 +286,7 @@ static void begin_again(struct visit *self, const ftr_context *parent)
     ftr_span_end(self->span);
     self->span = start_span(self, &beginning, true);
     self->is_recording = ftr_span_is_recording(self->span);
+    mark(self, parent);
     if (!self->is_recording)
         return;
     memset(&self->as, 0, sizeof self->as);

@@ -47,6 +47,7 @@ static const ftr_str own[FTRI_N_NAMES] = {
     [FTRI_NAME_OUTCOME] = NAME("flow.outcome"),
     [FTRI_NAME_ERROR] = NAME("error"),
     [FTRI_NAME_FAN_IN_COUNT] = NAME("flow.fan_in.count"),
+    [FTRI_NAME_TOUCHED] = NAME("flow.touched"),
     [FTRI_NAME_RELATION] = NAME(FTRI_MANIFEST_RELATION_KEY),
     [FTRI_NAME_INPUT_INDEX] = NAME("flow.input.index"),
     [FTRI_NAME_SPLIT_INDEX] = NAME("flow.split.index"),

@@ -38,6 +38,7 @@ enum ftri_name {
     FTRI_NAME_OUTCOME,
     FTRI_NAME_ERROR,
     FTRI_NAME_FAN_IN_COUNT,
+    FTRI_NAME_TOUCHED, /* of an action's span */
     /* attributes of links */
     FTRI_NAME_RELATION,
     FTRI_NAME_INPUT_INDEX,

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "flow/identity.h"
 #include "trace/diagnostics.h"
+#include "trace/hold.h"
 
 #include <string.h>
 
@@ -127,6 +128,7 @@ ftr_node *ftr_node_new(const ftr_node_options *options)
     if (!self)
         return NULL;
     self->site = (struct ftri_node_site *)(void *)((char *)self + site_at);
+    atomic_init(&self->mode, FTRI_MODE_OF_PROCESS);
     for (size_t i = 0; i < FTRI_N_VISIT_NAMES; i++)
         self->site->names[i] = ftri_name(convention, (enum ftri_name)i);
     self->names = self->site->names;
@@ -141,7 +143,21 @@ ftr_node *ftr_node_new(const ftr_node_options *options)
     return self;
 }
 
+/* The count goes up before the first flow waits. */
+void ftr_node_set_mode(ftr_node *node, const ftr_mode *mode)
+{
+    if (!node ||
+        (mode && *mode != FTR_MODE_OFF && *mode != FTR_MODE_FULL && *mode != FTR_MODE_TAIL))
+        return;
+    const uint8_t wanted = mode ? (uint8_t)*mode : FTRI_MODE_OF_PROCESS;
+    if (wanted == FTR_MODE_TAIL)
+        ftri_session_hold(true);
+    if (atomic_exchange(&node->mode, wanted) == FTR_MODE_TAIL)
+        ftri_session_hold(false);
+}
+
 void ftr_node_free(ftr_node *node)
 {
+    ftr_node_set_mode(node, NULL);
     ftri_free(node);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A node as its visits see it: everything about a visit's span that does not change from batch to
- * batch, put together once. Immutable after ftr_node_new; any thread. */
+ * batch, put together once. Immutable after ftr_node_new but for the mode; any thread. */
 #pragma once
 
 #include "flow/names.h"
+
+#include <stdatomic.h>
 
 /* The attributes that visits set together, in these orders; each list is entered in the library's
  * table at its first use. */
@@ -35,7 +37,10 @@ struct ftri_node_site {
     ftr_str names[FTRI_N_VISIT_NAMES]; /* by the node's convention */
 };
 
+enum { FTRI_MODE_OF_PROCESS = 255 };
+
 struct ftr_node {
+    _Atomic uint8_t mode; /* ftr_mode, or that of the process */
     const ftr_str *names; /* those of the site */
     struct ftri_node_site *site;
     ftr_str id;

@@ -24,6 +24,7 @@ struct ftri_metric {
     ftr_str unit; /* of UCUM: "s", "ms", "{call}" */
     enum ftri_metric_kind kind;
     enum ftri_sum sum;    /* of SUM */
+    bool is_fractional;   /* of SUM: a point's value is its sum, not its count */
     const double *bounds; /* of HISTOGRAM: upper bounds, inclusive, without the infinite one */
     size_t n_bounds;
 };
@@ -41,7 +42,7 @@ struct ftri_metric_point {
     size_t n_attributes;
     uint64_t start_ns;
     uint64_t time_ns;
-    uint64_t count; /* of SUM: the value */
+    uint64_t count; /* of SUM: the value, unless it is fractional */
     double sum;
     /* HISTOGRAM: n_bounds + 1 of them. EXPONENTIAL: of the buckets from `offset` on. */
     const uint64_t *counts;

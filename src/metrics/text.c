@@ -167,17 +167,29 @@ static int put_help(struct ftri_metric_text *self, const char *suffix, ftr_str h
     return r < 0 ? r : ftri_bytes_append_char(out, '\n');
 }
 
+/* A sum that only grows; a level is a gauge. */
+static bool is_counter(const struct ftri_metric *metric)
+{
+    return metric->kind == FTRI_METRIC_SUM && metric->sum != FTRI_SUM_LEVEL;
+}
+
+static const char *type_of(const struct ftri_metric *metric)
+{
+    if (metric->kind != FTRI_METRIC_SUM)
+        return "histogram";
+    return is_counter(metric) ? "counter" : "gauge";
+}
+
 static int text_family(void *argument, const struct ftri_metric *metric)
 {
     struct ftri_metric_text *self = argument;
-    const bool is_sum = metric->kind == FTRI_METRIC_SUM;
-    const char *suffix = is_sum && !self->is_openmetrics ? "_total" : "";
+    const char *suffix = is_counter(metric) && !self->is_openmetrics ? "_total" : "";
     const ftr_str unit = ftri_text_unit(metric->unit);
     self->metric = metric;
     ftri_bytes_reset(&self->name);
     int r = ftri_text_family_name(metric, &self->name);
     if (r == 0)
-        r = put_comment(self, "TYPE", suffix, is_sum ? "counter" : "histogram");
+        r = put_comment(self, "TYPE", suffix, type_of(metric));
     if (r == 0 && self->is_openmetrics && unit.len > 0) {
         char text[64] = "";
         memcpy(text, unit.data, ftri_size_min(unit.len, sizeof text - 1));
@@ -306,6 +318,15 @@ static int put_histogram(struct ftri_metric_text *self, const struct ftri_metric
     return r < 0 ? r : ftri_bytes_printf(self->out, "%" PRIu64 "\n", point->count);
 }
 
+static int put_number(struct ftri_metric_text *self, const struct ftri_metric_point *point)
+{
+    int r = put_sample(self, is_counter(self->metric) ? "_total" : "", NULL);
+    if (r == 0)
+        r = self->metric->is_fractional ? put_double(self->out, point->sum, false)
+                                        : ftri_bytes_printf(self->out, "%" PRIu64, point->count);
+    return r < 0 ? r : ftri_bytes_append_char(self->out, '\n');
+}
+
 static int text_point(void *argument, const struct ftri_metric_point *point)
 {
     struct ftri_metric_text *self = argument;
@@ -316,8 +337,7 @@ static int text_point(void *argument, const struct ftri_metric_point *point)
         r = put_labels(&self->labels, point->attributes, point->n_attributes);
     if (r < 0 || self->metric->kind != FTRI_METRIC_SUM)
         return r < 0 ? r : put_histogram(self, point);
-    r = put_sample(self, "_total", NULL);
-    return r < 0 ? r : ftri_bytes_printf(self->out, "%" PRIu64 "\n", point->count);
+    return put_number(self, point);
 }
 
 struct ftri_metric_sink ftri_metric_text_sink(struct ftri_metric_text *self)

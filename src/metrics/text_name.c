@@ -90,7 +90,8 @@ int ftri_text_family_name(const struct ftri_metric *metric, struct ftri_bytes *o
         return r;
     const ftr_str unit = ftri_text_unit(metric->unit);
     ftr_str written = {(const char *)out->data + begin, out->len - begin};
-    if (metric->kind == FTRI_METRIC_SUM && ends_with(written, total))
+    if (metric->kind == FTRI_METRIC_SUM && metric->sum != FTRI_SUM_LEVEL &&
+        ends_with(written, total))
         written.len -= total.len;
     out->len = begin + written.len;
     if (unit.len == 0 || (ends_with(written, unit) && written.len > unit.len &&

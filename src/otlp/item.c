@@ -59,9 +59,20 @@ static bool find_attribute(struct ftri_view message, uint32_t number, ftr_str ke
 bool ftri_otlp_item_attribute(const struct ftri_otlp_item *item, ftr_str key,
                               struct ftri_view *ret_value)
 {
-    return find_attribute(item->bytes, ftri_otlp_attributes_number(item->message), key,
-                          ret_value) ||
-           find_attribute(item->resource, 1, key, ret_value);
+    return ftri_otlp_item_own_attribute(item, key, ret_value) ||
+           ftri_otlp_item_resource_attribute(item, key, ret_value);
+}
+
+bool ftri_otlp_item_own_attribute(const struct ftri_otlp_item *item, ftr_str key,
+                                  struct ftri_view *ret_value)
+{
+    return find_attribute(item->bytes, ftri_otlp_attributes_number(item->message), key, ret_value);
+}
+
+bool ftri_otlp_item_resource_attribute(const struct ftri_otlp_item *item, ftr_str key,
+                                       struct ftri_view *ret_value)
+{
+    return find_attribute(item->resource, 1, key, ret_value);
 }
 
 ftr_str ftri_otlp_item_name(const struct ftri_otlp_item *item)

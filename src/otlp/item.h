@@ -14,6 +14,11 @@ uint32_t ftri_otlp_attributes_number(const struct ftri_otlp_message *message);
 /* Its own attribute, or else its resource's. The value is an AnyValue message. */
 bool ftri_otlp_item_attribute(const struct ftri_otlp_item *item, ftr_str key,
                               struct ftri_view *ret_value);
+/* Its own attribute alone, and its resource's alone. */
+bool ftri_otlp_item_own_attribute(const struct ftri_otlp_item *item, ftr_str key,
+                                  struct ftri_view *ret_value);
+bool ftri_otlp_item_resource_attribute(const struct ftri_otlp_item *item, ftr_str key,
+                                       struct ftri_view *ret_value);
 /* A span's name, a log record's event name, a data point's metric. */
 ftr_str ftri_otlp_item_name(const struct ftri_otlp_item *item);
 /* Status code of a span, severity number of a log record; 0 of anything else. */

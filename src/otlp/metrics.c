@@ -140,6 +140,14 @@ static int put_histogram(struct ftri_bytes *out, const struct ftri_metric *metri
                                                  : put_exponential(out, point);
 }
 
+/* as_double, or as_int, which is fixed, too. */
+static int put_number(struct ftri_bytes *out, const struct ftri_metric *metric,
+                      const struct ftri_metric_point *point)
+{
+    return metric->is_fractional ? put_double(out, 4, point->sum)
+                                 : ftri_wire_put_fixed64(out, 6, point->count);
+}
+
 static int put_point(struct ftri_bytes *out, const struct ftri_metric *metric,
                      const struct ftri_metric_point *point)
 {
@@ -150,7 +158,7 @@ static int put_point(struct ftri_bytes *out, const struct ftri_metric *metric,
     if (r == 0)
         r = ftri_wire_put_fixed64(out, 3, point->time_ns);
     if (r == 0)
-        r = metric->kind == FTRI_METRIC_SUM ? ftri_wire_put_fixed64(out, 6, point->count)
+        r = metric->kind == FTRI_METRIC_SUM ? put_number(out, metric, point)
                                             : put_histogram(out, metric, point);
     for (size_t i = 0; i < point->n_exemplars && r == 0; i++)
         r = put_exemplar(out, numbers[metric->kind].exemplars, &point->exemplars[i]);

@@ -16,7 +16,7 @@ enum { KEY_BYTES = 2048 };
 struct instance {
     ftr_str pipeline;
     uint64_t end_ns, received_ns; /* of the last row */
-    bool is_ended;
+    uint64_t last_cut_ns; /* the end of its last cut, or of what was its last one; 0: none */
 };
 
 /* What one instance says of a node or an edge. */
@@ -110,7 +110,8 @@ static int add_instance(struct loss *self, const struct ledger_row *row,
         instance->end_ns = row->end_ns;
     if (row->received_ns > instance->received_ns)
         instance->received_ns = row->received_ns;
-    instance->is_ended |= row->is_last;
+    if (row->is_last && row->end_ns > instance->last_cut_ns)
+        instance->last_cut_ns = row->end_ns;
     *ret_instance = instance;
     return 0;
 }
@@ -183,9 +184,15 @@ int loss_add(void *loss, const struct ledger_row *row)
 
 /* --- summing up ------------------------------------------------------------------------------ */
 
+/* One that went on after its last cut had been turned off and on again. */
+static bool is_ended(const struct instance *instance)
+{
+    return instance->last_cut_ns >= instance->end_ns;
+}
+
 static bool is_dead(const struct instance *instance, uint64_t now_ns)
 {
-    return !instance->is_ended && instance->received_ns + LOSS_SILENCE_S * FTRI_NS_PER_S < now_ns;
+    return !is_ended(instance) && instance->received_ns + LOSS_SILENCE_S * FTRI_NS_PER_S < now_ns;
 }
 
 static int compare_lines(const void *left, const void *right)
@@ -211,7 +218,7 @@ static void take_earliest(uint64_t *to, uint64_t ns)
 /* What is queued or held by a process that is no more is not in flight. */
 static void settle_levels(struct loss_line *line, const struct instance *instance, uint64_t now_ns)
 {
-    const bool is_gone = instance->is_ended || is_dead(instance, now_ns);
+    const bool is_gone = is_ended(instance) || is_dead(instance, now_ns);
     for (size_t i = 0; is_gone && i < LEDGER_COUNTERS; i++) {
         if (!(LEDGER_LEVELS & LEDGER_BIT(i)))
             continue;
@@ -225,7 +232,7 @@ static void settle_times(struct loss_line *line, const struct instance *instance
 {
     line->is_settled = !is_dead(instance, now_ns);
     line->unknown_since_ns = line->is_settled ? 0 : instance->end_ns;
-    *(instance->is_ended ? &line->ended_ns : &line->settled_until_ns) = instance->end_ns;
+    *(is_ended(instance) ? &line->ended_ns : &line->settled_until_ns) = instance->end_ns;
     line->n_instances = 1;
     line->n_dead = !line->is_settled;
 }
@@ -316,6 +323,8 @@ static void sum_pipelines(struct loss *self)
         pipeline->in_flight += line->in_flight;
         pipeline->unknown_items += line->unknown_items;
         pipeline->is_settled &= line->is_settled;
+        if (!line->is_settled)
+            take_earliest(&pipeline->settled_until_ns, line->settled_until_ns);
     }
 }
 

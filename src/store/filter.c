@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Three keys a pair: the service, the name, both. A key sets two bits. */
+ * Four keys a pair: the service, the name, both, the name's beginning. A key sets two bits. */
 #include "store/filter.h"
 
 #include "base/map.h"
 #include "base/mem.h"
 #include "store/block.h"
+#include "store/pattern.h"
 
 #include <errno.h>
 
-enum { BITS_A_PAIR = 36, WORDS_MAX = 1024 };
+enum { BITS_A_PAIR = 48, WORDS_MAX = 1024 };
 
 /* Any numbers: a filter lives as long as the process. */
-static const uint64_t SERVICE_SEED = 1, NAME_SEED = 2;
+static const uint64_t SERVICE_SEED = 1, NAME_SEED = 2, BEGINNING_SEED = 3;
 
 static uint64_t hash_service(ftr_str service)
 {
@@ -22,6 +23,11 @@ static uint64_t hash_service(ftr_str service)
 static uint64_t hash_name(ftr_str name)
 {
     return ftri_hash(NAME_SEED, name.data, name.len);
+}
+
+static uint64_t hash_beginning(ftr_str beginning)
+{
+    return ftri_hash(BEGINNING_SEED, beginning.data, beginning.len);
 }
 
 static uint64_t hash_both(uint64_t service, uint64_t name)
@@ -69,6 +75,9 @@ static int put_pair(void *argument, ftr_str service, ftr_str name)
     put(self, service_hash);
     put(self, name_hash);
     put(self, hash_both(service_hash, name_hash));
+    const ftr_str beginning = pattern_beginning_of(name);
+    if (beginning.len)
+        put(self, hash_beginning(beginning));
     return 0;
 }
 
@@ -98,10 +107,19 @@ void filter_deinit(struct filter *self)
     *self = (struct filter){0};
 }
 
+static bool may_match_pattern(const struct filter *self, const struct store_query *query)
+{
+    const ftr_str beginning = pattern_beginning(query->name);
+    return (query->service.len == 0 || has(self, hash_service(query->service))) &&
+           (beginning.len == 0 || has(self, hash_beginning(beginning)));
+}
+
 bool filter_may_match(const struct filter *self, const struct store_query *query)
 {
     if (self->n_words == 0)
         return true;
+    if (!pattern_is_plain(query->name))
+        return may_match_pattern(self, query);
     if (query->service.len && query->name.len)
         return has(self, hash_both(hash_service(query->service), hash_name(query->name)));
     if (query->service.len)

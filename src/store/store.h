@@ -93,7 +93,7 @@ enum store_status { STORE_STATUS_ANY, STORE_STATUS_OK, STORE_STATUS_ERROR };
  * it starts lasted 0; an unfinished one has no duration and meets no condition on it. */
 struct store_query {
     ftr_str service;          /* empty: any */
-    ftr_str name;             /* span name, empty: any */
+    ftr_str name;             /* span name, maybe with stars (store/pattern.h); empty: any */
     enum store_status status; /* OK: not ERROR */
     uint64_t start_min_ns;    /* span start, inclusive; 0: any */
     uint64_t start_max_ns;    /* inclusive; 0: any */

@@ -9,6 +9,8 @@
 
 #include "base/count.h"
 #include "trace/current.h"
+#include "trace/hold.h"
+#include "trace/tail.h"
 
 #define UNSAMPLED_SHARED (UINT64_C(1) << 63)
 #define UNSAMPLED (UINT64_C(1) << 62)
@@ -154,6 +156,32 @@ static struct ftri_slot *unsampled_slot(ftr_span span, struct ftri_thread **ret_
         ((generation >> 2) & UNSAMPLED_GENERATION) == (span.handle & UNSAMPLED_GENERATION);
     *ret_generation = generation;
     return is_same ? slot : NULL;
+}
+
+ftr_span ftri_passing_start(const ftr_context *context)
+{
+    const uint32_t session = __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED);
+    struct ftri_thread *self = ftri_context_has_ids(context) ? ftri_thread_ready(session) : NULL;
+    return self ? ftri_unsampled_new(self, context) : (ftr_span){0, 0};
+}
+
+static void mark(ftr_span span, uint8_t marks)
+{
+    struct ftri_open open;
+    if (span.generation == 0 || !ftri_span_open(span, &open))
+        return;
+    uint8_t *flags = &open.slot->record.trace_flags;
+    *flags = (uint8_t)((*flags & ~FTRI_TRACE_MARKS) | marks);
+}
+
+void ftri_flow_keep(ftr_span span)
+{
+    mark(span, FTRI_TRACE_IS_KEPT);
+}
+
+void ftri_flow_wait(ftr_span span)
+{
+    mark(span, ftri_tail_marks());
 }
 
 bool ftri_span_release_unsampled(ftr_span span)

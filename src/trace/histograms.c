@@ -7,17 +7,17 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "codec/utf8.h"
 #include "metrics/bounds.h"
 #include "metrics/labelled.h"
 #include "metrics/metric.h"
 #include "metrics/text_name.h"
+#include "trace/metric_name.h"
 
 #include <errno.h>
 #include <flowtrace/metrics.h>
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 255, UNIT_MAX_BYTES = 63, HELP_MAX_BYTES = 4096, SERIES_MOST = 1000000 };
+enum { SERIES_MOST = 1000000 };
 
 struct ftr_histogram {
     struct ftri_labelled *series;
@@ -30,40 +30,11 @@ static struct {
     struct ftr_histogram *first;
 } histograms = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-static bool is_name(ftr_str text, const char *others)
-{
-    if (text.len == 0 || text.len > NAME_MAX_BYTES || !is_letter(text.data[0]))
-        return false;
-    for (size_t i = 1; i < text.len; i++) {
-        const char c = text.data[i];
-        if (c == '\0' || (!is_letter(c) && !(c >= '0' && c <= '9') && !strchr(others, c)))
-            return false;
-    }
-    return true;
-}
-
 /* What others write, or Prometheus keeps for itself. */
 static bool is_reserved_label(ftr_str label)
 {
     return ftri_text_is(label, "le") || ftri_text_is(label, "quantile") ||
            (label.len >= 2 && memcmp(label.data, "__", 2) == 0);
-}
-
-static bool begins_with(ftr_str text, const char *beginning)
-{
-    const size_t len = strlen(beginning);
-    return text.len >= len && memcmp(text.data, beginning, len) == 0;
-}
-
-static bool is_reserved_name(ftr_str written)
-{
-    return begins_with(written, "traces_span_metrics_") || begins_with(written, "target_info") ||
-           begins_with(written, "flowtrace_");
 }
 
 static int check_bounds(const ftr_histogram_options *options, struct ftri_error *error)
@@ -78,22 +49,22 @@ static int check_bounds(const ftr_histogram_options *options, struct ftri_error 
 
 static int check(const ftr_histogram_options *options, struct ftri_error *error)
 {
-    if (!is_name(options->name, ".:"))
+    if (!ftri_metric_name_is_valid(options->name, ".:"))
         return ftri_error_set(error, -EINVAL,
                               "name: expected letters, digits, _ . and :, the first no digit, at "
                               "most %d",
-                              NAME_MAX_BYTES);
+                              FTRI_METRIC_NAME_BYTES);
     if (options->label.len > 0 &&
-        (!is_name(options->label, ".") || is_reserved_label(options->label)))
+        (!ftri_metric_name_is_valid(options->label, ".") || is_reserved_label(options->label)))
         return ftri_error_set(error, -EINVAL,
                               "label: expected letters, digits, _ and ., the first no digit; not "
                               "le, quantile, __...");
-    if (options->help.len > HELP_MAX_BYTES || !ftri_utf8_is_valid(options->help))
+    if (!ftri_metric_help_is_valid(options->help))
         return ftri_error_set(error, -EINVAL, "help: longer than %d bytes, or not UTF-8",
-                              HELP_MAX_BYTES);
-    if (options->unit.len > UNIT_MAX_BYTES || !ftri_utf8_is_valid(options->unit))
+                              FTRI_METRIC_HELP_BYTES);
+    if (!ftri_metric_unit_is_valid(options->unit))
         return ftri_error_set(error, -EINVAL, "unit: longer than %d bytes, or not UTF-8",
-                              UNIT_MAX_BYTES);
+                              FTRI_METRIC_UNIT_BYTES);
     if (options->series_max > SERIES_MOST)
         return ftri_error_set(error, -EINVAL, "series_max: more than %d", SERIES_MOST);
     return check_bounds(options, error);
@@ -112,7 +83,7 @@ static int check_free(const ftr_histogram_options *options, struct ftri_error *e
     ftri_bytes_init(&name, 1024);
     ftri_bytes_init(&other, 1024);
     int rc = write_name(options->name, options->unit, &name);
-    bool is_taken = rc == 0 && is_reserved_name(ftri_view_str(ftri_bytes_view(&name)));
+    bool is_taken = rc == 0 && ftri_metric_name_is_reserved(ftri_view_str(ftri_bytes_view(&name)));
     const struct ftr_histogram *each = histograms.first;
     for (; each && rc == 0 && !is_taken; each = each->next) {
         ftri_bytes_reset(&other);

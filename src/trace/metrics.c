@@ -18,6 +18,7 @@
 #include "trace/origin.h"
 #include "trace/record.h"
 #include "trace/settings.h"
+#include "trace/sources.h"
 
 #include <errno.h>
 #include <flowtrace/exporter.h>
@@ -298,8 +299,10 @@ static int write_spans(uint64_t now_ns, const struct ftri_metric_sink *sink)
 static int write_all(const struct ftri_metric_sink *sink)
 {
     const uint64_t now_ns = ftri_time_wall_ns();
-    const int rc = write_spans(now_ns, sink);
-    return rc < 0 ? rc : ftri_histograms_write(now_ns, sink);
+    int rc = write_spans(now_ns, sink);
+    if (rc == 0)
+        rc = ftri_histograms_write(now_ns, sink);
+    return rc < 0 ? rc : ftri_sources_write(now_ns, sink);
 }
 
 int ftri_metrics_encode(struct ftri_bytes *out, size_t *ret_n_points)
@@ -375,10 +378,12 @@ void ftri_metrics_lock(void)
     pthread_mutex_lock(&metrics.reading);
     pthread_mutex_lock(&metrics.counting);
     ftri_histograms_lock();
+    ftri_sources_lock();
 }
 
 void ftri_metrics_unlock(void)
 {
+    ftri_sources_unlock();
     ftri_histograms_unlock();
     pthread_mutex_unlock(&metrics.counting);
     pthread_mutex_unlock(&metrics.reading);
@@ -390,6 +395,7 @@ void ftri_metrics_after_fork(void)
     pthread_mutex_init(&metrics.reading, NULL);
     pthread_mutex_init(&metrics.counting, NULL);
     ftri_histograms_after_fork();
+    ftri_sources_after_fork();
     metrics.is_in_pass = false;
     metrics.n_missed = 0;
     if (!metrics.counts)

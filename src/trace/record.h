@@ -129,6 +129,15 @@ static inline size_t ftri_pad16(size_t n)
     return (n + 15) & ~(size_t)15;
 }
 
+/* Trace flags of this process only, taken over by what is below: the flow waits for its verdict, or
+ * is exported for certain, whatever ftr_set_mode says (ftr_node_set_mode). Flows that wait tell by
+ * IS_ODD in which of the periods in which some did they began. */
+enum { FTRI_TRACE_IS_ODD = 16, FTRI_TRACE_IS_KEPT = 32, FTRI_TRACE_WAITS = 64 };
+enum {
+    FTRI_TRACE_MARKS = FTRI_TRACE_IS_ODD | FTRI_TRACE_IS_KEPT | FTRI_TRACE_WAITS,
+    FTRI_TRACE_IS_LOCAL = FTRI_TRACE_MARKS | FTR_TRACE_FLAG_RECORDED
+};
+
 /* Counted, and exported nowhere (FTR_DECISION_RECORD). */
 static inline bool ftri_record_is_only_recorded(const struct ftri_record *self)
 {
@@ -138,7 +147,7 @@ static inline bool ftri_record_is_only_recorded(const struct ftri_record *self)
 /* Without what is said in this process only. */
 static inline uint8_t ftri_record_w3c_flags(uint8_t trace_flags)
 {
-    return (uint8_t)(trace_flags & ~FTR_TRACE_FLAG_RECORDED);
+    return (uint8_t)(trace_flags & ~FTRI_TRACE_IS_LOCAL);
 }
 
 static inline const uint8_t *ftri_record_stream(const struct ftri_record *self)

@@ -32,6 +32,7 @@
 #include "trace/choice.h"
 #include "trace/clock.h"
 #include "trace/convention.h"
+#include "trace/hold.h"
 #include "trace/initiator.h"
 #include "trace/metrics.h"
 #include "trace/origin.h"
@@ -55,6 +56,7 @@ static struct {
     enum state state;
     uint32_t number; /* of the last session */
     _Atomic ftr_mode mode;
+    uint32_t n_holders; /* nodes in FTR_MODE_TAIL; stays from session to session */
     struct ftri_initiator initiator;
     bool is_disabled;
     _Atomic bool needs_threads; /* in a forked child that has not recorded yet */
@@ -75,8 +77,10 @@ static void set_recording_word(void)
     const ftr_mode mode = session.mode;
     const bool is_on = session.state == RUNNING && mode != FTR_MODE_OFF && !session.is_disabled;
     const uint32_t number = is_on ? session.number : 0;
+    const bool holds = mode == FTR_MODE_TAIL || session.n_holders != 0;
+    ftri_tail_set_holders(session.n_holders);
     ftri_tail_set_mode(mode);
-    atomic_store(&ftri_context_leaving, is_on && mode == FTR_MODE_TAIL ? ftri_tail_mark : NULL);
+    atomic_store(&ftri_context_leaving, is_on && holds ? ftri_tail_mark : NULL);
     ftri_clock_set_session(number);
     __atomic_store_n(&ftr_recording_word, number, __ATOMIC_SEQ_CST); /* see sampling.c */
 }
@@ -463,6 +467,14 @@ void ftr_set_mode(ftr_mode mode)
         return;
     pthread_mutex_lock(&session.lock);
     session.mode = mode;
+    set_recording_word();
+    pthread_mutex_unlock(&session.lock);
+}
+
+void ftri_session_hold(bool is_more)
+{
+    pthread_mutex_lock(&session.lock);
+    session.n_holders += is_more ? 1 : (uint32_t)-1;
     set_recording_word();
     pthread_mutex_unlock(&session.lock);
 }

@@ -35,7 +35,9 @@ enum regime {
 };
 
 static struct {
-    _Atomic uint32_t mode; /* (any) ftr_mode */
+    _Atomic uint32_t mode;      /* (any) ftr_mode */
+    _Atomic uint32_t n_holders; /* (any) */
+    _Atomic uint8_t marks;      /* (any) of flows that begin and are to wait */
     _Atomic uint64_t n_only_recorded;
     _Atomic uint64_t n_dropped_later; /* in FOLLOWING */
     struct ftri_flow_counts counts;
@@ -93,6 +95,32 @@ void ftri_tail_after_fork(void)
 void ftri_tail_set_mode(ftr_mode mode)
 {
     atomic_store(&tail.mode, (uint32_t)mode);
+}
+
+void ftri_tail_set_holders(uint32_t n_holders)
+{
+    if (atomic_exchange(&tail.n_holders, n_holders) == 0 && n_holders != 0)
+        atomic_store(&tail.marks,
+                     FTRI_TRACE_WAITS | (~atomic_load(&tail.marks) & FTRI_TRACE_IS_ODD));
+}
+
+uint8_t ftri_tail_marks(void)
+{
+    return atomic_load_explicit(&tail.marks, memory_order_relaxed);
+}
+
+/* Somebody's flows are to wait. */
+static bool is_holding(uint32_t mode)
+{
+    return mode == FTR_MODE_TAIL || (mode == FTR_MODE_FULL && atomic_load(&tail.n_holders) != 0);
+}
+
+/* Its flow is exported for certain. */
+static bool is_for_certain(const struct ftri_record *record)
+{
+    if (record->trace_flags & (FTRI_TRACE_WAITS | FTRI_TRACE_IS_KEPT))
+        return (record->trace_flags & FTRI_TRACE_IS_KEPT) != 0;
+    return atomic_load_explicit(&tail.mode, memory_order_relaxed) == FTR_MODE_FULL;
 }
 
 /* ---- on the way out ---- */
@@ -177,6 +205,16 @@ static void follow(uint64_t now_ns)
     tail.follow_until_ns = now_ns + tail.settings->max_age_ns;
 }
 
+/* What waited is kept; where others still hold theirs back, at once. */
+static void to_full(bool is_still_holding)
+{
+    if (!is_still_holding)
+        follow(ftri_time_monotonic_ns());
+    else if (tail.last_mode == FTR_MODE_TAIL)
+        while (!ftri_flow_buffer_is_empty(&tail.buffer))
+            ftri_flow_buffer_decide_oldest(&tail.buffer, FTRI_REASON(FTR_TAIL_MODE));
+}
+
 /* What is recorded before the first pass has the session's first mode, too. */
 void ftri_tail_start(const struct ftri_tail_settings *settings, const struct ftri_tail_exit *exit)
 {
@@ -187,17 +225,17 @@ void ftri_tail_start(const struct ftri_tail_settings *settings, const struct ftr
     tail.has_told = tail.has_passed = tail.has_looked = false;
     tail.next_look_ns = 0;
     tail.last_mode = atomic_load(&tail.mode);
-    if (tail.last_mode == FTR_MODE_TAIL)
+    if (is_holding(tail.last_mode))
         hold();
 }
 
 void ftri_tail_begin(void)
 {
     const uint32_t mode = atomic_load(&tail.mode);
-    if (mode == FTR_MODE_TAIL && tail.regime != HOLDING)
+    if (is_holding(mode) && tail.regime != HOLDING)
         hold();
     else if (mode == FTR_MODE_FULL && tail.regime == HOLDING)
-        follow(ftri_time_monotonic_ns());
+        to_full(is_holding(mode));
     tail.has_passed = true;
 }
 
@@ -213,13 +251,21 @@ static ftr_span_data read_span(const struct ftri_record *record)
     return span;
 }
 
+/* What is above it may have been exported. */
+static bool has_begun_before(const struct ftri_record *record, uint64_t start_ns)
+{
+    if (record->trace_flags & FTRI_TRACE_WAITS)
+        return ((record->trace_flags ^ ftri_tail_marks()) & FTRI_TRACE_IS_ODD) != 0;
+    return !(record->bits & FTRI_RECORD_START_IS_WALL) && start_ns < tail.since_ns;
+}
+
 static struct ftri_flow_span view_of(const struct ftri_record *record)
 {
     const ftr_span_data span = read_span(record);
     uint32_t reasons = 0;
     if (record->bits & FTRI_RECORD_PARENT_IS_REMOTE)
         reasons |= FTRI_REASON(FTR_TAIL_CROSSED);
-    if (!(record->bits & FTRI_RECORD_START_IS_WALL) && span.start_time_ns < tail.since_ns)
+    if (is_for_certain(record) || has_begun_before(record, span.start_time_ns))
         reasons |= FTRI_REASON(FTR_TAIL_MODE);
     return (struct ftri_flow_span){
         .trace_id = record->trace_id,
@@ -274,6 +320,10 @@ static void hold_span(const struct ftri_record *record)
 
 void ftri_tail_accept(const struct ftri_record *record)
 {
+    /* The first flow that is to wait may be here before the next pass. */
+    if (FTRI_UNLIKELY(record->trace_flags & FTRI_TRACE_WAITS) && tail.regime != HOLDING &&
+        is_holding(atomic_load(&tail.mode)))
+        hold();
     if (ftri_record_is_only_recorded(record))
         ftri_count(&tail.n_only_recorded, 1);
     else if (FTRI_LIKELY(tail.regime == PASSING))
@@ -301,7 +351,7 @@ bool ftri_tail_shows_open(const struct ftri_record *record)
     struct ftri_flow_fate fate = {.is_kept = false};
     if (ftri_record_is_only_recorded(record))
         return false;
-    if (tail.regime == PASSING)
+    if (tail.regime == PASSING || (tail.regime == HOLDING && is_for_certain(record)))
         return true;
     const bool is_known = ftri_flow_buffer_recall(&tail.buffer, &record->trace_id, &fate);
     return is_known ? fate.is_kept : tail.regime == FOLLOWING;

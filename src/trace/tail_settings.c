@@ -133,7 +133,8 @@ static int read_tail(struct ftri_settings *self, struct ftri_error *error)
     policy->keeps_errors = read_flag("FLOWTRACE_TAIL_ERRORS");
     policy->keeps_drops = read_flag("FLOWTRACE_TAIL_DROPS");
     policy->threshold = read_share(ftri_threshold_of(standard.share));
-    policy->latency_ns = read_scaled("FLOWTRACE_TAIL_LATENCY_MS", FTRI_NS_PER_MS, 0, LONGEST_NS, 0);
+    policy->latency_ns = read_scaled("FLOWTRACE_TAIL_LATENCY_MS", FTRI_NS_PER_MS, 0, LONGEST_NS,
+                                     standard.latency_ns);
     return read_wanted(self) ? 0 : ftri_error_set(error, -ENOMEM, "tail: out of memory");
 }
 

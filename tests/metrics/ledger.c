@@ -130,6 +130,7 @@ static bool choose_mode(const char *mode, ftr_config *config, ftr_tail_config *t
     char *end;
     *tail = FTR_TAIL_CONFIG_INIT;
     tail->keeps_errors = tail->keeps_drops = false;
+    tail->latency_ns = 0;
     tail->share = strncmp(mode, "tail=", 5) == 0 ? strtod(mode + 5, &end) : -1;
     config->has_mode = true;
     config->mode = FTR_MODE_TAIL;

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The text against Prometheus itself: promtool checks it, a server scrapes it and gives back what
-it stored, exemplars included. Debian's package is unpacked beside the build, not installed: it would
+it stored, exemplars included; the same of a running graph's own /metrics. Debian's package is unpacked beside the build, not installed: it would
 start a service.
 
 usage: prometheus_test.py --build DIR
@@ -22,6 +22,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "scenario"))
 import harness  # noqa: E402
+import metrics_test  # noqa: E402
 
 PATIENCE_S = 120
 TYPES = {"prometheus": "text/plain; version=0.0.4",
@@ -68,14 +69,15 @@ class Target(http.server.BaseHTTPRequestHandler):
 
 
 class Server:
-    """Prometheus on a free port, scraping both forms."""
+    """Prometheus on a free port; jobs: {name: (port, path)}."""
 
-    def __init__(self, programs, folder, target):
+    def __init__(self, programs, folder, jobs):
         configuration = os.path.join(folder, "prometheus.yml")
         with open(configuration, "w", encoding="utf-8") as file:
             json.dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [
-                {"job_name": form, "metrics_path": "/" + form, "honor_timestamps": True,
-                 "static_configs": [{"targets": [f"127.0.0.1:{target}"]}]} for form in TYPES]}, file)
+                {"job_name": name, "metrics_path": path, "honor_timestamps": True,
+                 "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
+                for name, (port, path) in jobs.items()]}, file)
         self.log = open(os.path.join(folder, "log"), "w+", encoding="utf-8")
         self.process = subprocess.Popen(
             [os.path.join(programs, "prometheus"), "--config.file=" + configuration,
@@ -137,11 +139,13 @@ class Prometheus(unittest.TestCase):
     def setUpClass(cls):
         cls.programs = unpack()
 
-    def check(self, *words):
-        done = subprocess.run([os.path.join(self.programs, "promtool"), "check", "metrics"],
-                              input=text_of("prometheus", *words), stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=60, check=False)
+    def promtool(self, text):
+        done = subprocess.run([os.path.join(self.programs, "promtool"), "check", "metrics"], input=text,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
         return done.returncode, done.stdout.decode()
+
+    def check(self, *words):
+        return self.promtool(text_of("prometheus", *words))
 
     def test_promtool_finds_nothing(self):
         self.assertEqual(self.check("seconds"), (0, ""))
@@ -159,7 +163,7 @@ class Prometheus(unittest.TestCase):
         target = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Target)
         threading.Thread(target=target.serve_forever, daemon=True).start()
         with tempfile.TemporaryDirectory() as folder:
-            server = Server(self.programs, folder, target.server_port)
+            server = Server(self.programs, folder, {form: (target.server_port, "/" + form) for form in TYPES})
             try:
                 self.look(server)
             finally:
@@ -177,6 +181,8 @@ class Prometheus(unittest.TestCase):
             rpc = server.query(f'krishiv_grpc_call_duration_seconds_count{{job="{form}"}}')
             self.assertEqual({sample["metric"]["path"]: sample["value"][1] for sample in rpc},
                              {"/krishiv.Coordinator/Submit": "3", "/krishiv.Coordinator/Cancel": "1"})
+            queue = [server.query(f'shop_queue_{name}{{job="{form}"}}') for name in ("length", "waited_seconds_total")]
+            self.assertEqual([sample["value"][1] for samples in queue for sample in samples], ["3", "0.75"])
             info = server.query(f'target_info{{job="{form}"}}')
             self.assertEqual([sample["metric"]["service_name"] for sample in info], ["shop"])
         now = time.time()
@@ -187,6 +193,41 @@ class Prometheus(unittest.TestCase):
             for exemplar in series["exemplars"]:
                 self.assertRegex(exemplar["labels"]["trace_id"], "^[0-9a-f]{32}$")
                 self.assertRegex(exemplar["labels"]["span_id"], "^[0-9a-f]{16}$")
+
+    def test_a_server_scrapes_a_graph(self):
+        """What it has stored is what the test of /metrics works out by itself."""
+        expected = metrics_test.Expected()
+        with tempfile.TemporaryDirectory() as folder:
+            sink = metrics_test.Sink()
+            self.addCleanup(sink.close)
+            run = metrics_test.Run(folder, {"OTEL_METRICS_EXPORTER": "none"}, sink)
+            self.addCleanup(run.kill)
+            for body in expected.bodies:
+                harness.request(run.port, "POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"})
+            self.assertEqual(self.promtool(run.read()[1].encode()), (0, ""))
+            server = Server(self.programs, folder, {"graph": (run.metrics, "/metrics")})
+            try:
+                server.wait(lambda: self.stored(server, "flow_node_busy_seconds_total"))
+                for name in sorted({name for name, _ in expected.samples if "_control_" not in name}):
+                    self.assertEqual(self.stored(server, name), expected_of(expected, name), name)
+                kinds = {row["metric"]: row["type"] for row in server.get(
+                    "/api/v1/targets/metadata", match_target='{job="graph"}') if row["metric"].startswith("flow_")}
+                self.assertEqual(kinds["flow_node_held_items"], "gauge")
+                self.assertEqual(kinds["flow_path_duration_seconds"], "histogram")
+            finally:
+                server.close()
+            run.stop()
+
+    @staticmethod
+    def stored(server, name):
+        """{labels: value}"""
+        own = ("__name__", "job", "instance")
+        return {frozenset((key, float(text) if key == "le" else text) for key, text in sample["metric"].items()
+                          if key not in own): float(sample["value"][1]) for sample in server.query(name)}
+
+
+def expected_of(expected, name):
+    return {labels: value for (of, labels), value in expected.samples.items() if of == name}
 
 
 if __name__ == "__main__":

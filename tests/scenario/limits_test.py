@@ -181,6 +181,11 @@ class Limits(LimitScenario):
         self.assertEqual(status, 400, text)
         self.assertIn("larger than the limit", text.decode())
 
+    def test_max_message(self):
+        self.limit(max_message="2KiB")
+        self.assertEqual(self.grpc_status(bytes(3000)), 8)
+        self.assertEqual(self.post(one_span(field(9, attribute(field(1, b"x" * 3000)))))[0], 200)
+
     def test_max_bodies(self):
         self.limit(max_bodies="96KiB")
         part = HEAD + b"Content-Length: 60000\r\n\r\n" + b"x" * 40000

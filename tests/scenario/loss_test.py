@@ -3,12 +3,16 @@
 writer of their input counted, and against the engine's own accounts; through retries, drops, nacks,
 drains and kills."""
 
+import fcntl
 import hashlib
 import http.server
 import json
 import os
+import pty
 import signal
+import struct
 import subprocess
+import termios
 import threading
 import time
 
@@ -94,7 +98,30 @@ class Destination:
         self.server.server_close()
 
 
+def terminal_output(command, columns):
+    """Of a command whose standard output is a terminal of this width."""
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    process = subprocess.Popen(command, stdout=terminal, stderr=subprocess.PIPE)
+    os.close(terminal)
+    chunks = []
+    try:
+        while True:
+            chunk = os.read(controller, 65536)
+            if not chunk:
+                break
+            chunks.append(chunk)
+    except OSError:  # how a terminal ends
+        pass
+    finally:
+        os.close(controller)
+    assert (process.wait(TIMEOUT_S), process.stderr.read()) == (0, b"")
+    process.stderr.close()
+    return b"".join(chunks).decode().replace("\r\n", "\n")
+
+
 class LossScenario(Scenario):
+    maxDiff = None
     def destination(self, **options):
         destination = Destination(**options)
         self.addCleanup(destination.close)
@@ -132,7 +159,7 @@ class LossScenario(Scenario):
             return [json.loads(line) for line in file]
 
     def loss(self, *arguments):
-        done = subprocess.run([program(), "loss", *arguments, "--server", self.collector.url()],
+        done = subprocess.run([program(), "loss", "--json", *arguments, "--server", self.collector.url()],
                               capture_output=True, text=True, timeout=TIMEOUT_S)
         self.assertEqual(done.returncode, 0, done.stderr)
         return [json.loads(line) for line in done.stdout.splitlines()]
@@ -256,6 +283,11 @@ class LossScenario(Scenario):
         self.assertEqual(whole["unknown_items"], held)
         self.assertEqual(self.lines("killed")[2]["read", "parse"]["unknown_since"],
                          whole["unknown_since"])
+        since = whole["unknown_since"].replace("T", " ").replace(".000Z", "Z")
+        self.assertIn(f"""pipeline killed
+  unknown since {since}; 1 process, which died without a last report
+  items: 0 lost, {held} unknown; dropped: 5 filtered
+""", self.tables("killed"))
 
     def wait_for_cut(self, pipeline):
         """One at a boundary of the clock, in which a batch was at the server."""
@@ -281,8 +313,9 @@ class LossScenario(Scenario):
     def test_nothing_is_reported_with_tracing_off(self):
         self.start()
         destination = self.destination()
-        self.finish(self.run_graph("off", self.write_input("in", 10, 1), destination.port,
-                                   {"OTEL_SDK_DISABLED": "true"}))
+        folder = self.write_input("in", 10, 1)
+        for setting in ({"OTEL_SDK_DISABLED": "true"}, {"FLOWTRACE_MODE": "off"}):
+            self.finish(self.run_graph("off", folder, destination.port, setting))
         done = subprocess.run([program(), "loss", "off", "--server", self.collector.url()],
                               capture_output=True, text=True, timeout=TIMEOUT_S)
         self.assertEqual(done.returncode, 1)
@@ -337,6 +370,76 @@ class LossScenario(Scenario):
         self.assertEqual((edge["sent"], edge["received"], edge["lost"], edge["in_flight"]),
                          (10, 9, 1, 0))
         self.assertTrue(edge["settled"])
+
+    def tables(self, *arguments, columns=None):
+        """What a person sees: through a pipe, or on a terminal of so many columns."""
+        command = [program(), "loss", *arguments, "--server", self.collector.url()]
+        if columns is None:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            return done.stdout
+        return terminal_output(command, columns)
+
+    def test_the_tables(self):
+        # Drawn by hand from the points: numbers on the right, with commas; columns of noughts are
+        # left out, but for what was sent, received and lost.
+        self.start()
+        start_ns, end_ns = self.interval()
+        logs = dict(self.EDGE, **{"ftr.port": "logs", "ftr.to": "c"})
+        node = {"ftr.pipeline": "far", "ftr.node": "a"}
+        late = dict(node, **{"ftr.node": "c"})
+        points = [
+            ("ftr.edge.sent", self.EDGE, 1234567), ("ftr.edge.received", self.EDGE, 1234500),
+            ("ftr.edge.lost", self.EDGE, 67),
+            ("ftr.edge.sent", logs, 12), ("ftr.edge.redelivered", logs, 2),
+            ("ftr.node.created", node, 1234579), ("ftr.node.emitted", node, 1234579),
+            ("ftr.node.received", late, 12), ("ftr.node.forwarded", late, 9),
+            ("ftr.node.dropped", dict(late, **{"ftr.reason": "late"}), 2),
+            ("ftr.node.dropped", dict(late, **{"ftr.reason": "filtered"}), 1),
+        ]
+        self.assertEqual(self.post(self.metrics("one", [
+            (name, attributes, start_ns, end_ns, value) for name, attributes, value in points])), 0)
+        end = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(end_ns // SECOND_NS))
+        start = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(start_ns // SECOND_NS))
+        text = self.tables("far")
+        self.assertEqual(text, f"""\
+pipeline far
+  not settled after {start}; 1 process
+  items: 67 lost, 12 in flight; dropped: 1 filtered, 2 late
+
+  edge                 sent  again   received  in flight  lost
+  a["logs"] -> c         12      2          0         12     0
+      not settled after {start}
+  a -> b          1,234,567      0  1,234,500          0    67
+
+  node  received    created  forwarded
+  a            0  1,234,579          0
+  c           12          0          9  dropped: 1 filtered, 2 late
+""", end)
+        self.assertEqual(self.tables("far", columns=80), text)
+        joined = text.replace("     0\n      not", "     0  not")
+        self.assertEqual(self.tables("far", columns=120), joined)
+
+    def test_tables_of_long_names_fit(self):
+        self.start()
+        start_ns, end_ns = self.interval()
+        edge = dict(self.EDGE, **{"ftr.from": "from-" + "x" * 100, "ftr.to": "to-\x1b[31m" + "y" * 99})
+        self.assertEqual(self.post(self.metrics("one", [
+            ("ftr.edge.sent", edge, start_ns, end_ns, 10 ** 12),
+            ("ftr.edge.received", edge, start_ns, end_ns, 10 ** 12)])), 0)
+        for columns in (80, 120):
+            text = self.tables(columns=columns)
+            self.assertLessEqual(max(map(len, text.splitlines())), columns, text)
+            self.assertIn("1,000,000,000,000  1,000,000,000,000     0", text)
+            self.assertIn("from-xxx", text)
+            self.assertNotIn("\x1b", text)  # a terminal obeys none of it
+
+    def test_no_pipeline_is_said_so(self):
+        self.start(arguments=("--otlp-http", "127.0.0.1:0", "--otlp-grpc", "off"))
+        done = subprocess.run([program(), "loss", "--since", "1ms", "--server", self.collector.url()],
+                              capture_output=True, text=True, timeout=TIMEOUT_S)
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        self.assertIn("no pipeline has reported within 1ms", done.stderr)
 
     def test_other_metrics_are_answered_as_before(self):
         self.start()

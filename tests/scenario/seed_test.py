@@ -117,7 +117,7 @@ class SeedExample(Scenario):
         self.run_example(sink)
         self.assertEqual(sink.n_spans(), N_REQUESTS)
         self.wait_for_traces("receiver/otlp/rcv-1", N_REQUESTS)
-        self.wait_for_traces("control/shutdown", 2)  # of proc-2 and of exp-1
+        self.wait_for_traces("control/shutdown", 1)
         self.wait_for_traces("control/drain_ingress", 1)
         _, trace_id = self.traces("exporter/http/exp-1")[-1]
         self.check_tree(self.ask("trace", "get", "--tree", trace_id))
@@ -131,7 +131,7 @@ class SeedExample(Scenario):
         self.start()
         self.run_example(sink, self.example_by("otelcol"))
         self.wait_for_traces("receiver/otlp/rcv-1", N_REQUESTS)
-        self.wait_for_traces("control/shutdown", 2)
+        self.wait_for_traces("control/shutdown", 1)
         self.wait_for_traces("control/drain_ingress", 1)
         _, trace_id = self.traces("exporter/http/exp-1")[-1]
         tree = self.ask("trace", "get", "--tree", trace_id)
@@ -214,7 +214,7 @@ class SeedExample(Scenario):
         self.assertGreaterEqual(len(others), N_REQUESTS // batches - 1)
 
     def check_loss(self):
-        rows = [json.loads(line) for line in self.ask("loss").splitlines()]
+        rows = [json.loads(line) for line in self.ask("loss", "--json").splitlines()]
         rows = [row for row in rows if row["pipeline"] == "seed-example"]
         whole = [row for row in rows if row["kind"] == "pipeline"]
         self.assertEqual([(row["lost"], row["in_flight"], row["dropped"], row["settled"])

@@ -26,6 +26,7 @@ struct stage {
     struct plan plan;
     struct graph *graph;
     struct actor actors[NODES_MAX];
+    bool has_drained;    /* graph_drain was called */
     bool may_lose;       /* a request for memory may have failed */
     bool is_forced;      /* the deadline of the drain has passed */
     bool is_over;        /* the run ends: nodes do nothing new */

@@ -73,7 +73,7 @@ static void on_drained(void *argument)
 
 static void drain(void)
 {
-    run.is_draining = true;
+    run.is_draining = stage.has_drained = true;
     story_tell("drain within %llu us",
                (unsigned long long)(stage.plan.timeout_ns / FTRI_NS_PER_US));
     stage.deadline_ns = ftri_time_monotonic_ns() + stage.plan.timeout_ns;

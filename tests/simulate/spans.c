@@ -128,12 +128,13 @@ static size_t find_visits(void)
     return n_others;
 }
 
-/* Of messages that may touch many flows there is one for each that a node handled. */
+/* Of messages that may touch many flows there is one for each that a node handled, and one for the
+ * drain and the shutdown as a whole. */
 static size_t expected_others(void)
 {
     static const enum control_kind kinds[] = {CONTROL_CONFIG, CONTROL_MEMORY_PRESSURE_CHANGED,
                                               CONTROL_DRAIN_INGRESS, CONTROL_SHUTDOWN};
-    size_t n = 0;
+    size_t n = stage.has_drained ? 2 : 0;
     for (size_t i = 0; i < stage.plan.n_nodes; i++)
         for (size_t j = 0; j < FTRI_COUNT(kinds); j++)
             n += stage.actors[i].n_told[kinds[j]];

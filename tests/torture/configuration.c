@@ -24,6 +24,26 @@
     "  - {from: 'route[\"logs\"]', to: write}\n"                                                   \
     "  - {from: 'route[\"rest\"]', to: write}\n"
 
+/* In the OpenTelemetry Collector's form. */
+#define COLLECTOR(processors, exporters)                                                           \
+    "receivers: {otlp: {protocols: {grpc: , http: }}}\n"                                           \
+    "extensions: {health_check: {response_body: {healthy: up}}}\n"                                 \
+    "connectors:\n"                                                                                \
+    "  routing: {default_pipelines: [traces/b], table: [{condition: 'attributes[\"a\"] == 1', "    \
+    "pipelines: [traces/a]}]}\n"                                                                   \
+    "processors:\n"                                                                                \
+    "  resource/unused: {attributes: [{key: a, value: b, action: upsert}]}\n"                      \
+    "  filter: {traces: {span: ['name == \"a.b\" or attributes[\"a\"] == 1']}}\n" processors       \
+    "exporters:\n"                                                                                 \
+    "  otlp: {endpoint: 'h:1', headers: {a: b}, sending_queue: {batch: {min_size: 5}}}\n"          \
+    "  debug:\n" exporters "service:\n"                                                            \
+    "  extensions: [health_check]\n"                                                               \
+    "  pipelines:\n"                                                                               \
+    "    traces: {receivers: [otlp], processors: [filter], exporters: [routing]}\n"                \
+    "    traces/a: {receivers: [routing], exporters: [otlp]}\n"                                    \
+    "    traces/b: {receivers: [routing], exporters: [debug]}\n"                                   \
+    "    logs: {receivers: [otlp], exporters: [otlp, debug]}\n"
+
 static const struct {
     const char *text;
     const char *fault; /* in the error; NULL: there is none */
@@ -46,6 +66,13 @@ static const struct {
     {NODES CONNECTIONS "  - {from: gather, to: reed}\n", "did you mean 'read'"},
     {NODES CONNECTIONS "  - {from: 'route[\"log\"]', to: write}\n", "did you mean"},
     {NODES CONNECTIONS "  - {from: route, to: gather}\n", "graph:"},
+    {COLLECTOR("  batch:\n", "  nop:\n"), NULL},
+    {COLLECTOR("  bach:\n", ""), "graph:8:3: processors::bach: "},
+    {COLLECTOR("  batch: {timeut: 1s}\n", ""), "did you mean 'timeout'"},
+    {COLLECTOR("", "  otlphttp: {endpoint: 'http://h', tls: {insecure_skip_verify: true}}\n"),
+     "exporters::otlphttp::tls: 'insecure_skip_verify' is not supported"},
+    {COLLECTOR("", "") "    logs/x: {receivers: [otlp], exporters: [otpl]}\n",
+     "did you mean 'otlp'"},
 };
 
 struct verdict {

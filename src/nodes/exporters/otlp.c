@@ -27,6 +27,7 @@
 
 struct otlp_exporter_options {
     const char *endpoint;
+    const char *endpoints[FTRI_OTLP_N_SIGNALS];
     int protocol;    /* ftr_otlp_protocol, by the order of the names */
     int compression; /* ftr_otlp_compression */
     bool is_insecure;
@@ -47,9 +48,15 @@ static const ftr_otlp_compression compressions[] = {FTR_OTLP_PLAIN, FTR_OTLP_GZI
 #define AT(member) offsetof(struct otlp_exporter_options, member)
 
 static const struct option rows[] = {
-    {"endpoint", OPTION_STR, AT(endpoint), .is_required = true,
+    {"endpoint", OPTION_STR, AT(endpoint), "",
      .sentence = "Base URL: http://, https:// or unix:///path of a socket; the signal's path is "
-                 "added. grpc: also host:port."},
+                 "added. grpc: also host:port. Required, but for signals that have their own."},
+    {"traces_endpoint", OPTION_STR, AT(endpoints[FTRI_OTLP_TRACES]), "",
+     .sentence = "Whole URL for traces; not with grpc."},
+    {"metrics_endpoint", OPTION_STR, AT(endpoints[FTRI_OTLP_METRICS]), "",
+     .sentence = "Whole URL for metrics; not with grpc."},
+    {"logs_endpoint", OPTION_STR, AT(endpoints[FTRI_OTLP_LOGS]), "",
+     .sentence = "Whole URL for logs; not with grpc."},
     {"protocol", OPTION_CHOICE, AT(protocol), "http/protobuf", .choices = protocol_names,
      .sentence = "How OTLP is spoken."},
     {"compression", OPTION_CHOICE, AT(compression), "none", .choices = compression_names,
@@ -84,6 +91,24 @@ struct transfer {
     struct ftri_otlp_call call;
 };
 
+/* A signal without one keeps url NULL. */
+static int read_endpoint(const struct otlp_exporter_options *options,
+                         struct ftri_otlp_settings *settings, struct ftri_error *error)
+{
+    static const char *const names[] = {"traces_endpoint", "metrics_endpoint", "logs_endpoint"};
+    const char *own = options->endpoints[settings->signal];
+    if (own[0] && settings->protocol == FTR_OTLP_GRPC)
+        return ftri_error_set(error, -EINVAL, "%s: not with protocol grpc",
+                              names[settings->signal]);
+    if (own[0])
+        return ftri_otlp_settings_endpoint(settings, names[settings->signal], ftr_str_from(own),
+                                           error);
+    if (options->endpoint[0])
+        return ftri_otlp_settings_base(settings, "endpoint", ftr_str_from(options->endpoint),
+                                       error);
+    return 0;
+}
+
 static int read_settings(const struct otlp_exporter_options *options, enum ftri_otlp_signal signal,
                          struct ftri_otlp_settings *settings, struct ftri_error *error)
 {
@@ -99,7 +124,7 @@ static int read_settings(const struct otlp_exporter_options *options, enum ftri_
     settings->protocol = protocols[options->protocol];
     settings->compression = compressions[options->compression];
     settings->is_insecure = options->is_insecure;
-    int r = ftri_otlp_settings_base(settings, "endpoint", ftr_str_from(options->endpoint), error);
+    int r = read_endpoint(options, settings, error);
     if (r == 0)
         r = ftri_otlp_settings_headers(settings, "headers", ftr_str_from(options->headers), error);
     for (size_t i = 0; r == 0 && i < FTRI_COUNT(files); i++)
@@ -110,11 +135,16 @@ static int read_settings(const struct otlp_exporter_options *options, enum ftri_
 
 static int otlp_check(const void *values, struct ftri_error *error)
 {
-    struct ftri_otlp_settings settings;
-    ftri_otlp_settings_init(&settings);
-    const int r = read_settings(values, FTRI_OTLP_TRACES, &settings, error);
-    ftri_otlp_settings_deinit(&settings);
-    return r;
+    bool has_endpoint = false;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < FTRI_OTLP_N_SIGNALS; i++) {
+        struct ftri_otlp_settings settings;
+        ftri_otlp_settings_init(&settings);
+        r = read_settings(values, (enum ftri_otlp_signal)i, &settings, error);
+        has_endpoint = has_endpoint || settings.url;
+        ftri_otlp_settings_deinit(&settings);
+    }
+    return r < 0 || has_endpoint ? r : ftri_error_set(error, -EINVAL, "'endpoint' is required");
 }
 
 static void on_answers(void *argument)
@@ -240,11 +270,23 @@ static void refuse_unsent(struct node *node, struct pdata *pdata, int r)
     node_nack(node, pdata, &result);
 }
 
+/* False: it was refused for good and is gone. */
+static bool has_endpoint(struct node *node, struct pdata *pdata)
+{
+    const struct otlp_exporter_state *state = node_state(node);
+    static const struct result result = {.is_permanent = true,
+                                         .reason = "there is no endpoint for this signal"};
+    if (state->settings[signal_of(pdata)].url)
+        return true;
+    node_nack(node, pdata, &result);
+    return false;
+}
+
 static void otlp_consume(struct node *node, struct pdata *pdata)
 {
     struct otlp_exporter_state *state = node_state(node);
     const struct otlp_exporter_options *options = node_options(node);
-    if (!intake_is_telemetry(node, pdata))
+    if (!intake_is_telemetry(node, pdata) || !has_endpoint(node, pdata))
         return;
     struct transfer *transfer = ftri_alloc(sizeof *transfer);
     if (!transfer) {

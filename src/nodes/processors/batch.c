@@ -3,9 +3,9 @@
  * processor/batch: gathers small batches into larger ones (fan-in).
  *
  * Inputs are held until max_items are gathered or the oldest has waited max_delay; then one merged
- * batch leaves, and its outcome settles every input in it. Only inputs of one signal and one
- * metadata are merged: each such kind is gathered in a group of its own. Groups are in the order of
- * their oldest inputs, so that the first one's time is up first. */
+ * batch leaves, and its outcome settles every input in it; with `split`, in parts. Only inputs of
+ * one signal and one metadata are merged: each such kind is gathered in a group of its own. Groups
+ * are in the order of their oldest inputs, so that the first one's time is up first. */
 #include "nodes/processors/processors.h"
 
 #include "base/mem.h"
@@ -13,11 +13,13 @@
 #include "engine/metadata.h"
 #include "engine/node.h"
 #include "nodes/processors/join.h"
+#include "nodes/processors/parts.h"
 
 struct batch_options {
     uint64_t max_items;
     uint64_t max_delay_ns;
     uint64_t max_inputs;
+    uint64_t split;
     uint64_t max_groups;
 };
 
@@ -29,6 +31,8 @@ static const struct option rows[] = {
      .sentence = "The longest that an item waits here."},
     {"max_inputs", OPTION_U64, offsetof(struct batch_options, max_inputs), "16384", .min = 1,
      .max = 1 << 20, .sentence = "A batch of this many inputs is sent."},
+    {"split", OPTION_U64, offsetof(struct batch_options, split), "0", .max = 10000000,
+     .sentence = "A batch with more items is cut into parts of at most so many; 0: it is not."},
     {"max_groups", OPTION_U64, offsetof(struct batch_options, max_groups), "1000", .min = 1,
      .max = 1 << 20,
      .sentence = "Batches that are gathered at once, one for each signal and metadata; for one "
@@ -81,6 +85,28 @@ static void refuse(struct node *node, struct pdata *pdata)
     node_nack(node, pdata, &result);
 }
 
+static void send_parts(struct node *node, struct pdata *merged, uint64_t max_items)
+{
+    struct part *parts = NULL;
+    size_t n = 0;
+    if (parts_cut(merged, max_items, &parts, &n) < 0) {
+        refuse(node, merged);
+        return;
+    }
+    parts_send(node, merged, parts, n);
+    parts_deinit(parts, n);
+    ftri_free(parts);
+}
+
+static void send_merged(struct node *node, struct pdata *merged)
+{
+    const struct batch_options *options = node_options(node);
+    if (options->split && merged->n_items > options->split)
+        send_parts(node, merged, options->split);
+    else
+        node_send(node, 0, merged);
+}
+
 /* The group is gone. */
 static void flush(struct batch_state *state, struct group *group, const char *reason)
 {
@@ -92,7 +118,7 @@ static void flush(struct batch_state *state, struct group *group, const char *re
         return;
     const ftr_attribute attribute = {FTR_STR("flush.reason"), ftr_value_str(ftr_str_from(reason))};
     node_event(state->node, merged, "batch_flush", &attribute, 1);
-    node_send(state->node, 0, merged);
+    send_merged(state->node, merged);
 }
 
 /* For the first group. */

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NUMBER_BYTES = FTRI_JSON_F64_BYTES };
+_Static_assert((int)CRITERIA_NUMBER_BYTES >= (int)FTRI_JSON_F64_BYTES, "room for every number");
 
 static bool has_back_reference(const char *pattern)
 {
@@ -95,8 +95,7 @@ static bool matches(const regex_t *regex, ftr_str text)
     return regexec(regex, text.data ? text.data : "", 1, &all, REG_STARTEND) == 0;
 }
 
-/* A scalar as people write it; false: it is none. */
-static bool text_of(const ftr_value *value, char room[NUMBER_BYTES], ftr_str *ret_text)
+bool criteria_text_of(const ftr_value *value, char room[CRITERIA_NUMBER_BYTES], ftr_str *ret_text)
 {
     switch (value->type) {
     case FTR_VALUE_STR:
@@ -106,8 +105,8 @@ static bool text_of(const ftr_value *value, char room[NUMBER_BYTES], ftr_str *re
         *ret_text = value->as.boolean ? FTR_STR("true") : FTR_STR("false");
         return true;
     case FTR_VALUE_I64:
-        *ret_text =
-            (ftr_str){room, (size_t)snprintf(room, NUMBER_BYTES, "%lld", (long long)value->as.i64)};
+        *ret_text = (ftr_str){
+            room, (size_t)snprintf(room, CRITERIA_NUMBER_BYTES, "%lld", (long long)value->as.i64)};
         return true;
     case FTR_VALUE_F64:
         if (value->as.f64 - value->as.f64 != 0) /* not finite */
@@ -130,14 +129,14 @@ static bool is_among(const struct config_value *values, ftr_str text)
 static bool test_attribute(const struct criteria *self, const ftr_value *value)
 {
     const struct criteria_options *options = self->options;
-    char room[NUMBER_BYTES];
+    char room[CRITERIA_NUMBER_BYTES];
     ftr_str text;
     if (value->type == FTR_VALUE_I64 && self->has_range &&
         (value->as.i64 < (int64_t)options->min || value->as.i64 > (int64_t)options->max))
         return false;
     if (!options->values && !self->has_matches)
         return true;
-    if (!text_of(value, room, &text))
+    if (!criteria_text_of(value, room, &text))
         return false;
     return (!options->values || is_among(options->values, text)) &&
            (!self->has_matches || matches(&self->matches, text));

@@ -37,6 +37,11 @@ struct condition_subject {
     bool is_span, is_log; /* what has no status or severity fulfils the condition */
 };
 
+enum { CRITERIA_NUMBER_BYTES = 32 };
+
+/* A scalar as people write it; false: it is none. */
+bool criteria_text_of(const ftr_value *value, char room[CRITERIA_NUMBER_BYTES], ftr_str *ret_text);
+
 enum condition_result { CONDITION_FALSE, CONDITION_TRUE, CONDITION_UNKNOWN };
 
 /* -EINVAL with the option's name. Borrows the options. */

@@ -15,13 +15,15 @@
 
 #include <errno.h>
 
+enum filter_place { PLACE_ANY, PLACE_ITEM, PLACE_RESOURCE };
 enum filter_drop { DROP_OTHERS, DROP_MATCHING };
 
 struct filter_options {
     struct criteria_options criteria;
-    int drop;
+    int at, drop;
 };
 
+static const char *const places[] = {"any", "item", "resource", NULL};
 static const char *const drops[] = {"others", "matching", NULL};
 static const char *const statuses[] = {"any", "unset", "ok", "error", NULL};
 static const char *const severities[] = {"any",  "trace", "debug", "info",
@@ -32,6 +34,8 @@ static const char *const severities[] = {"any",  "trace", "debug", "info",
 static const struct option rows[] = {
     {"attribute", OPTION_STR, CONDITION(attribute), "",
      .sentence = "The attribute to look at, of the item or else of its resource."},
+    {"at", OPTION_CHOICE, offsetof(struct filter_options, at), "any", .choices = places,
+     .sentence = "Where it is looked for: both, or one of them alone."},
     {"min", OPTION_U64, CONDITION(min), "0", .max = INT64_MAX,
      .sentence = "Smallest integer that matches."},
     {"max", OPTION_U64, CONDITION(max), "9223372036854775807", .max = INT64_MAX,
@@ -54,7 +58,7 @@ static const struct option rows[] = {
 
 struct filter_state {
     struct criteria criteria;
-    int drop;
+    int at, drop;
 };
 
 static int filter_check(const void *values, struct ftri_error *error)
@@ -71,6 +75,7 @@ static int filter_start(struct node *node, struct ftri_error *error)
 {
     struct filter_state *state = node_state(node);
     const struct filter_options *options = node_options(node);
+    state->at = options->at;
     state->drop = options->drop;
     return criteria_init(&state->criteria, &options->criteria, error);
 }
@@ -85,7 +90,10 @@ static bool passes(const struct filter_state *state, const struct condition_subj
 static bool record_passes(const struct filter_state *state, const struct record *record)
 {
     const struct condition_subject subject = {
-        .attribute = record_attribute(record, ftr_str_from(state->criteria.options->attribute)),
+        .attribute =
+            state->at == PLACE_RESOURCE
+                ? NULL
+                : record_attribute(record, ftr_str_from(state->criteria.options->attribute)),
         .name = record->key,
     };
     return passes(state, &subject);
@@ -108,11 +116,23 @@ static int filter_records(const struct filter_state *state, struct pdata *pdata)
     return 0;
 }
 
+static bool find_attribute(const struct filter_state *state, const struct ftri_otlp_item *item,
+                           struct ftri_view *ret_value)
+{
+    const ftr_str key = ftr_str_from(state->criteria.options->attribute);
+    if (key.len == 0)
+        return false;
+    if (state->at == PLACE_ITEM)
+        return ftri_otlp_item_own_attribute(item, key, ret_value);
+    if (state->at == PLACE_RESOURCE)
+        return ftri_otlp_item_resource_attribute(item, key, ret_value);
+    return ftri_otlp_item_attribute(item, key, ret_value);
+}
+
 static bool item_passes(void *argument, const struct ftri_otlp_item *item)
 {
     const struct filter_state *state = argument;
     const enum ftri_otlp_item_kind kind = ftri_otlp_item_kind(item);
-    const ftr_str key = ftr_str_from(state->criteria.options->attribute);
     struct ftri_view found;
     ftr_value value;
     struct condition_subject subject = {
@@ -122,7 +142,7 @@ static bool item_passes(void *argument, const struct ftri_otlp_item *item)
         .is_span = kind == FTRI_OTLP_ITEM_SPAN,
         .is_log = kind == FTRI_OTLP_ITEM_LOG,
     };
-    if (key.len && ftri_otlp_item_attribute(item, key, &found)) {
+    if (find_attribute(state, item, &found)) {
         value = ftri_otlp_value_read(found);
         subject.attribute = &value;
     }

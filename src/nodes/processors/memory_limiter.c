@@ -94,11 +94,12 @@ static void refuse(struct node *node, struct pdata *pdata, const struct memory_s
     node_nack(node, pdata, &result);
 }
 
-static void note_change(const struct node *node, struct memory_state *state, bool is_refusing)
+static void note_change(struct node *node, struct memory_state *state, bool is_refusing)
 {
     if (state->is_refusing == is_refusing)
         return;
     state->is_refusing = is_refusing;
+    node_memory_pressure(node, is_refusing, state->n_used, soft_limit(node_options(node)));
     if (is_refusing)
         log_write(LOG_LEVEL_WARNING,
                   "processor/memory_limiter '%s': %llu MiB are in use: batches are refused until "

@@ -8,6 +8,7 @@ extern const struct node_class processor_batch;
 extern const struct node_class processor_delay;
 extern const struct node_class processor_fanout;
 extern const struct node_class processor_filter;
+extern const struct node_class processor_forward;
 extern const struct node_class processor_memory_limiter;
 extern const struct node_class processor_parse;
 extern const struct node_class processor_retry;

@@ -3,12 +3,16 @@
  * processor/retry: sends an input again when what is below refuses it retryably.
  *
  * The input is held until an attempt succeeds, a permanent refusal comes back, or max_elapsed has
- * passed; the delay grows by half each time, up to max_delay, with +-20 % of jitter, and is never
- * shorter than the destination asked for. At most max_held inputs are held; then the channel above
- * fills. One timer serves the earliest. */
+ * passed; the delay grows each time, up to max_delay, with some jitter, and is never shorter than
+ * the destination asked for. At most max_held inputs are held; then the channel above fills. One
+ * timer serves the earliest.
+ *
+ * `acknowledge: held` takes custody in memory: the senders see success as soon as an input is held;
+ * what is then given up is dropped, counted as retries_exhausted, and logged. */
 #include "nodes/processors/processors.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/time.h"
@@ -22,7 +26,13 @@ struct retry_options {
     uint64_t max_delay_ns;
     uint64_t max_elapsed_ns;
     uint64_t max_held;
+    double multiplier, jitter;
+    int acknowledge;
 };
+
+enum { ACKNOWLEDGE_DELIVERED, ACKNOWLEDGE_HELD };
+enum { OURS = 0 }; /* calldata of what is held in custody; else a struct held * */
+static const char *const acknowledgements[] = {"delivered", "held", NULL};
 
 static const struct option rows[] = {
     {"initial_delay", OPTION_DURATION, offsetof(struct retry_options, initial_delay_ns), "1s",
@@ -31,15 +41,23 @@ static const struct option rows[] = {
     {"max_delay", OPTION_DURATION, offsetof(struct retry_options, max_delay_ns), "30s",
      .min = FTRI_NS_PER_MS, .max = 3600 * FTRI_NS_PER_S, .sentence = "Longest delay."},
     {"max_elapsed", OPTION_DURATION, offsetof(struct retry_options, max_elapsed_ns), "5m",
-     .min = FTRI_NS_PER_MS,
-     .sentence = "After this long the input is refused upwards (retries_exhausted)."},
+     .sentence = "After this long the input is refused upwards (retries_exhausted); 0s: nothing is "
+                 "sent again."},
     {"max_held", OPTION_U64, offsetof(struct retry_options, max_held), "64", .min = 1,
      .max = 100000, .sentence = "Inputs held at once."},
+    {"multiplier", OPTION_F64, offsetof(struct retry_options, multiplier), "1.5",
+     .sentence = "What the delay grows by each time, from 1 to 100."},
+    {"jitter", OPTION_F64, offsetof(struct retry_options, jitter), "0.2",
+     .sentence = "Share of the delay that it may be shorter or longer by, from 0 to 1."},
+    {"acknowledge", OPTION_CHOICE, offsetof(struct retry_options, acknowledge), "delivered",
+     .choices = acknowledgements,
+     .sentence = "When the senders see success: when the input was taken below, or already when it "
+                 "is held; what is then given up is dropped (retries_exhausted)."},
 };
 
 struct held {
     struct ftri_list link;
-    struct pdata *input;
+    struct pdata *input; /* or, once that is acknowledged, what was derived of it */
     uint64_t since_ns;
     uint64_t delay_ns;
     uint64_t due_ns; /* 0: an attempt is under way */
@@ -58,6 +76,10 @@ static int retry_check(const void *values, struct ftri_error *error)
     const struct retry_options *options = values;
     if (options->initial_delay_ns > options->max_delay_ns)
         return ftri_error_set(error, -EINVAL, "initial_delay is greater than max_delay");
+    if (!(options->multiplier >= 1 && options->multiplier <= 100))
+        return ftri_error_set(error, -EINVAL, "multiplier is out of range: 1 to 100");
+    if (!(options->jitter >= 0 && options->jitter <= 1))
+        return ftri_error_set(error, -EINVAL, "jitter is out of range: 0 to 1");
     return 0;
 }
 
@@ -80,20 +102,47 @@ static void held_free(struct retry_state *state, struct held *held)
         node_set_accepting(state->node, true);
 }
 
+/* The senders were told of a success: what was forwarded came back, and ends here. */
+static void drop_held(struct retry_state *state, const struct held *held,
+                      const struct result *result)
+{
+    const ftr_drop_reason reason =
+        result->is_permanent ? FTR_DROP_REJECTED : FTR_DROP_RETRIES_EXHAUSTED;
+    const uint64_t n_items = held->input->n_items;
+    const ftr_attribute attributes[] = {
+        {FTR_STR("drop.reason"), ftr_value_str(ftr_str_from(ftr_drop_reason_name(reason)))},
+        {FTR_STR("drop.items"), ftr_value_i64((int64_t)n_items)},
+    };
+    log_write(LOG_LEVEL_WARNING, "processor/retry '%s': %llu items are lost: %s",
+              node_id(state->node), (unsigned long long)n_items, result->reason);
+    node_event(state->node, held->input, "drop", attributes, FTRI_COUNT(attributes));
+    struct pdata *lost = node_ingest(state->node, held->input->signal, NULL, false, 0);
+    if (lost) {
+        lost->is_untraced = true;
+        lost->n_items = n_items;
+        node_drop(state->node, lost, reason);
+    }
+    node_ack(state->node, held->input);
+}
+
 static void give_up(struct retry_state *state, struct held *held, const struct result *result)
 {
+    const struct retry_options *options = node_options(state->node);
     struct result final = *result;
     if (!result->is_permanent)
         snprintf(final.reason, sizeof final.reason, "retries exhausted after %u attempts: %.80s",
                  held->n_attempts, result->reason);
-    node_nack(state->node, held->input, &final);
+    if (options->acknowledge == ACKNOWLEDGE_HELD)
+        drop_held(state, held, &final);
+    else
+        node_nack(state->node, held->input, &final);
     held_free(state, held);
 }
 
-static uint64_t with_jitter(uint64_t delay_ns)
+static uint64_t with_jitter(uint64_t delay_ns, double jitter)
 {
-    const uint64_t fifth = delay_ns / 5;
-    return delay_ns - fifth + (fifth ? ftri_random_u64() % (2 * fifth) : 0);
+    const uint64_t share = (uint64_t)((double)delay_ns * jitter);
+    return delay_ns - share + (share ? ftri_random_u64() % (2 * share) : 0);
 }
 
 /* One timer for whoever is due first. */
@@ -120,13 +169,13 @@ static void retry_later(struct retry_state *state, struct held *held, const stru
         give_up(state, held, result);
         return;
     }
-    uint64_t delay_ns = with_jitter(held->delay_ns);
+    uint64_t delay_ns = with_jitter(held->delay_ns, options->jitter);
     if (delay_ns < result->retry_after_ns)
         delay_ns = result->retry_after_ns;
     held->due_ns = now + delay_ns;
-    held->delay_ns += held->delay_ns / 2;
-    if (held->delay_ns > options->max_delay_ns)
-        held->delay_ns = options->max_delay_ns;
+    const double grown = (double)held->delay_ns * options->multiplier;
+    held->delay_ns =
+        grown > (double)options->max_delay_ns ? options->max_delay_ns : (uint64_t)grown;
     node_count_retry(state->node, held->input, held->n_attempts, delay_ns);
     arm_timer(state);
 }
@@ -150,19 +199,25 @@ static void retry_consume(struct node *node, struct pdata *pdata)
 {
     struct retry_state *state = node_state(node);
     const struct retry_options *options = node_options(node);
-    struct held *held = ftri_alloc(sizeof *held);
+    const bool is_ours = options->acknowledge == ACKNOWLEDGE_HELD;
+    struct pdata *input = is_ours ? node_derive_watched(node, pdata, OURS) : pdata;
+    struct held *held = input ? ftri_alloc(sizeof *held) : NULL;
     if (!held) {
         const struct result result = {.reason = "memory is short"};
+        if (input && is_ours)
+            node_ack(node, input);
         node_nack(node, pdata, &result);
         return;
     }
-    *held = (struct held){.input = pdata,
+    *held = (struct held){.input = input,
                           .since_ns = ftri_time_monotonic_ns(),
                           .delay_ns = options->initial_delay_ns};
     ftri_list_append(&state->held, &held->link);
     if (++state->n_held >= options->max_held)
         node_set_accepting(node, false);
     attempt(state, held);
+    if (is_ours)
+        node_ack(node, pdata);
 }
 
 static void attempt_due(struct retry_state *state)
@@ -195,6 +250,9 @@ static void retry_control(struct node *node, const struct control *message)
 {
     struct retry_state *state = node_state(node);
     struct held *held;
+    if ((message->kind == CONTROL_ACK || message->kind == CONTROL_NACK) &&
+        message->calldata == OURS)
+        return; /* what we held, given up by ourselves */
     switch (message->kind) {
     case CONTROL_ACK:
         held = (struct held *)(uintptr_t)message->calldata;

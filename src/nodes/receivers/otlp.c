@@ -47,6 +47,11 @@ static const struct option rows[] = {
     {"socket_users", OPTION_STR_LIST, offsetof(struct otlp_options, socket_users),
      .sentence = "Users, by name or number, that may connect to Unix sockets; else whoever the "
                  "mode lets."},
+    {"signals", OPTION_STR_LIST, offsetof(struct otlp_options, signals),
+     .sentence =
+         "traces, metrics, logs: what is taken in, each sent on as it is from a port of its "
+         "name, and nothing is at the paths of the others; else traces, and what `metrics` "
+         "and `logs` say, from one port."},
     {"metadata_headers", OPTION_STR_LIST, offsetof(struct otlp_options, metadata_headers),
      .sentence = "Headers (gRPC: metadata) that go with the data, by name in lower case: for "
                  "processor/route; a request that has one of them twice is refused."},
@@ -59,6 +64,8 @@ static const struct option rows[] = {
     {"max_body", OPTION_BYTES, offsetof(struct otlp_options, max_body_bytes), "64MiB", .min = 1024,
      .max = UINT64_C(1) << 30,
      .sentence = "Largest request, packed and unpacked; beyond it 413, or RESOURCE_EXHAUSTED."},
+    {"max_message", OPTION_BYTES, offsetof(struct otlp_options, max_message_bytes), "0",
+     .max = UINT64_C(1) << 30, .sentence = "The same for gRPC alone; 0: max_body."},
     {"max_bodies", OPTION_BYTES, offsetof(struct otlp_options, max_bodies_bytes), "256MiB",
      .min = 1024, .max = UINT64_C(1) << 36,
      .sentence = "Memory for requests that are being received, each listener; beyond it 503, or "
@@ -123,6 +130,34 @@ static const struct option rows[] = {
     {"max_links", OPTION_U64, offsetof(struct otlp_options, max_links), "8192", .min = 1,
      .max = 1000000, .sentence = "Links of a span; beyond it 400, or INVALID_ARGUMENT."},
 };
+
+static size_t otlp_ports(const void *values, const char **ret_names, size_t limit)
+{
+    const struct otlp_options *options = values;
+    size_t n = 0;
+    for (; n < options->signals.n_items && n < limit; n++)
+        ret_names[n] = options->signals.items[n];
+    if (n == 0)
+        ret_names[n++] = "out";
+    return n;
+}
+
+static int otlp_check(const void *values, struct ftri_error *error)
+{
+    const struct otlp_options *options = values;
+    const struct option_list *signals = &options->signals;
+    for (size_t i = 0; i < signals->n_items; i++) {
+        if (!otlp_signal_find(signals->items[i]))
+            return ftri_error_set(error, -EINVAL,
+                                  "signals: '%.60s' is not one of traces, metrics, logs",
+                                  signals->items[i]);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(signals->items[i], signals->items[j]) == 0)
+                return ftri_error_set(error, -EINVAL, "signals: '%s' is there twice",
+                                      signals->items[i]);
+    }
+    return otlp_metadata_check(values, error);
+}
 
 struct otlp_request {
     struct ftri_list link;
@@ -191,6 +226,8 @@ static int send_on(struct otlp_request *request, const struct otlp_content *cont
                    struct ftri_payload *metadata, uint64_t received_ns)
 {
     struct otlp_state *state = request->state;
+    const struct otlp_options *options = node_options(state->node);
+    const struct otlp_signal *signal = request->arrival.signal;
     struct pdata *pdata =
         node_ingest(state->node, content->signal, NULL, true, (uint64_t)(uintptr_t)request);
     if (!pdata)
@@ -203,7 +240,8 @@ static int send_on(struct otlp_request *request, const struct otlp_content *cont
     pdata->is_untraced = content->is_ledger;
     node_drop_items(state->node, pdata, FTR_DROP_NO_ROUTE, content->n_rejected);
     pdata->n_items = content->n_items;
-    node_send(state->node, 0, pdata);
+    node_send(state->node, options->signals.n_items ? node_port(state->node, signal->name) : 0,
+              pdata);
     return 0;
 }
 
@@ -248,7 +286,8 @@ static const char *reason_to_wait(const struct otlp_state *state)
 
 static bool is_passed(const struct otlp_options *options, const struct otlp_signal *signal)
 {
-    return (signal->signal == FTR_SIGNAL_METRICS && options->metrics == METRICS_PASS) ||
+    return options->signals.n_items ||
+           (signal->signal == FTR_SIGNAL_METRICS && options->metrics == METRICS_PASS) ||
            (signal->signal == FTR_SIGNAL_LOGS && options->logs == LOGS_PASS);
 }
 
@@ -284,6 +323,13 @@ static void take(struct otlp_state *state, const struct otlp_arrival *arrival,
         reject_all(state, arrival, content.n_rejected);
     else
         accept_request(arrival, 0);
+}
+
+bool otlp_serves(const struct otlp_state *state, const struct otlp_signal *signal)
+{
+    const struct otlp_options *options = node_options(state->node);
+    return !options->signals.n_items ||
+           node_port(state->node, signal->name) < node_n_ports(state->node);
 }
 
 void otlp_take(struct otlp_state *state, const struct otlp_arrival *arrival,
@@ -396,7 +442,8 @@ const struct node_class receiver_otlp = {
                 "protobuf or JSON; plain or packed; TCP or Unix sockets.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct otlp_options)},
     .state_size = sizeof(struct otlp_state),
-    .check = otlp_metadata_check,
+    .configured_ports = otlp_ports,
+    .check = otlp_check,
     .start = otlp_start,
     .control = otlp_control,
     .stop = otlp_stop,

@@ -30,9 +30,11 @@ struct otlp_options {
     const char *socket_mode;
     const char *socket_owner;
     struct option_list socket_users;
+    struct option_list signals;
     struct option_list metadata_headers;
     int metrics, logs;
     uint64_t max_body_bytes;
+    uint64_t max_message_bytes; /* 0: max_body_bytes */
     uint64_t max_bodies_bytes;
     uint64_t max_connection_bodies_bytes;
     uint64_t max_connections;
@@ -86,6 +88,8 @@ struct otlp_arrival {
     bool is_json;
 };
 
+/* Whether requests of the signal are taken in at all. */
+bool otlp_serves(const struct otlp_state *state, const struct otlp_signal *signal);
 /* Takes one Export...ServiceRequest in, or refuses it; it is answered, now or later. Takes over the
  * bytes. */
 void otlp_take(struct otlp_state *state, const struct otlp_arrival *arrival,

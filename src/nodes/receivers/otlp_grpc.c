@@ -67,8 +67,8 @@ static const struct otlp_protocol protocol = {next_header, accept_peer, refuse_p
 
 static bool on_call(void *argument, struct grpc_call *call)
 {
-    (void)argument;
-    return signal_of(call) != NULL;
+    const struct otlp_signal *signal = signal_of(call);
+    return signal && otlp_serves(argument, signal);
 }
 
 static void on_message(void *argument, struct grpc_call *call)
@@ -89,7 +89,8 @@ static struct grpc_limits limits_of(const struct otlp_options *options)
     return (struct grpc_limits){
         .header_bytes = options->max_header_bytes,
         .n_headers = options->max_headers,
-        .message_bytes = options->max_body_bytes,
+        .message_bytes =
+            options->max_message_bytes ? options->max_message_bytes : options->max_body_bytes,
         .connection_bytes = options->max_connection_bodies_bytes,
         .all_bytes = options->max_bodies_bytes,
         .streams = options->max_streams,

@@ -94,9 +94,12 @@ static void on_request(void *argument, struct http_exchange *exchange)
     struct otlp_state *state = argument;
     const ftr_str method = http_exchange_method(exchange);
     const ftr_str type = http_exchange_header(exchange, "content-type");
-    if (!signal_of(exchange)) {
+    const struct otlp_signal *signal = signal_of(exchange);
+    if (!signal) {
         refuse_plain(exchange, 404,
                      "nothing here; OTLP goes to /v1/traces, /v1/logs, /v1/metrics\n");
+    } else if (!otlp_serves(state, signal)) {
+        refuse_plain(exchange, 404, "this signal is not taken in here\n");
     } else if (method.len != 4 || memcmp(method.data, "POST", 4) != 0) {
         http_exchange_set_header(exchange, "Allow", "POST");
         refuse_plain(exchange, 405, "only POST is accepted here\n");

@@ -8,6 +8,7 @@
 #include "otlp/signals.h"
 
 #include <errno.h>
+#include <string.h>
 
 struct otlp_reading {
     int (*check)(struct ftri_view bytes, const struct ftri_otlp_limits *limits, size_t *ret_n_items,
@@ -75,20 +76,29 @@ static const struct otlp_reading logs = {ftri_otlp_logs_check, ftri_otlp_logs_fr
 #define SERVICE(name) "opentelemetry.proto.collector." name
 
 const struct otlp_signal otlp_signals[OTLP_SIGNALS] = {
-    {FTR_SIGNAL_TRACES, "/v1/traces", "/" SERVICE("trace.v1.TraceService/Export"), "rejectedSpans",
-     "", &traces},
-    {FTR_SIGNAL_METRICS, "/v1/metrics", "/" SERVICE("metrics.v1.MetricsService/Export"),
+    {FTR_SIGNAL_TRACES, "traces", "/v1/traces", "/" SERVICE("trace.v1.TraceService/Export"),
+     "rejectedSpans", "", &traces},
+    {FTR_SIGNAL_METRICS, "metrics", "/v1/metrics", "/" SERVICE("metrics.v1.MetricsService/Export"),
      "rejectedDataPoints",
      "metrics are not kept: this collector keeps traces and the flow ledger (ftr.edge.*, "
      "ftr.node.*, ftr.instance.cuts); send metrics to another endpoint, or turn their exporter "
      "off (OTEL_METRICS_EXPORTER=none)",
      &metrics},
-    {FTR_SIGNAL_LOGS, "/v1/logs", "/" SERVICE("logs.v1.LogsService/Export"), "rejectedLogRecords",
+    {FTR_SIGNAL_LOGS, "logs", "/v1/logs", "/" SERVICE("logs.v1.LogsService/Export"),
+     "rejectedLogRecords",
      "log records are kept as events of spans only: these have no event name, or no valid trace id "
      "and span id; give them these, send them to another endpoint, or turn their exporter off "
      "(OTEL_LOGS_EXPORTER=none)",
      &logs},
 };
+
+const struct otlp_signal *otlp_signal_find(const char *name)
+{
+    for (size_t i = 0; i < OTLP_SIGNALS; i++)
+        if (strcmp(otlp_signals[i].name, name) == 0)
+            return &otlp_signals[i];
+    return NULL;
+}
 
 /* JSON becomes protobuf; the body's bytes are replaced. */
 static int convert_json(const struct otlp_reading *reading, const struct otlp_body *body,

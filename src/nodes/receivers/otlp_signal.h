@@ -16,6 +16,7 @@ struct ftri_payload;
 
 struct otlp_signal {
     ftr_signal signal;
+    const char *name; /* "traces" */
     const char *http_path;
     const char *grpc_path;
     const char *rejected_name; /* of the number in an answer's JSON */
@@ -25,6 +26,8 @@ struct otlp_signal {
 
 enum { OTLP_SIGNALS = 3 };
 extern const struct otlp_signal otlp_signals[OTLP_SIGNALS];
+/* By name; NULL: there is no such signal. */
+const struct otlp_signal *otlp_signal_find(const char *name);
 
 /* What a request holds. */
 struct otlp_content {

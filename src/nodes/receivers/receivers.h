@@ -6,5 +6,6 @@ struct node_class;
 extern const struct node_class receiver_file;
 extern const struct node_class receiver_files;
 extern const struct node_class receiver_generator;
+extern const struct node_class receiver_health;
 extern const struct node_class receiver_otlp;
 extern const struct node_class receiver_stdin;

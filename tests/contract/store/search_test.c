@@ -7,11 +7,15 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 
 enum { N_SPANS = 20 * 1000, N_TRACES = 3000, PAYLOAD_SPANS = 97 };
 
 static const char *const services[] = {"shop", "bank", "mail", "shop-2"};
-static const char *const names[] = {"GET /", "POST /", "query", "", "render", "send"};
+static const char *const names[] = {"GET /", "POST /", "query", "", "render", "send", "store/*"};
+static const char *const patterns[] = {"*",       "GET*",     "*T /",  "*e*e*",     "store/*",
+                                       "nay/*",   "*/*",      "q*y",   "store/\\*", "\\*",
+                                       "render*", "**send**", "P*/*/*"};
 
 /* What is left of each span: the model. */
 struct model {
@@ -86,13 +90,21 @@ static bool is_text(ftr_str wanted, const char *found)
            (wanted.len == strlen(found) && memcmp(wanted.data, found, wanted.len) == 0);
 }
 
+/* The patterns are none of those that fnmatch(3) reads otherwise. */
+static bool is_name(ftr_str wanted, const char *name)
+{
+    char pattern[64];
+    snprintf(pattern, sizeof pattern, "%.*s", (int)wanted.len, wanted.data ? wanted.data : "");
+    return wanted.len == 0 || fnmatch(pattern, name, 0) == 0;
+}
+
 static bool is_match(const struct store_query *query, const struct sample *span)
 {
     const bool has_duration_condition = query->duration_min_ns || query->duration_max_ns;
     const uint64_t duration = span->end_ns > span->start_ns ? span->end_ns - span->start_ns : 0;
     if (has_duration_condition && span->end_ns == 0)
         return false; /* an unfinished span has no duration */
-    return is_text(query->service, span->service) && is_text(query->name, span->name) &&
+    return is_text(query->service, span->service) && is_name(query->name, span->name) &&
            (query->status == STORE_STATUS_ANY ||
             span->is_error == (query->status == STORE_STATUS_ERROR)) &&
            span->start_ns >= query->start_min_ns &&
@@ -157,7 +169,9 @@ static struct store_query random_query(unsigned conditions, uint64_t *seed)
     static const size_t limits[] = {1, 2, 20, 500, 10 * 1000};
     struct store_query query = {.limit = limits[sample_random(seed) % FTRI_COUNT(limits)]};
     const char *service = services[sample_random(seed) % FTRI_COUNT(services)];
-    const char *name = names[sample_random(seed) % FTRI_COUNT(names)];
+    const char *name = sample_random(seed) % 2
+                           ? names[sample_random(seed) % FTRI_COUNT(names)]
+                           : patterns[sample_random(seed) % FTRI_COUNT(patterns)];
     if (conditions & 1)
         query.service = (ftr_str){service, strlen(service)};
     if (conditions & 2)

@@ -64,10 +64,10 @@ static void test_environment_is_replaced(void **state)
         parse("[\"<${env:FTR_TEST_SET}>\", \"${env:FTR_TEST_EMPTY}\", "
               "\"${env:FTR_TEST_UNSET:-a:-b}\", "
               "\"${env:FTR_TEST_EMPTY:-d}\", $$5, a$, "
-              "\"$${env:FTR_TEST_SET}\", $x]");
-    const char *const expected[] = {"<val: ue>",           "",  "a:-b", "d", "$5", "a$",
-                                    "${env:FTR_TEST_SET}", "$x"};
-    for (size_t i = 0; i < 8; i++)
+              "\"$${env:FTR_TEST_SET}\", $x, \"${FTR_TEST_SET}${FTR_TEST_UNSET:-e}\"]");
+    const char *const expected[] = {"<val: ue>",           "",   "a:-b",    "d", "$5", "a$",
+                                    "${env:FTR_TEST_SET}", "$x", "val: uee"};
+    for (size_t i = 0; i < FTRI_COUNT(expected); i++)
         assert_string_equal(config_text(config_item(config_root(document), i)), expected[i]);
     config_free(document);
 }
@@ -93,8 +93,9 @@ static const struct {
     {"a: ${env:FTR_TEST_UNSET}", "f.yaml:1:4: the environment variable FTR_TEST_UNSET is not set; "
                                  "${env:FTR_TEST_UNSET:-default} gives it a default"},
     {"a: ${env:no-name}", "f.yaml:1:4: 'no-name' is not the name of an environment variable"},
-    {"a: ${HOME}", "f.yaml:1:4: only ${env:NAME} and ${env:NAME:-default} are replaced; $$ is a "
-                   "dollar sign"},
+    {"a: ${file:/x}", "f.yaml:1:4: only ${env:NAME} and ${env:NAME:-default}, or without env:, are "
+                      "replaced; $$ is a "
+                      "dollar sign"},
     {"a: \"${env:X\"", "f.yaml:1:5: '${' without a closing '}'; $$ is a dollar sign"},
     {"a: 'x", "f.yaml:1:5: not YAML: single-quoted scalar without closing quote"},
     {"a\xff: 1", "f.yaml:1:2: not UTF-8"},
@@ -216,6 +217,39 @@ static void test_short_memory_is_an_error(void **state)
     fail();
 }
 
+/* "line:column" of the first change; "": none. */
+static void assert_change(const char *before, const char *now, const char *expected)
+{
+    struct config_document *a = parse(before), *b = parse(now);
+    const struct config_value *change = config_first_change(config_root(a), config_root(b));
+    struct ftri_error error = {.text = ""};
+    char wanted[64] = "";
+    if (change)
+        (void)config_error(change, &error, -EINVAL, "here");
+    if (expected[0])
+        snprintf(wanted, sizeof wanted, "f.yaml:%s: here", expected);
+    assert_string_equal(error.text, wanted);
+    config_free(a);
+    config_free(b);
+}
+
+static void test_the_first_change_is_found(void **state)
+{
+    (void)state;
+    static const char text[] = "a: 1\nb: [x, {c: d}]\n";
+    assert_change(text, text, "");
+    assert_change(text, "# a remark\n\na:  1\nb:\n  - x\n  - c: d\n", "");
+    assert_change(text, "a: 2\nb: [y]\n", "1:4");
+    assert_change(text, "a: '1'\nb: [x, {c: d}]\n", "1:5");
+    assert_change(text, "a: 1\nb: [x, {c: e}]\n", "2:12");
+    assert_change(text, "a: 1\nb: [x, {e: d}]\n", "2:9");
+    assert_change(text, "a: 1\nb: [x]\n", "2:4");
+    assert_change(text, "a: 1\nb: [x, {c: d}, z]\n", "2:4");
+    assert_change(text, "a: 1\nb: [x, [c, d]]\n", "2:8");
+    assert_change(text, "a: 1\nb: [x, ~]\n", "2:8");
+    assert_change(text, "b: [x, {c: d}]\na: 1\n", "1:1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_dense_document_is_read),
         cmocka_unit_test(test_files_are_loaded),
         cmocka_unit_test(test_short_memory_is_an_error),
+        cmocka_unit_test(test_the_first_change_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

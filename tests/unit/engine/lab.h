@@ -228,6 +228,12 @@ static void lab_twice(struct node *node, struct pdata *pdata)
     node_ack(node, pdata);
 }
 
+static void lab_break(struct node *node, const struct control *message)
+{
+    (void)message;
+    node_failed(node, "broken by a message");
+}
+
 static void lab_leak(struct node *node, struct pdata *pdata)
 {
     (void)node, (void)pdata;
@@ -251,6 +257,8 @@ LAB_CLASS(lab_leak_class, "processor/leak", FTR_NODE_PROCESSOR, .consume = lab_l
 LAB_CLASS(lab_pass_class, "processor/pass", FTR_NODE_PROCESSOR, .consume = lab_pass);
 LAB_CLASS(lab_hold_class, "processor/hold", FTR_NODE_PROCESSOR, .consume = lab_hold,
           .control = lab_log, .is_stateful = true);
+LAB_CLASS(lab_brittle_class, "processor/brittle", FTR_NODE_PROCESSOR, .consume = lab_pass,
+          .control = lab_break);
 LAB_CLASS(lab_split_class, "processor/split", FTR_NODE_PROCESSOR, .consume = lab_split,
           .ports = lab_split_ports);
 LAB_CLASS(lab_drop_class, "processor/drop", FTR_NODE_PROCESSOR, .consume = lab_drop);
@@ -269,9 +277,10 @@ LAB_CLASS(lab_busy_class, "exporter/hold", FTR_NODE_EXPORTER, .consume = lab_hol
           .control = lab_log);
 
 static const struct node_class *const lab_classes[] = {
-    &lab_leak_class,  &lab_stubborn,     &lab_receiver,     &lab_pass_class,    &lab_hold_class,
-    &lab_split_class, &lab_drop_class,   &lab_merge_class,  &lab_custody_class, &lab_retry_class,
-    &lab_twice_class, &lab_export_class, &lab_refuse_class, &lab_busy_class,    NULL};
+    &lab_leak_class,    &lab_stubborn,    &lab_receiver,      &lab_pass_class,
+    &lab_hold_class,    &lab_split_class, &lab_drop_class,    &lab_merge_class,
+    &lab_custody_class, &lab_retry_class, &lab_twice_class,   &lab_export_class,
+    &lab_refuse_class,  &lab_busy_class,  &lab_brittle_class, NULL};
 
 static void lab_on_finished(void *argument)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exporter/file on disks that are full, exporter/http against the product's own server. */
+ * exporter/file on disks that are full, exporter/http against the product's own server, the
+ * endpoints of exporter/otlp. */
 #include "base/file.h"
 #include "net/http_server.h"
-#include "rig.h"
+#include "telemetry.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -339,6 +340,34 @@ static void test_http_refusals(void **state)
                "graph:3:", "url");
 }
 
+#define OTLP(config)                                                                               \
+    "nodes:\n"                                                                                     \
+    "  source: {type: receiver/rig}\n"                                                             \
+    "  send: {type: exporter/otlp, config: " config "}\n"                                          \
+    "connections: [{from: source, to: send}]\n"
+
+static void test_otlp_endpoints(void **state)
+{
+    (void)state;
+    rig_refuse(OTLP("{}"), "graph:3:", "'endpoint' is required");
+    rig_refuse(OTLP("{protocol: grpc, endpoint: 'h:1', logs_endpoint: 'http://h:1/x'}"),
+               "graph:3:", "logs_endpoint: not with protocol grpc");
+    rig_refuse(OTLP("{traces_endpoint: 'ftp://h'}"), "graph:3:", "traces_endpoint: expected a URL");
+}
+
+/* A signal without an endpoint of its own, nor one for all, goes nowhere. */
+static void test_otlp_without_an_endpoint_for_the_signal(void **state)
+{
+    (void)state;
+    rig_open(OTLP("{traces_endpoint: 'http://127.0.0.1:9/v1/traces'}"));
+    telemetry_feed("{'resourceLogs':[{'scopeLogs':[{'logRecords':[{'severityNumber':9}]}]}]}");
+    rig_wait(rig_is_settled);
+    assert_int_equal(rig.n_nacks, 1);
+    assert_true(rig.refusal.is_permanent);
+    assert_string_equal(rig.refusal.reason, "there is no endpoint for this signal");
+    rig_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +380,8 @@ int main(void)
         cmocka_unit_test(test_http_has_so_many_requests_at_once),
         cmocka_unit_test(test_http_stops_with_requests_under_way),
         cmocka_unit_test(test_http_refusals),
+        cmocka_unit_test(test_otlp_endpoints),
+        cmocka_unit_test(test_otlp_without_an_endpoint_for_the_signal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,6 +176,90 @@ static void test_holds_no_more_than_it_may(void **state)
     rig_close();
 }
 
+static void test_held_is_acknowledged_before_it_is_delivered(void **state)
+{
+    (void)state;
+    rig_open(GRAPH("{initial_delay: 1h, max_delay: 1h, acknowledge: held}", "{refuse: 1}"));
+    rig_feed_key("a");
+    rig_wait(rig_is_settled);
+    assert_int_equal(rig.n_acks, 1);
+    rig_wait(has_one_retry);
+    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
+    rig_wait(rig_is_drained);
+    assert_int_equal(rig.n_arrivals, 2);
+    rig_check_keys("sink", 1, "a");
+    assert_int_equal(rig_account("retry")->forwarded, 1);
+    assert_int_equal(rig_account("retry")->held, 0);
+    rig_close();
+}
+
+static bool is_given_up(void)
+{
+    return rig_account("sink")->failed >= 1;
+}
+
+/* The sender was told of a success, so what is given up must show in the accounts. */
+static void test_held_that_is_given_up_is_counted(void **state)
+{
+    (void)state;
+    rig_open(GRAPH("{initial_delay: 1ms, max_delay: 1ms, max_elapsed: 0s, acknowledge: held}",
+                   "{refuse: 60}"));
+    rig_feed_key("a");
+    rig_wait(rig_is_settled);
+    rig_wait(is_given_up);
+    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
+    rig_wait(rig_is_drained);
+    assert_int_equal(rig.n_acks, 1);
+    assert_int_equal(rig.n_arrivals, 1);
+    assert_int_equal(rig_account("sink")->failed, 1);
+    assert_int_equal(rig_account("retry")->held, 0);
+    assert_int_equal(rig_account("retry")->dropped[FTR_DROP_RETRIES_EXHAUSTED], 1);
+    rig_close();
+}
+
+/* What was answered and is cut off at the deadline shows as dropped and lost. */
+static void test_held_at_the_deadline_of_a_shutdown(void **state)
+{
+    (void)state;
+    rig_open(GRAPH("{initial_delay: 1ms, max_delay: 1ms, acknowledge: held}", "{hold: true}"));
+    rig_feed_key("a");
+    rig_feed_key("b");
+    rig_wait(rig_is_held);
+    rig_wait(rig_is_settled);
+    graph_drain(rig.graph, 10 * FTRI_NS_PER_MS);
+    rig_wait(rig_is_drained);
+    assert_int_equal(rig.n_acks, 2);
+    assert_int_equal(rig_account("sink")->dropped[FTR_DROP_SHUTDOWN], 1);
+    struct graph_edge_view edge;
+    assert_true(graph_edge_view(rig.graph, 1, &edge));
+    assert_int_equal(edge.account->lost, 1);
+    node_ack(rig.holder, rig.held); /* what it was told too late */
+    rig_close();
+}
+
+static void test_nothing_is_sent_again_without_time(void **state)
+{
+    (void)state;
+    rig_open(GRAPH("{initial_delay: 1ms, max_delay: 1ms, max_elapsed: 0s}", "{refuse: 60}"));
+    rig_feed_key("a");
+    rig_wait(rig_is_settled);
+    assert_int_equal(rig.n_nacks, 1);
+    assert_int_equal(rig.n_arrivals, 1);
+    rig_close();
+}
+
+/* 1, 3, 9 ms without jitter: the fourth attempt comes 13 ms after the first, or later. */
+static void test_the_delay_grows_as_told(void **state)
+{
+    (void)state;
+    rig_open(GRAPH("{initial_delay: 1ms, max_delay: 1s, multiplier: 3, jitter: 0}", "{refuse: 3}"));
+    rig_feed_key("a");
+    rig_wait(rig_is_settled);
+    assert_int_equal(rig.n_arrivals, 4);
+    assert_true(rig.arrivals[3].at_ns - rig.arrivals[0].at_ns >= 13 * FTRI_NS_PER_MS);
+    rig_close();
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -197,6 +281,11 @@ int main(void)
         cmocka_unit_test(test_the_deadline_of_a_shutdown),
         cmocka_unit_test(test_a_graph_freed_in_the_middle),
         cmocka_unit_test(test_holds_no_more_than_it_may),
+        cmocka_unit_test(test_held_is_acknowledged_before_it_is_delivered),
+        cmocka_unit_test(test_held_that_is_given_up_is_counted),
+        cmocka_unit_test(test_held_at_the_deadline_of_a_shutdown),
+        cmocka_unit_test(test_nothing_is_sent_again_without_time),
+        cmocka_unit_test(test_the_delay_grows_as_told),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,6 +179,21 @@ static void test_an_end_is_no_death(void **state)
     assert_true(whole->is_settled);
 }
 
+/* Turned off with a last cut, and on again: its first cut tells what has passed in between. */
+static void test_a_last_cut_with_others_after_it_was_none(void **state)
+{
+    (void)state;
+    add_instance("one", 30, 60, false); /* in any order */
+    add_instance("one", 0, 10, false);
+    add_instance("one", 10, 13, true);
+    add_node("one", 0, 7, 2);
+    assert_int_equal(loss_finish(&loss, at(1000)), 0);
+    const struct loss_line *whole = line_of(LEDGER_INSTANCE);
+    assert_int_equal(whole->n_dead, 1);
+    assert_int_equal(whole->unknown_since_ns, at(60));
+    assert_false(whole->is_settled);
+}
+
 static void test_ends_that_report_apart_settle_when_both_have(void **state)
 {
     (void)state;
@@ -214,6 +229,7 @@ int main(void)
         LOSS_TEST(test_silence_means_death_and_death_means_unknown),
         LOSS_TEST(test_silence_of_thirty_seconds_is_no_death),
         LOSS_TEST(test_an_end_is_no_death),
+        LOSS_TEST(test_a_last_cut_with_others_after_it_was_none),
         LOSS_TEST(test_ends_that_report_apart_settle_when_both_have),
         LOSS_TEST(test_other_pipelines_are_left_out),
     };

@@ -5,10 +5,13 @@
 #include "base/mem.h"
 #include "store/block_hashes.h"
 #include "store/directory.h"
+#include "store/filter.h"
+#include "store/pattern.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -78,6 +81,67 @@ static void test_a_filter_knows_what_is_there_and_rules_out_most_else(void **sta
         n_wrong += filter_may_match(&filter, &query);
     }
     assert_in_range(n_wrong, 0, 50);
+    filter_deinit(&filter);
+    ftri_bytes_deinit(&names);
+}
+
+static uint64_t next_random(uint64_t *seed)
+{
+    *seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return *seed >> 33;
+}
+
+/* Against fnmatch(3), which agrees as long as nothing but stars is escaped. */
+static void test_stars_match_as_in_the_shell(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {"a", "b", "ab", "*", "**", "/", "\\*"};
+    uint64_t seed = 5;
+    size_t n_matches = 0;
+    for (int round = 0; round < 20000; round++) {
+        char pattern[64] = "", name[64] = "";
+        size_t len = 0;
+        for (uint64_t n = next_random(&seed) % 8; n > 0; n--)
+            len += (size_t)snprintf(pattern + len, sizeof pattern - len, "%s",
+                                    pieces[next_random(&seed) % FTRI_COUNT(pieces)]);
+        for (size_t n = next_random(&seed) % 10; n > 0; n--)
+            name[n - 1] = "ab*/"[next_random(&seed) % 4];
+        const bool expected = fnmatch(pattern, name, 0) == 0;
+        n_matches += expected;
+        if (pattern_match(ftr_str_from(pattern), ftr_str_from(name)) != expected)
+            fail_msg("'%s' and '%s'", pattern, name);
+    }
+    assert_in_range(n_matches, 1000, 19000);
+    assert_true(pattern_match(FTR_STR("C:\\b"), FTR_STR("C:\\b")));
+    assert_true(pattern_match(FTR_STR("C:\\"), FTR_STR("C:\\")));
+}
+
+static void assert_may(const struct filter *filter, const char *name, bool expected)
+{
+    const struct store_query query = {.name = ftr_str_from(name), .limit = 1};
+    if (filter_may_match(filter, &query) != expected)
+        fail_msg("%s", name);
+}
+
+/* What is known of a pattern is what its names begin with, up to the first '/'. */
+static void test_a_filter_rules_out_patterns_by_their_beginning(void **state)
+{
+    (void)state;
+    struct ftri_bytes names;
+    struct filter filter;
+    ftri_bytes_init(&names, 1 << 10);
+    assert_int_equal(ftri_bytes_append_char(&names, 1), 0);
+    put_text(&names, "service");
+    put_text(&names, "control/shut*down/a");
+    assert_int_equal(filter_init(&filter, ftri_bytes_view(&names)), 0);
+    assert_may(&filter, "control/*", true);
+    assert_may(&filter, "control/shut*down/a", true);
+    assert_may(&filter, "control/shut\\*down/a", true);
+    assert_may(&filter, "co*", true);
+    assert_may(&filter, "*", true);
+    assert_may(&filter, "con*rol/*", true);
+    assert_may(&filter, "receiver/*", false);
+    assert_may(&filter, "exporter/http/*", false);
     filter_deinit(&filter);
     ftri_bytes_deinit(&names);
 }
@@ -180,6 +244,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids_of_64_bits_have_hashes_of_their_own),
         cmocka_unit_test(test_a_filter_knows_what_is_there_and_rules_out_most_else),
+        cmocka_unit_test(test_stars_match_as_in_the_shell),
+        cmocka_unit_test(test_a_filter_rules_out_patterns_by_their_beginning),
         cmocka_unit_test(test_blocks_are_found_while_others_come_and_go),
         cmocka_unit_test(test_candidates_come_newest_first),
     };

@@ -43,7 +43,7 @@ static void test_defaults(void **state)
     assert_int_equal(settings.mode, FTR_MODE_FULL);
     const struct ftri_policy *policy = &settings.tail.policy;
     assert_true(policy->keeps_errors && policy->keeps_drops);
-    assert_int_equal(policy->latency_ns, 0);
+    assert_int_equal(policy->latency_ns, 5 * SECOND);
     assert_int_equal(policy->n_attributes, 0);
     assert_true(policy->threshold == ftri_threshold_of(0.01));
     assert_int_equal(settings.tail.max_age_ns, 60 * SECOND);
@@ -116,7 +116,7 @@ static void test_what_the_environment_says_wrongly(void **state)
         assert_int_equal(settings.mode, FTR_MODE_FULL);
         assert_true(settings.tail.policy.keeps_errors);
         assert_true(settings.tail.policy.threshold == ftri_threshold_of(0.01));
-        assert_int_equal(settings.tail.policy.latency_ns, 0);
+        assert_int_equal(settings.tail.policy.latency_ns, 5 * SECOND);
         assert_int_equal(settings.tail.max_age_ns, 60 * SECOND);
         assert_int_equal(settings.tail.budget_bytes, 64 << 20);
         assert_int_equal(settings.tail.policy.n_attributes, 0);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Flows that wait though the process is in FTR_MODE_FULL, at the moments that threads do not show
+ * at will: the functions of tail.h in the worker's order, with records written by hand. */
+#include "sampling/threshold.h"
+#include "trace/record.h"
+#include "trace/tail.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static size_t n_kept;
+
+static void keep(const struct ftri_record *record)
+{
+    (void)record;
+    n_kept++;
+}
+
+static bool has_slack(void)
+{
+    return true;
+}
+
+static const struct ftri_tail_exit to_exporters = {keep, has_slack};
+static struct ftri_tail_settings settings = {.max_age_ns = UINT64_C(60000000000),
+                                             .budget_bytes = 1 << 20};
+
+static int begin(void **state)
+{
+    (void)state;
+    settings.policy.threshold = ftri_threshold_of(0);
+    n_kept = 0;
+    ftri_tail_set_mode(FTR_MODE_FULL);
+    ftri_tail_start(&settings, &to_exporters);
+    ftri_tail_begin();
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    ftri_tail_set_holders(0);
+    ftri_tail_stop();
+    return 0;
+}
+
+static void decide_all(void)
+{
+    assert_true(ftri_tail_finish(true));
+}
+
+/* A span below another of the trace. */
+static void accept(uint8_t trace, uint8_t marks)
+{
+    _Alignas(16) struct ftri_record record = {
+        .size = sizeof record,
+        .trace_flags = FTR_TRACE_FLAG_SAMPLED | marks,
+        .bits = FTRI_RECORD_START_IS_WALL | FTRI_RECORD_END_IS_WALL,
+        .trace_id = {{trace, 1}},
+        .span_id = {{1}},
+        .parent_id = {{2}},
+        .start = 1000,
+        .end = 2000,
+    };
+    ftri_tail_accept(&record);
+}
+
+/* The node was switched after the pass had begun. */
+static void test_the_first_flow_waits_though_the_pass_began_before(void **state)
+{
+    (void)state;
+    accept(1, 0);
+    assert_int_equal(n_kept, 1);
+    ftri_tail_set_holders(1);
+    accept(2, ftri_tail_marks());
+    assert_int_equal(n_kept, 1);
+    accept(3, ftri_tail_marks());
+    accept(3, FTRI_TRACE_IS_KEPT); /* it comes to a node in full: all of it goes */
+    accept(4, 0);                  /* of the process, which is in full */
+    accept(5, FTRI_TRACE_IS_KEPT);
+    decide_all();
+    assert_int_equal(n_kept, 1 + 2 + 1 + 1);
+}
+
+/* Half of it was exported while nobody held anything back. */
+static void test_a_flow_of_an_earlier_period_is_not_cut_in_two(void **state)
+{
+    (void)state;
+    ftri_tail_set_holders(1);
+    const uint8_t marks = ftri_tail_marks();
+    ftri_tail_begin();
+    accept(1, marks);
+    assert_int_equal(n_kept, 0);
+    ftri_tail_set_holders(0);
+    ftri_tail_begin();
+    accept(2, marks);
+    assert_int_equal(n_kept, 1);
+    while (ftri_tail_end() != UINT64_MAX)
+        ;
+    assert_int_equal(n_kept, 2); /* what waited, too */
+    ftri_tail_set_holders(2);
+    ftri_tail_begin();
+    accept(2, marks);
+    accept(3, ftri_tail_marks());
+    decide_all();
+    assert_int_equal(n_kept, 3);
+}
+
+/* From FTR_MODE_TAIL to FTR_MODE_FULL what waits is kept, also while a node goes on holding. */
+static void test_what_waits_for_the_process_goes_when_that_is_in_full(void **state)
+{
+    (void)state;
+    ftri_tail_set_mode(FTR_MODE_TAIL);
+    ftri_tail_set_holders(1);
+    ftri_tail_begin();
+    accept(1, 0);
+    accept(2, FTRI_TRACE_IS_KEPT);
+    (void)ftri_tail_end();
+    assert_int_equal(n_kept, 0);
+    ftri_tail_set_mode(FTR_MODE_FULL);
+    ftri_tail_begin();
+    assert_int_equal(n_kept, 2);
+    accept(3, ftri_tail_marks());
+    decide_all();
+    assert_int_equal(n_kept, 2);
+}
+
+#define HELD(function) cmocka_unit_test_setup_teardown(function, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        HELD(test_the_first_flow_waits_though_the_pass_began_before),
+        HELD(test_a_flow_of_an_earlier_period_is_not_cut_in_two),
+        HELD(test_what_waits_for_the_process_goes_when_that_is_in_full),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
