@@ -28,8 +28,8 @@ def section(name, text):
     yield f"\n## {name}\n"
     yield lines[1].strip() + "\n"
     for line in lines[2:]:
-        if line.startswith("output ports:"):
-            yield "O" + line[1:] + ".\n"
+        if line.startswith(("output ports:", "several loops:")):
+            yield line[0].upper() + line[1:] + ".\n"
     options = [OPTION.match(line).groups() for line in lines if OPTION.match(line)][1:]
     if not options:
         yield "It has no options."

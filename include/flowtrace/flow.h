@@ -54,6 +54,8 @@ typedef struct ftr_node_options {
      * session, which should have begun; while there is none, FLOWTRACE_CONVENTIONS. A name that
      * ftr_convention_check refuses counts as empty, with a diagnostic. */
     ftr_str conventions;
+    bool has_loop; /* the node runs on one of several event loops, whose number visits have */
+    uint32_t loop;
 } ftr_node_options;
 
 typedef struct ftr_node ftr_node;

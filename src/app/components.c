@@ -71,6 +71,16 @@ static void print_ports(const struct node_class *class)
     printf("\n\n");
 }
 
+static void print_loops(const struct node_class *class)
+{
+    if (class->configured_state)
+        printf("several loops: as configured\n\n");
+    else if (class->state == STATE_OF_TRACE)
+        printf("several loops: each has its traces\n\n");
+    else if (class->state == STATE_OF_GRAPH)
+        printf("several loops: on the first\n\n");
+}
+
 static int print_component(const char *type)
 {
     const char *types[64];
@@ -81,6 +91,7 @@ static int print_component(const char *type)
             continue;
         printf("%s\n  %s\n\n", (*i)->type, (*i)->sentence);
         print_ports(*i);
+        print_loops(*i);
         printf((*i)->options.n_rows ? "options:\n" : "no options\n");
         for (size_t row = 0; row < (*i)->options.n_rows; row++)
             print_option(&(*i)->options.rows[row]);

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "engine/cutter.h"
+#include "engine/instances.h"
 #include "net/loop.h"
 #include "store/store.h"
 
@@ -78,14 +79,20 @@ static bool is_kept(const struct ledger *self)
 
 /* When tracing has been turned off a last cut tells so; when it is turned on again, the next one
  * tells all that has been counted since. */
-static void on_time(void *argument)
+static void on_collected(void *argument)
 {
     struct ledger *self = argument;
     if (is_kept(self))
         self->is_open = cut(self, false) || self->is_open;
     else if (self->is_open)
         self->is_open = !cut(self, true);
+}
+
+static void on_time(void *argument)
+{
+    struct ledger *self = argument;
     loop_timer_start(self->timer, cutter_delay_ns());
+    instances_collect(self->pipeline->instances, on_collected, self);
 }
 
 static void ledger_free(struct ledger *self)

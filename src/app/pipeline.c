@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/pipeline.h"
 
+#include "app/loops.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -8,6 +9,7 @@
 #include "config/document.h"
 #include "config/options.h"
 #include "engine/graph_metrics.h"
+#include "engine/instances.h"
 #include "net/loop.h"
 #include "nodes/collector/form.h"
 #include "nodes/registry.h"
@@ -24,6 +26,7 @@ struct top_options {
     const struct config_value *connections;
     const char *name, *conventions;
     uint64_t channel_capacity;
+    uint64_t n_loops;
     int tracing;
 };
 
@@ -41,6 +44,8 @@ static const struct option rows[] = {
      .sentence = "Whose names its spans have; default FLOWTRACE_CONVENTIONS, else flowtrace."},
     {"channel_capacity", OPTION_U64, offsetof(struct top_options, channel_capacity), "128",
      .min = 1, .max = 65536, .sentence = "Batches that a node's input channel holds."},
+    {"loops", OPTION_U64, offsetof(struct top_options, n_loops), "1", .min = 1,
+     .max = INSTANCES_MAX, .sentence = "Threads, each with an instance of the graph."},
     {"tracing", OPTION_CHOICE, offsetof(struct top_options, tracing), "process",
      .choices = tracings,
      .sentence = "Which of the pipeline's flows are recorded and exported: none, all, or whole "
@@ -71,7 +76,7 @@ static void begin_drain(struct pipeline *self)
         return;
     }
     self->is_draining = true;
-    graph_drain(self->graph, self->drain_timeout_ns);
+    instances_drain(self->instances, self->drain_timeout_ns);
 }
 
 static void on_finished(void *argument)
@@ -89,13 +94,10 @@ static void on_failed(void *argument, const char *node, const char *reason)
         begin_drain(self);
 }
 
-/* At rest the accounts are exact: if they contradict each other, they are of no use to anybody. */
 static void on_drained(void *argument)
 {
     struct pipeline *self = argument;
-    struct ftri_error error;
-    if (graph_check_accounts(self->graph, &error) < 0)
-        fail_because(self, "the accounts do not balance: %s", error.text);
+    self->is_drained = true;
     loop_stop(self->loop);
 }
 
@@ -108,7 +110,7 @@ static void set_tracing(struct pipeline *self, int tracing)
 {
     const ftr_mode mode = (ftr_mode)(tracing - 1);
     self->tracing = tracing;
-    graph_set_tracing(self->graph, tracing ? &mode : NULL);
+    instances_set_tracing(self->instances, tracing ? &mode : NULL);
 }
 
 bool pipeline_is_traced(const struct pipeline *self)
@@ -152,11 +154,11 @@ static int build(struct pipeline *self, struct ftri_error *error)
     self->name = top.name;
     self->conventions = top.conventions;
     r = check_conventions(self, error);
+    if (r == 0)
+        r = loops_new((size_t)top.n_loops, &self->loops, error);
     if (r < 0)
         return r;
-    self->loop = loop_new(error);
-    if (!self->loop)
-        return -ENOMEM;
+    self->loop = loops_list(self->loops)[0];
     const struct graph_options options = {
         .classes = nodes_registry,
         .nodes = top.nodes,
@@ -170,9 +172,12 @@ static int build(struct pipeline *self, struct ftri_error *error)
         .on_drained = on_drained,
         .argument = self,
     };
-    r = graph_new(self->loop, &options, &self->graph, error);
-    if (r == 0)
-        set_tracing(self, top.tracing);
+    r = instances_new(loops_list(self->loops), (size_t)top.n_loops, &options, &self->instances,
+                      error);
+    if (r < 0)
+        return r;
+    self->graph = instances_graph(self->instances);
+    set_tracing(self, top.tracing);
     return r;
 }
 
@@ -286,7 +291,8 @@ void pipeline_reload(struct pipeline *self)
     };
     if (is_read)
         set_tracing(self, tracing);
-    graph_configured(self->graph, attributes, FTRI_COUNT(attributes), is_read ? NULL : error.text);
+    instances_configured(self->instances, attributes, FTRI_COUNT(attributes),
+                         is_read ? NULL : error.text);
     if (is_read)
         log_write(LOG_LEVEL_INFO, "%s was read again; change: %s", self->path, change);
     else
@@ -310,12 +316,19 @@ int pipeline_start(struct pipeline *self, struct ftri_error *error)
     self->metrics = ftr_metric_source_new(graph_write_metrics, self->graph);
     if (!self->metrics)
         return ftri_error_errno(error, -ENOMEM, "starting the pipeline");
-    return graph_start(self->graph, error);
+    r = instances_start(self->instances, error);
+    return r == 0 ? loops_start(self->loops, error) : r;
 }
 
 int pipeline_run(struct pipeline *self)
 {
-    loop_run(self->loop);
+    struct ftri_error error = {{0}};
+    loops_run(self->loops);
+    loops_stop(self->loops);
+    instances_sum(self->instances);
+    /* At rest the accounts are exact: if they contradict each other, they are of no use. */
+    if (self->is_drained && instances_check_accounts(self->instances, &error) < 0)
+        fail_because(self, "the accounts do not balance: %s", error.text);
     return self->has_failed ? -EIO : 0;
 }
 
@@ -327,15 +340,16 @@ void pipeline_stop(struct pipeline *self)
 
 void pipeline_end(struct pipeline *self)
 {
-    if (self->graph)
-        graph_end(self->graph);
+    loops_stop(self->loops);
+    instances_end(self->instances);
 }
 
 void pipeline_close(struct pipeline *self)
 {
     ftr_metric_source_free(self->metrics);
-    graph_free(self->graph);
-    loop_free(self->loop);
+    loops_stop(self->loops);
+    instances_free(self->instances);
+    loops_free(self->loops);
     config_free(self->document);
     *self = (struct pipeline){0};
 }

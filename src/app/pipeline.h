@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A configuration file brought to life: document, loop, graph, signals. The commands serve, run,
- * validate and demo are made of it. Everything on the calling thread. */
+ * validate and demo are made of it. On the calling thread, but for the loops beyond the first,
+ * which have threads of their own while the pipeline runs. */
 #pragma once
 
 #include "engine/graph.h"
@@ -11,11 +12,15 @@
 
 struct ftri_bytes;
 struct ftri_error;
+struct instances;
+struct loops;
 
 struct pipeline {
     struct config_document *document;
-    struct loop *loop;
-    struct graph *graph;
+    struct loops *loops;
+    struct loop *loop;           /* the first: the calling thread's */
+    struct instances *instances; /* of the graph, one a loop */
+    struct graph *graph;         /* the first of them, whose views show the accounts of all */
     struct nodes_environment environment;
     struct ftr_metric_source *metrics; /* the graph's, once it was started */
     const char *name;                  /* "": it has none; lives as long as the document */
@@ -23,15 +28,15 @@ struct pipeline {
     const char *path;                  /* of the file; NULL: there is none */
     int tracing; /* index into the choices of `tracing`: 0 the process's, else 1 + ftr_mode */
     uint64_t drain_timeout_ns;
-    bool is_draining;
+    bool is_draining, is_drained;
     bool has_failed;
     char failure[256];
 };
 
-/* Reads the native form (top level: nodes, connections, channel_capacity, pipeline, conventions,
- * tracing) or the Collector's (nodes/collector/form.h) and builds the graph; nothing is started.
- * path (which lives as long as the pipeline), or text under a name for errors. On failure nothing
- * is left. */
+/* Reads the native form (top level: nodes, connections, channel_capacity, loops, pipeline,
+ * conventions, tracing) or the Collector's (nodes/collector/form.h) and builds the graph; nothing
+ * is started. path (which lives as long as the pipeline), or text under a name for errors. On
+ * failure nothing is left. */
 int pipeline_open_file(struct pipeline *self, const char *path, const char *data_directory,
                        struct ftri_error *error) FTRI_MUST_CHECK;
 int pipeline_open_text(struct pipeline *self, ftr_str text, const char *name,

@@ -47,13 +47,17 @@ void *ftri_alloc_lines(size_t size)
     return block;
 }
 
-void ftri_mem_prefer_huge(void *block, size_t size)
+void *ftri_alloc_huge(size_t size)
 {
-    static const uintptr_t huge = (uintptr_t)2 << 20;
-    const uintptr_t first = ((uintptr_t)block + huge - 1) & ~(huge - 1);
-    const uintptr_t end = ((uintptr_t)block + size) & ~(huge - 1);
-    if (end > first)
-        (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+    const size_t page = (size_t)2 << 20;
+    const size_t unit = size < page ? 64 : page;
+    if (request_fails() || size > SIZE_MAX - page)
+        return NULL;
+    const size_t rounded = (size + 63) & ~(size_t)63;
+    void *block = aligned_alloc(unit, rounded ? rounded : unit);
+    if (block && size >= page)
+        (void)madvise(block, size & ~(page - 1), MADV_HUGEPAGE);
+    return block;
 }
 
 char *ftri_strndup(const char *text, size_t len)

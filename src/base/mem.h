@@ -15,8 +15,8 @@ void *ftri_alloc_array(size_t n, size_t size) FTRI_MUST_CHECK;
 void *ftri_realloc(void *block, size_t size) FTRI_MUST_CHECK;
 /* Aligned to 64 bytes, zeroed; release with ftri_free. */
 void *ftri_alloc_lines(size_t size) FTRI_MUST_CHECK;
-/* Says that a large block is used all over: the system may give it in huge pages. */
-void ftri_mem_prefer_huge(void *block, size_t size);
+/* The same for what is used all over: the system is asked for huge pages. Not zeroed. */
+void *ftri_alloc_huge(size_t size) FTRI_MUST_CHECK;
 /* NUL-terminated copy. */
 char *ftri_strndup(const char *text, size_t len) FTRI_MUST_CHECK;
 void ftri_free(void *block);

@@ -2,6 +2,7 @@
  *
  * Whether the accounts agree with each other and with what lies in channels and hands. */
 #include "base/error.h"
+#include "engine/crossing.h"
 #include "engine/custody.h"
 #include "engine/meter_check.h"
 
@@ -21,19 +22,24 @@ static uint64_t items_in(const struct ftri_list *list, const struct edge *edge)
 static int check_edge(const struct edge *edge, struct ftri_error *error)
 {
     const struct edge_account *account = &edge->account;
-    const uint64_t queued = items_in(&edge->to->data, edge) + items_in(&edge->to->waiting, edge);
-    const char *what = account->sent != account->received + account->queued + account->lost
-                           ? "sent = received + queued + lost"
+    const struct crossing *const crossing = edge->crossing;
+    uint64_t queued = items_in(&edge->to->data, edge) + items_in(&edge->to->waiting, edge);
+    for (size_t i = 0; crossing && i < crossing->n_loops; i++)
+        queued += items_in(&crossing->lanes[i].waiting, edge);
+    const char *what = account->sent + account->taken !=
+                               account->received + account->queued + account->lost + account->handed
+                           ? "sent + taken = received + queued + lost + handed"
                        : account->queued != queued ? "queued = what lies in the channel"
                                                    : meter_fault_of_edge(edge);
     if (!what)
         return 0;
     return ftri_error_set(error, -EBADMSG,
                           "%s[\"%s\"] -> %s: not %s (sent %llu, received %llu, queued %llu, lost "
-                          "%llu)",
+                          "%llu, handed %llu, taken %llu)",
                           edge->from->id, edge->port->name.data, edge->to->id, what,
                           (unsigned long long)account->sent, (unsigned long long)account->received,
-                          (unsigned long long)account->queued, (unsigned long long)account->lost);
+                          (unsigned long long)account->queued, (unsigned long long)account->lost,
+                          (unsigned long long)account->handed, (unsigned long long)account->taken);
 }
 
 /* Each frame counts once, with the first of its batches. */

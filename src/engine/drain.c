@@ -4,8 +4,10 @@
 #include "base/time.h"
 #include "engine/action.h"
 #include "engine/channel.h"
+#include "engine/crossing.h"
 #include "engine/custody.h"
 #include "engine/frame.h"
+#include "engine/instance.h"
 #include "engine/scheduler.h"
 #include "net/loop.h"
 
@@ -56,6 +58,8 @@ static bool may_shut_down(const struct node *node)
     for (size_t i = 0; i < node->n_inputs; i++)
         if (!has_emptied(node->inputs[i]->from))
             return false;
+    if (node->n_inlets && !crossing_all_drained(node))
+        return false;
     /* One that takes nothing more in until it hears of the shutdown would never empty. */
     return node->n_data == 0 || !node->is_accepting;
 }
@@ -91,6 +95,14 @@ static bool is_at_rest(const struct graph *graph)
     return graph->n_live == 0;
 }
 
+static const struct result closed = {.cause = NACK_NODE_SHUTDOWN,
+                                     .reason = "the deadline of the shutdown has passed"};
+
+void drain_refuse(struct node *node)
+{
+    channel_refuse_all(node, &closed);
+}
+
 /* Recorded from here on: what there is to know of the drain of the receivers is known. */
 static void begin_shutdown(struct graph *graph)
 {
@@ -118,11 +130,12 @@ static void end_actions(struct graph *graph, const char *error)
 
 void drain_force(struct graph *graph)
 {
-    static const struct result closed = {.cause = NACK_NODE_SHUTDOWN,
-                                         .reason = "the deadline of the shutdown has passed"};
     if (graph->drain == DRAIN_INGRESS)
         begin_shutdown(graph);
     graph->drain = DRAIN_FORCED;
+    for (size_t i = 0; i < graph->n_edges; i++)
+        if (graph->edges[i]->crossing)
+            crossing_refuse_waiting(graph->edges[i]->crossing, &closed);
     for (size_t i = 0; i < graph->n_nodes; i++)
         channel_refuse_all(graph->nodes[i], &closed);
     for (size_t i = 0; i < graph->n_nodes; i++)
@@ -158,15 +171,20 @@ static void on_timer(void *argument)
 
 void graph_drain(struct graph *self, uint64_t timeout_ns)
 {
-    if (self->drain != DRAIN_NONE)
-        return;
     const uint64_t now_ns = ftri_time_monotonic_ns();
     if (timeout_ns > UINT64_MAX - now_ns)
         timeout_ns = UINT64_MAX - now_ns;
+    drain_begin(self, now_ns + timeout_ns / 2, now_ns + timeout_ns);
+}
+
+void drain_begin(struct graph *self, uint64_t half_ns, uint64_t deadline_ns)
+{
+    if (self->drain != DRAIN_NONE)
+        return;
     self->drain = DRAIN_INGRESS;
     action_begin(self, CONTROL_DRAIN_INGRESS, NULL, 0);
-    self->drain_half_ns = now_ns + timeout_ns / 2;
-    self->drain_deadline_ns = now_ns + timeout_ns;
+    self->drain_half_ns = half_ns;
+    self->drain_deadline_ns = deadline_ns;
     for (size_t i = 0; i < self->n_nodes; i++) {
         struct node *const node = self->nodes[i];
         if (!is_receiver(node))
@@ -185,18 +203,43 @@ void graph_drain(struct graph *self, uint64_t timeout_ns)
     scheduler_arm(self);
 }
 
+/* Other loops wait for what is above their nodes here. */
+static void tell_drained(const struct graph *graph)
+{
+    bool is_news = false;
+    for (size_t i = 0; i < graph->n_edges; i++)
+        if (graph->edges[i]->crossing)
+            is_news |=
+                crossing_set_drained(graph->edges[i]->crossing, has_emptied(graph->edges[i]->from));
+    if (is_news)
+        instance_wake_others(graph->instance);
+}
+
+static void finish_drain(struct graph *graph)
+{
+    graph->drain = DRAIN_DONE;
+    end_actions(graph, NULL);
+    loop_timer_free(graph->drain_timer);
+    graph->drain_timer = NULL;
+    if (graph->instance)
+        instance_set_done(graph->instance);
+}
+
 static void drain_step(struct graph *graph)
 {
+    if (graph->drain == DRAIN_DONE)
+        return;
     if (graph->drain == DRAIN_INGRESS && all_receivers(graph, is_drained))
         advance_to_nodes(graph);
-    const bool is_over =
-        graph->drain == DRAIN_FORCED || (graph->drain == DRAIN_NODES && shut_down_next(graph));
-    if (is_over && is_at_rest(graph)) {
-        graph->drain = DRAIN_DONE;
-        end_actions(graph, NULL);
-        loop_timer_free(graph->drain_timer);
-        graph->drain_timer = NULL;
-    }
+    bool is_over =
+        (graph->drain == DRAIN_FORCED || (graph->drain == DRAIN_NODES && shut_down_next(graph))) &&
+        is_at_rest(graph);
+    if (graph->instance && graph->drain >= DRAIN_NODES)
+        tell_drained(graph);
+    if (graph->instance)
+        is_over = instance_rests(graph->instance, is_over ? REST_OVER : REST_NOT);
+    if (is_over)
+        finish_drain(graph);
 }
 
 /* True the first time that a condition holds; then there may be more to tell. */
@@ -209,19 +252,46 @@ static bool tell_once(struct graph *graph, bool condition, bool *is_told)
     return true;
 }
 
+static const struct graph *failed_graph(struct graph *graph)
+{
+    if (!graph->instance)
+        return graph->failed ? graph : NULL;
+    if (graph->failed)
+        instance_set_failed(graph->instance);
+    return instance_failed(graph->instance);
+}
+
+static bool has_drained(const struct graph *graph)
+{
+    return graph->instance ? instance_all_done(graph->instance) : graph->drain == DRAIN_DONE;
+}
+
+static bool has_finished(const struct graph *graph)
+{
+    if (graph->drain != DRAIN_NONE)
+        return false;
+    const bool is_finished_here = all_receivers(graph, is_finished) && is_at_rest(graph);
+    return graph->instance
+               ? instance_rests(graph->instance, is_finished_here ? REST_FINISHED : REST_NOT)
+               : is_finished_here;
+}
+
 void drain_advance(struct graph *graph)
 {
     const struct graph_options options = graph->options;
     if (graph->drain != DRAIN_NONE)
         drain_step(graph);
-    if (tell_once(graph, graph->failed != NULL, &graph->is_told_failed)) {
+    const struct graph *const failed = failed_graph(graph);
+    const bool is_finished_now = has_finished(graph);
+    if (graph->instance && !instance_is_first(graph->instance))
+        return;
+    if (tell_once(graph, failed != NULL, &graph->is_told_failed)) {
         if (options.on_failed)
-            options.on_failed(options.argument, graph->failed->id, graph->failure);
-    } else if (tell_once(graph, graph->drain == DRAIN_DONE, &graph->is_told_drained)) {
+            options.on_failed(options.argument, failed->failed->id, failed->failure);
+    } else if (tell_once(graph, has_drained(graph), &graph->is_told_drained)) {
         if (options.on_drained)
             options.on_drained(options.argument);
-    } else if (graph->drain == DRAIN_NONE && all_receivers(graph, is_finished) &&
-               tell_once(graph, is_at_rest(graph), &graph->is_told_finished)) {
+    } else if (tell_once(graph, is_finished_now, &graph->is_told_finished)) {
         if (options.on_finished)
             options.on_finished(options.argument);
     }

@@ -12,5 +12,9 @@
 /* After each turn: the next step of a drain, or one of the owner's callbacks, which may free the
  * graph: nothing may touch it afterwards. */
 void drain_advance(struct graph *graph);
+/* graph_drain with its moments given, CLOCK_MONOTONIC. */
+void drain_begin(struct graph *graph, uint64_t half_ns, uint64_t deadline_ns);
 /* The deadline's work, at once. */
 void drain_force(struct graph *graph);
+/* ... of what came from another loop after it. */
+void drain_refuse(struct node *node);

@@ -3,6 +3,8 @@
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/count.h"
+#include "engine/crossing.h"
 #include "engine/path.h"
 #include "engine/scheduler.h"
 #include "engine/visit.h"
@@ -154,6 +156,10 @@ static void answer_watcher(struct frame *self)
 
 static void settle(struct frame *self, struct ftri_list *settled)
 {
+    if (self->is_lent) {
+        crossing_return(self); /* and no longer ours */
+        return;
+    }
     if (!self->origin)
         measure(self);
     visit_close(self);

@@ -42,6 +42,7 @@ struct frame {
     uint64_t n_noted; /* node.n_handled of the last control message that is on the visit */
     uint32_t split_count;
     bool is_watched;
+    bool is_lent;             /* crossing.h: lent to another loop */
     bool is_source;           /* began here, by node_ingest */
     bool has_gone_on;         /* batches of it were sent on, or it is in a merged one */
     bool is_retrying;         /* it rests until its next try */
@@ -51,6 +52,10 @@ struct frame {
     union {
         ftr_visit visit; /* its own */
         ftr_hop hop;     /* of a watched frame: with the context of its origin's visit */
+        struct {
+            struct frame *above, *next; /* the sender's; on the stack of answers */
+            uint32_t epoch;             /* of the sender's sums */
+        } lent;
     };
     struct result result; /* good until the first failure */
 };

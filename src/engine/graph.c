@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/action.h"
+#include "engine/crossing.h"
 #include "engine/custody.h"
 #include "engine/drain.h"
 #include "engine/graph_build.h"
@@ -40,7 +41,7 @@ int graph_new(struct loop *loop, const struct graph_options *options, struct gra
     return 0;
 }
 
-static void stop_node(struct node *node)
+void graph_stop_node(struct node *node)
 {
     loop_timer_free(node->timer);
     node->timer = NULL;
@@ -72,7 +73,16 @@ static void stop_all(struct graph *self)
 {
     for (size_t i = 0; i < self->n_nodes; i++)
         if (!self->nodes[i]->is_stopped)
-            stop_node(self->nodes[i]);
+            graph_stop_node(self->nodes[i]);
+}
+
+int graph_start_nodes(struct graph *self, struct ftri_error *error)
+{
+    int r = 0;
+    for (size_t i = self->n_nodes; r == 0 && i > 0; i--)
+        if (!self->nodes[i - 1]->is_stopped) /* only on the first loop */
+            r = start_node(self->nodes[i - 1], error);
+    return r;
 }
 
 int graph_start(struct graph *self, struct ftri_error *error)
@@ -80,15 +90,12 @@ int graph_start(struct graph *self, struct ftri_error *error)
     int r = scheduler_init(self);
     if (r < 0)
         return ftri_error_errno(error, r, "starting the graph");
-    for (size_t i = self->n_nodes; i > 0; i--) {
-        r = start_node(self->nodes[i - 1], error);
-        if (r < 0) {
-            drain_force(self);
-            stop_all(self);
-            return r;
-        }
+    r = graph_start_nodes(self, error);
+    if (r < 0) {
+        drain_force(self);
+        stop_all(self);
     }
-    return 0;
+    return r;
 }
 
 static void free_node(struct node *node)
@@ -115,6 +122,9 @@ void graph_free(struct graph *self)
     graph_end(self);
     for (size_t i = 0; i < self->n_nodes; i++)
         free_node(self->nodes[i]);
+    for (size_t i = 0; self->edges && i < self->n_edges; i++)
+        if (self->edges[i]->crossing)
+            crossing_deinit(self->edges[i]->crossing);
     paths_free(self->paths);
     pdata_pool_deinit(self);
     loop_timer_free(self->drain_timer);
@@ -144,7 +154,8 @@ bool graph_node_view(const struct graph *self, size_t i, struct graph_node_view 
     if (i >= self->n_nodes)
         return false;
     const struct node *node = self->nodes[i];
-    *ret_view = (struct graph_node_view){node->id, node->class->type, &node->account};
+    *ret_view = (struct graph_node_view){node->id, node->class->type,
+                                         self->sums ? &self->sums->nodes[i] : &node->account};
     return true;
 }
 
@@ -154,6 +165,6 @@ bool graph_edge_view(const struct graph *self, size_t i, struct graph_edge_view 
         return false;
     const struct edge *edge = self->edges[i];
     *ret_view = (struct graph_edge_view){edge->from->id, edge->port->name.data, edge->to->id,
-                                         &edge->account};
+                                         self->sums ? &self->sums->edges[i] : &edge->account};
     return true;
 }

@@ -33,6 +33,7 @@ struct graph_options {
     const struct config_value *connections;
     const char *pipeline;    /* its name on spans; "" */
     const char *conventions; /* whose names its spans have; "" or NULL: the session's */
+    size_t loop, n_loops;    /* of an instance (instances.h sets it), for spans; else 0 */
     size_t channel_capacity; /* batches per node's input channel; 0: 128 */
     void *environment;       /* node_environment */
     /* All receivers said node_finished and nothing is in flight. */

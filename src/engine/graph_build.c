@@ -181,6 +181,8 @@ static int make_recorder(const struct builder *self, struct node *node)
         .pipeline = ftr_str_from(pipeline ? pipeline : ""),
         .is_stateful = node->class->is_stateful,
         .conventions = ftr_str_from(conventions ? conventions : ""),
+        .has_loop = self->graph->options.n_loops > 1,
+        .loop = (uint32_t)self->graph->options.loop,
     };
     node->recorder = ftr_node_new(&options);
     if (!node->recorder)

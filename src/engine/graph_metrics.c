@@ -6,6 +6,7 @@
 #include "engine/graph_metrics.h"
 
 #include "base/time.h"
+#include "engine/instance.h"
 #include "engine/path.h"
 #include "engine/runtime.h"
 
@@ -13,7 +14,7 @@
 
 enum { OF_NODE, OF_EDGE, OF_PATH };
 
-enum { ATTRIBUTES_MAX = 5 };
+enum { ATTRIBUTES_MAX = 6 };
 
 /* What a family is written with, and of what. */
 struct page {
@@ -399,6 +400,9 @@ static void begin_labels(struct page *page)
     page->n_attributes = 0;
     if (pipeline && pipeline[0])
         add_label(page, FTR_STR("flow.pipeline"), ftr_str_from(pipeline));
+    if (page->graph->instance)
+        page->attributes[page->n_attributes++] = (ftr_attribute){
+            FTR_STR("flow.loop"), ftr_value_i64((int64_t)page->graph->options.loop)};
 }
 
 static void write_nodes(struct page *page)
@@ -460,8 +464,15 @@ static void write_family(struct page *page, const struct family *family)
     static void (*const writers[])(struct page *) = {
         [OF_NODE] = write_nodes, [OF_EDGE] = write_edges, [OF_PATH] = write_paths};
     page->family = family;
-    if (ftr_metric_write_family(page->writer, &written))
+    if (!ftr_metric_write_family(page->writer, &written))
+        return;
+    const struct instance *const first = page->graph->instance;
+    writers[family->subject](page);
+    for (size_t i = 1; first && i < instance_n_loops(first); i++) {
+        page->graph = instance_at(first, i)->graph;
         writers[family->subject](page);
+    }
+    page->graph = first ? first->graph : page->graph;
 }
 
 void graph_write_metrics(void *graph, ftr_metric_writer *writer)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/meter_check.h"
 
+#include "engine/crossing.h"
 #include "engine/path.h"
 #include "engine/runtime.h"
 
@@ -39,8 +40,10 @@ static uint64_t count_batches(const struct ftri_list *list, const struct edge *e
 
 const char *meter_fault_of_edge(const struct edge *edge)
 {
-    const uint64_t n =
-        count_batches(&edge->to->data, edge) + count_batches(&edge->to->waiting, edge);
+    const struct crossing *const crossing = edge->crossing;
+    uint64_t n = count_batches(&edge->to->data, edge) + count_batches(&edge->to->waiting, edge);
+    for (size_t i = 0; crossing && i < crossing->n_loops; i++)
+        n += count_batches(&crossing->lanes[i].waiting, edge);
     return edge->meter->depth == n ? NULL : "depth = what lies in the channel";
 }
 

@@ -3,13 +3,16 @@
  * What a node may do: the functions of node.h that make batches and give them up. */
 #include "engine/node.h"
 
-#include "base/mem.h"
+#include "base/payload.h"
 #include "engine/channel.h"
 #include "engine/count.h"
+#include "engine/crossing.h"
 #include "engine/custody.h"
+#include "engine/instance.h"
 #include "engine/metadata.h"
 #include "engine/meter.h"
 #include "engine/path.h"
+#include "engine/partition.h"
 #include "engine/pdata_pool.h"
 #include "engine/visit.h"
 
@@ -209,6 +212,96 @@ static void send_copies(struct node *self, const struct port *port, struct pdata
     }
 }
 
+/* What could not be made: sent and lost at once. */
+static void lose_part(struct edge *edge, const struct pdata *whole,
+                      const struct partition_part *part)
+{
+    static const struct result short_of = {.reason = "memory is short"};
+    const struct pdata lost = {
+        .n_items = part->is_whole ? whole->n_items : part->n_items,
+        .n_bytes = part->is_whole ? whole->n_bytes : 0,
+        .n_attempt = whole->n_attempt,
+    };
+    count_emitted(edge->from, whole->frame, &lost);
+    channel_lose(edge, &lost);
+    frame_resolve(whole->frame, &short_of);
+}
+
+static struct pdata *copy_part(const struct edge *edge, const struct pdata *whole,
+                               const struct partition_part *part)
+{
+    if (!part->is_whole && !part->otlp)
+        return NULL;
+    struct pdata *const copy = pdata_copy(edge->from->graph, whole, NULL);
+    if (copy && part->otlp)
+        pdata_set_otlp(copy, ftri_payload_ref(part->otlp), part->n_items);
+    return copy;
+}
+
+/* One of several that leave over a port of which edges cross loops. */
+static void send_part(struct edge *edge, const struct pdata *whole,
+                      const struct partition_part *part, ftr_split split)
+{
+    struct node *const self = edge->from;
+    struct frame *const frame = whole->frame;
+    const bool is_staying = !edge->crossing || part->loop == self->graph->instance->index;
+    struct pdata *const copy = copy_part(edge, whole, part);
+    struct frame *const lent = copy && !is_staying ? crossing_lend(self, frame) : NULL;
+    frame->n_pending++;
+    if (!copy || (!is_staying && !lent)) {
+        if (copy)
+            pdata_free(self->graph, copy);
+        lose_part(edge, whole, part);
+        return;
+    }
+    count_emitted(self, frame, copy);
+    visit_emit(frame, copy, edge->port, split);
+    copy->frame = is_staying ? frame : lent;
+    if (is_staying)
+        channel_send(edge, copy);
+    else
+        crossing_send(edge, part->loop, copy);
+}
+
+/* The ways that a batch takes over an edge: all of it, on this loop or to the first, or its parts.
+ */
+static const struct partition *ways_of(const struct edge *edge, const struct partition *by_trace)
+{
+    static const struct partition to_first = {.n_parts = 1, .parts = {{.is_whole = true}}};
+    return edge->crossing && edge->crossing->is_by_trace ? by_trace : &to_first;
+}
+
+static bool has_by_trace(const struct port *port)
+{
+    for (size_t i = 0; i < port->n_edges; i++)
+        if (port->edges[i]->crossing && port->edges[i]->crossing->is_by_trace)
+            return true;
+    return false;
+}
+
+/* Every part is a copy; with them under way the batch itself has done its work. */
+static void send_across(struct node *self, const struct port *port, struct pdata *pdata)
+{
+    struct partition by_trace = {.n_parts = 0};
+    const struct frame *const frame = pdata->frame;
+    uint32_t index = 0, count = 0;
+    if (has_by_trace(port))
+        partition_split(pdata, self->graph->instance->index, node_n_loops(self), &by_trace);
+    for (size_t i = 0; i < port->n_edges; i++)
+        count += (uint32_t)ways_of(port->edges[i], &by_trace)->n_parts;
+    for (size_t i = 0; i < port->n_edges; i++) {
+        const struct partition *const ways = ways_of(port->edges[i], &by_trace);
+        for (size_t j = 0; j < ways->n_parts; j++)
+            send_part(port->edges[i], pdata, &ways->parts[j], split_of(pdata, index++, count));
+    }
+    partition_deinit(&by_trace);
+    if (custody_is_last(frame))
+        account_add("send_across: absorbed", &self->account.absorbed,
+                    custody_take_items(pdata->frame, 0, true));
+    custody_settle(self, pdata, &ack);
+    custody_end(self);
+}
+
 void node_send(struct node *self, size_t port, struct pdata *pdata)
 {
     struct frame *const frame = custody_begin(self, pdata, "node_send");
@@ -221,6 +314,10 @@ void node_send(struct node *self, size_t port, struct pdata *pdata)
         return;
     }
     const struct port *const out = &self->ports[port];
+    if (out->is_crossing) {
+        send_across(self, out, pdata);
+        return;
+    }
     const uint32_t n_edges = (uint32_t)out->n_edges;
     send_copies(self, out, pdata);
     count_emitted(self, frame, pdata);

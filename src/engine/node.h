@@ -56,6 +56,13 @@ struct control {
 /* "control/ack", "control/timer_tick", ...: the proposal's event names. Static. */
 const char *control_name(enum control_kind kind);
 
+/* What a node has to see in order to do its work, where a graph runs on several loops. */
+enum node_state_of {
+    STATE_OF_BATCH, /* one batch, or any few: an instance on each loop */
+    STATE_OF_TRACE, /* all of a trace: an instance on each loop, and each trace goes to one */
+    STATE_OF_GRAPH  /* everything, or what there is one of (a file, a log): on the first loop */
+};
+
 struct node_class {
     const char *type; /* "processor/batch" */
     ftr_node_kind kind;
@@ -69,6 +76,9 @@ struct node_class {
     /* Holds data over turns: its work clock stops while it holds. A processor that is not, and
      * still has a batch in hand when consume returns, has leaked it: the node fails. */
     bool is_stateful;
+    enum node_state_of state;
+    /* Where it depends on the configuration. NULL: `state` holds. */
+    enum node_state_of (*configured_state)(const void *options);
     /* Checks what the option table cannot, without side effects. May be NULL. */
     int (*check)(const void *options, struct ftri_error *error);
     /* Opens files, sockets, threads. Failure: nothing is left open. May be NULL. */
@@ -84,6 +94,10 @@ const char *node_id(const struct node *self);
 void *node_state(struct node *self);
 const void *node_options(const struct node *self);
 struct loop *node_loop(struct node *self);
+/* Which of the loops it is, and the same node on the first of them (itself, there). */
+size_t node_loop_index(const struct node *self);
+size_t node_n_loops(const struct node *self);
+struct node *node_first(struct node *self);
 /* The graph's caller's pointer, for classes that are made for one program. */
 void *node_environment(const struct node *self);
 size_t node_n_ports(const struct node *self);

@@ -4,6 +4,7 @@
  */
 #include "engine/action.h"
 #include "engine/channel.h"
+#include "engine/instance.h"
 #include "engine/scheduler.h"
 #include "net/loop.h"
 
@@ -46,6 +47,22 @@ const void *node_options(const struct node *self)
 struct loop *node_loop(struct node *self)
 {
     return self->graph->loop;
+}
+
+size_t node_loop_index(const struct node *self)
+{
+    return self->graph->instance ? self->graph->instance->index : 0;
+}
+
+size_t node_n_loops(const struct node *self)
+{
+    return self->graph->instance ? instance_n_loops(self->graph->instance) : 1;
+}
+
+struct node *node_first(struct node *self)
+{
+    const struct instance *const instance = self->graph->instance;
+    return instance ? instance_at(instance, 0)->graph->nodes[self->index] : self;
 }
 
 void *node_environment(const struct node *self)

@@ -48,20 +48,25 @@ static size_t write_text(char text[PATH_TEXT_BYTES], ftr_str before, const char 
     return append(text, len, id, true);
 }
 
+static struct path *make_of(struct paths *paths, ftr_str text, const struct node *node)
+{
+    if (paths->n == PATHS_MAX)
+        return &paths->overflow;
+    struct path *self = ftri_zalloc(sizeof *self + text.len);
+    if (!self)
+        return &paths->overflow;
+    self->node = node;
+    self->text = (ftr_str){memcpy(self + 1, text.data, text.len), text.len};
+    paths->list[paths->n] = self;
+    __atomic_store_n(&paths->n, paths->n + 1, __ATOMIC_RELEASE);
+    return self;
+}
+
 static struct path *make(struct paths *paths, ftr_str before, const struct node *node)
 {
     char text[PATH_TEXT_BYTES];
     const size_t len = write_text(text, before, node->id);
-    if (len > PATH_TEXT_BYTES || paths->n == PATHS_MAX)
-        return &paths->overflow;
-    struct path *self = ftri_zalloc(sizeof *self + len);
-    if (!self)
-        return &paths->overflow;
-    self->node = node;
-    self->text = (ftr_str){memcpy(self + 1, text, len), len};
-    paths->list[paths->n] = self;
-    __atomic_store_n(&paths->n, paths->n + 1, __ATOMIC_RELEASE);
-    return self;
+    return len > PATH_TEXT_BYTES ? &paths->overflow : make_of(paths, (ftr_str){text, len}, node);
 }
 
 struct path *path_from(struct node *node)
@@ -76,6 +81,23 @@ struct path *path_mixed(struct node *node)
     if (!node->mixed_path)
         node->mixed_path = make(node->graph->paths, FTR_STR("*"), node);
     return node->mixed_path;
+}
+
+static bool is_same(ftr_str a, ftr_str b)
+{
+    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+/* Its last node is the one that sends across. */
+struct path *path_import(struct node *node, const struct path *there)
+{
+    struct paths *const paths = node->graph->paths;
+    if (!there->node)
+        return &paths->overflow;
+    for (size_t i = 0; i < paths->n; i++)
+        if (is_same(paths->list[i]->text, there->text))
+            return paths->list[i];
+    return make_of(paths, there->text, node);
 }
 
 /* Two ports may lead to the same node: the way is the same. */

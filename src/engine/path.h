@@ -40,6 +40,10 @@ struct path *path_mixed(struct node *node);
 /* and that go on along an edge, the first of them: later ones are asked for by its index. */
 struct path *path_branch_off(struct path *self, const struct edge *edge);
 
+/* The way that another instance of the graph knows, in the tree of this node's graph. Only its text
+ * and whether it is the overflow are read, which never change. */
+struct path *path_import(struct node *node, const struct path *there);
+
 static inline struct path *path_next(struct path *self, size_t index, const struct edge *edge)
 {
     struct path *const next = self->next ? self->next[index] : NULL;

@@ -2,7 +2,7 @@
  *
  * One batch on its way through the graph: a sealed payload shared by reference, and a context.
  * A pdata belongs to exactly one holder: a channel, a node, or the engine. It is made and given up
- * through node.h only. Everything on the graph's thread. */
+ * through node.h only. On the thread of the loop that has it. */
 #pragma once
 
 #include "base/list.h"

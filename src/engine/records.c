@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 enum { ITEMS_FIRST = 16, VALUE_LEVELS_MAX = 16 };
@@ -13,20 +14,20 @@ struct records *records_new(size_t limit_bytes)
     struct records *self = ftri_zalloc(sizeof *self);
     if (!self)
         return NULL;
-    self->n_refs = 1;
+    atomic_init(&self->n_refs, 1);
     ftri_arena_init(&self->arena, limit_bytes);
     return self;
 }
 
 struct records *records_ref(struct records *self)
 {
-    self->n_refs++;
+    atomic_fetch_add_explicit(&self->n_refs, 1, memory_order_relaxed);
     return self;
 }
 
 void records_unref(struct records *self)
 {
-    if (!self || --self->n_refs > 0)
+    if (!self || atomic_fetch_sub_explicit(&self->n_refs, 1, memory_order_acq_rel) != 1)
         return;
     ftri_arena_deinit(&self->arena);
     ftri_free(self);

@@ -2,7 +2,7 @@
  *
  * A batch of records: what flows through a graph when it is not telemetry.
  * One arena owns everything in it. Built by one owner, then sealed: immutable and shared by
- * reference on the graph's thread. Who edits copies unless it holds the only reference. */
+ * reference, on any thread. Who edits copies unless it holds the only reference. */
 #pragma once
 
 #include "base/arena.h"
@@ -16,7 +16,7 @@ struct record {
 };
 
 struct records {
-    uint32_t n_refs;
+    _Atomic uint32_t n_refs;
     bool is_sealed;
     struct ftri_arena arena;
     struct record *items;

@@ -38,6 +38,7 @@ struct action {
 struct edge {
     struct node *from, *to;
     const struct port *port;
+    struct crossing *crossing; /* NULL: it stays on its loop */
     struct edge_account account;
     struct edge_meter *meter;
     size_t index; /* among all that leave the node */
@@ -47,6 +48,7 @@ struct port {
     ftr_str name; /* NUL-terminated */
     struct edge **edges;
     size_t n_edges;
+    bool is_crossing; /* one of its edges is */
 };
 
 struct node {
@@ -65,6 +67,8 @@ struct node {
     size_t n_outputs; /* edges of all ports */
     struct edge **inputs;
     size_t n_inputs;
+    struct inlet *inlets; /* from other loops */
+    size_t n_inlets, next_inlet;
 
     struct ftri_list ready; /* of graph.ready */
     struct ftri_list data;  /* struct pdata.link: arrived, at most the capacity */
@@ -97,7 +101,8 @@ struct node {
 enum drain_state { DRAIN_NONE, DRAIN_INGRESS, DRAIN_NODES, DRAIN_FORCED, DRAIN_DONE };
 
 struct graph {
-    struct ftri_arena arena; /* what the description became: ids, ports, edges */
+    struct ftri_arena arena;   /* what the description became: ids, ports, edges */
+    struct instance *instance; /* NULL: it runs on this loop alone */
     struct loop *loop;
     struct graph_options options;
     struct node **nodes; /* in topological order once built */
@@ -117,7 +122,8 @@ struct graph {
     struct ftri_list running; /* struct frame.running: their work clock was touched */
     struct ftri_list spare;   /* struct pdata.link: freed, oldest first */
     size_t n_spare;
-    size_t n_live; /* frames */
+    size_t n_live;             /* frames */
+    struct account_sums *sums; /* of all instances, with the first of them; NULL */
     struct loop_timer *turn;
     struct loop_wakeup *wakeup;
     struct node *_Atomic woken; /* stack through next_woken */
@@ -130,6 +136,11 @@ struct graph {
     bool is_told_failed;
     char failure[256];
 };
+
+/* graph_start and graph_free in steps, for several instances. A failed start leaves what started to
+ * be stopped. */
+int graph_start_nodes(struct graph *self, struct ftri_error *error) FTRI_MUST_CHECK;
+void graph_stop_node(struct node *node);
 
 /* The node can never go on; text as for printf. */
 void node_failed_because(struct node *self, const char *format, ...) FTRI_PRINTF(2, 3);

@@ -10,6 +10,7 @@
 #include "engine/count.h"
 #include "engine/drain.h"
 #include "engine/frame.h"
+#include "engine/instance.h"
 #include "engine/meter.h"
 #include "engine/path.h"
 #include "engine/pdata_pool.h"
@@ -149,11 +150,11 @@ static void deliver_data(struct node *node)
     const size_t depth = node->n_data;
     if (!begin_frame(node, pdata))
         return;
-    channel_receive(node, pdata);
     account_add("deliver_data: received", &node->account.received, pdata->n_items);
     account_add("deliver_data: held", &node->account.held, pdata->n_items);
     account_add("deliver_data: received_bytes", &node->account.received_bytes, pdata->n_bytes);
     account_add("deliver_data: n_visits", &node->account.n_visits, 1);
+    channel_receive(node, pdata);
     node->has_new_data = true;
     visit_arrive(pdata->frame, pdata, depth);
     frame_work(pdata->frame);
@@ -239,6 +240,8 @@ static void on_wakeup(void *argument)
         scheduler_control(node, CONTROL_WAKEUP);
         node = next;
     }
+    if (graph->instance)
+        instance_on_wake(graph->instance);
 }
 
 int scheduler_init(struct graph *graph)

@@ -27,6 +27,7 @@ static const ftr_str own[FTRI_N_NAMES] = {
     [FTRI_NAME_NODE_ID] = NAME("node.id"),
     [FTRI_NAME_NODE_TYPE] = NAME("node.type"),
     [FTRI_NAME_PIPELINE] = NAME("flow.pipeline"),
+    [FTRI_NAME_LOOP] = NAME("flow.loop"),
     [FTRI_NAME_STATEFUL] = NAME("stateful"),
     [FTRI_NAME_SIGNAL_TYPE] = NAME("signal.type"),
     [FTRI_NAME_BATCH_SIZE] = NAME("pdata.batch.size"),

@@ -94,13 +94,20 @@ static void fill_site(ftr_node *self)
     list_names(&site->end, site->end_names, self->names, end, FTRI_N_END_VALUES);
 }
 
-static void fill_constants(struct ftri_node_site *site, const struct ftri_identity *identity)
+/* The convention's, and the loop. */
+static void fill_constants(struct ftri_node_site *site, const struct ftri_identity *identity,
+                           const ftr_node_options *options)
 {
-    for (uint32_t i = 0; i < identity->n_constants; i++) {
-        site->constant_names[i] = identity->constants[i].key;
-        site->constants[i] = identity->constants[i].value;
+    uint32_t n = 0;
+    for (; n < identity->n_constants; n++) {
+        site->constant_names[n] = identity->constants[n].key;
+        site->constants[n] = identity->constants[n].value;
     }
-    site->constant = (ftr_keys){.n_keys = identity->n_constants, .keys = site->constant_names};
+    if (options->has_loop) {
+        site->constant_names[n] = site->names[FTRI_NAME_LOOP];
+        site->constants[n++] = ftr_value_i64(options->loop);
+    }
+    site->constant = (ftr_keys){.n_keys = n, .keys = site->constant_names};
 }
 
 /* The node's own, else the session's. */
@@ -139,7 +146,7 @@ ftr_node *ftr_node_new(const ftr_node_options *options)
     self->lineage = known.lineage;
     put_texts(self, &known, &identity);
     fill_site(self);
-    fill_constants(self->site, &identity);
+    fill_constants(self->site, &identity, &known);
     return self;
 }
 

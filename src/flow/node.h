@@ -32,8 +32,8 @@ struct ftri_node_site {
     ftr_str queue_names[FTRI_N_QUEUE_VALUES];
     ftr_str emit_names[FTRI_N_EMIT_VALUES];
     ftr_str end_names[FTRI_N_END_VALUES];
-    ftr_str constant_names[FTRI_CONSTANTS_MAX];
-    ftr_value constants[FTRI_CONSTANTS_MAX];
+    ftr_str constant_names[FTRI_CONSTANTS_MAX + 1]; /* and the loop */
+    ftr_value constants[FTRI_CONSTANTS_MAX + 1];
     ftr_str names[FTRI_N_VISIT_NAMES]; /* by the node's convention */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A hash table with open addressing, at most a quarter full: most series are where they are looked
- * for first. The series of the overflow stands beside it and exists from the start: counting cannot
+ * A hash table with open addressing, at most half full: most series are where they are looked for
+ * first. The series of the overflow stands beside it and exists from the start: counting cannot
  * fail. */
 #include "metrics/span_metrics.h"
 
@@ -27,10 +27,7 @@ static const double standard_s[] = {.002, .004, .006, .008, .01, .05, .1, .2,
 
 static size_t arena_limit(const struct ftri_span_metrics *self)
 {
-    const size_t series = sizeof(struct ftri_span_series) + NAME_BYTES_MAX +
-                          self->shape.n_buckets * sizeof(uint64_t) +
-                          (self->shape.n_buckets ? 0 : sizeof(struct ftri_exponential)) +
-                          self->shape.n_exemplars * sizeof(struct ftri_exemplar);
+    const size_t series = NAME_BYTES_MAX + self->shape.n_exemplars * sizeof(struct ftri_exemplar);
     return ((size_t)self->series_max + 1) * series + ((size_t)64 << 10);
 }
 
@@ -65,29 +62,34 @@ static bool take_dimensions(struct ftri_span_metrics *self,
     return true;
 }
 
+static struct ftri_span_slot *new_slots(size_t n)
+{
+    struct ftri_span_slot *slots = ftri_alloc_huge(n * sizeof *slots);
+    return slots ? memset(slots, 0, n * sizeof *slots) : NULL;
+}
+
 static bool set_up(struct ftri_span_metrics *self,
                    const struct ftri_span_metrics_settings *settings)
 {
     static const ftr_value none[FTRI_SPAN_DIMENSIONS_MAX];
     const struct ftri_span_view nobody = {.dimensions = none};
     ftri_arena_init(&self->arena, SIZE_MAX / 2);
-    ftri_arena_init(&self->exemplars, SIZE_MAX / 2);
     if (!take_dimensions(self, settings))
         return false;
     take_bounds(self, settings);
     take_shape(self, settings);
     self->arena.limit = self->arena.n_bytes + arena_limit(self);
-    self->exemplars.limit = arena_limit(self);
+    ftri_span_slabs_init(&self->slabs, ftri_span_series_size(&self->shape));
     ftri_map_init(&self->services, self->series_max);
     self->nobody.hash = ftri_random_u64();
     self->service = &self->nobody;
     self->overflow =
-        ftri_span_series_new(&self->arena, &self->exemplars, &self->shape, &self->nobody, &nobody);
-    self->slots = ftri_alloc_array(FIRST_SLOTS, sizeof *self->slots);
-    self->series = ftri_alloc_array(FIRST_SLOTS / 4, sizeof *self->series);
+        ftri_span_series_new(&self->arena, &self->slabs, &self->shape, &self->nobody, &nobody);
+    self->slots = new_slots(FIRST_SLOTS);
+    self->series = ftri_alloc_array(FIRST_SLOTS / 2, sizeof *self->series);
     if (!self->overflow || !self->slots || !self->series)
         return false;
-    self->overflow->is_overflow = true;
+    self->overflow->traits = FTRI_SPAN_IS_OVERFLOW;
     self->n_slots = FIRST_SLOTS;
     return true;
 }
@@ -113,7 +115,7 @@ void ftri_span_metrics_free(struct ftri_span_metrics *self)
     if (!self)
         return;
     ftri_arena_deinit(&self->arena);
-    ftri_arena_deinit(&self->exemplars);
+    ftri_span_slabs_deinit(&self->slabs);
     ftri_map_deinit(&self->services);
     ftri_free(self->slots);
     ftri_free(self->series);
@@ -170,9 +172,9 @@ static void put(struct ftri_span_slot *slots, size_t n_slots, struct ftri_span_s
 static bool grow(struct ftri_span_metrics *self)
 {
     const size_t n_slots = self->n_slots * 2;
-    struct ftri_span_slot *slots = ftri_alloc_array(n_slots, sizeof *slots);
+    struct ftri_span_slot *slots = new_slots(n_slots);
     struct ftri_span_series **series =
-        slots ? ftri_realloc(self->series, n_slots / 4 * sizeof *series) : NULL;
+        slots ? ftri_realloc(self->series, n_slots / 2 * sizeof *series) : NULL;
     if (!series) {
         ftri_free(slots);
         return false;
@@ -202,10 +204,10 @@ static struct ftri_span_series *add(struct ftri_span_metrics *self, uint64_t has
                                     const struct ftri_span_view *span)
 {
     if (self->n_series + 1 >= self->series_max || !fits(self, span) ||
-        (self->n_series >= self->n_slots / 4 && !grow(self)))
+        (self->n_series >= self->n_slots / 2 && !grow(self)))
         return self->overflow;
     struct ftri_span_series *series =
-        ftri_span_series_new(&self->arena, &self->exemplars, &self->shape, service, span);
+        ftri_span_series_new(&self->arena, &self->slabs, &self->shape, service, span);
     if (!series)
         return self->overflow;
     put(self->slots, self->n_slots, (struct ftri_span_slot){hash, series});
@@ -235,40 +237,114 @@ static uint64_t duration_of(const struct ftri_span_view *span)
 /* How many spans it stands for, with what is left of those before. */
 static uint64_t weigh(struct ftri_span_series *series, const struct ftri_span_view *span)
 {
-    series->rest += span->frac;
-    const uint64_t n = span->whole + (series->rest >> 32);
-    series->rest &= UINT32_MAX;
-    return n;
-}
-
-struct ftri_span_series *ftri_span_metrics_series(struct ftri_span_metrics *self,
-                                                  const struct ftri_span_view *span)
-{
-    return series_of(self, span, true);
+    const uint64_t rest = (uint64_t)series->rest + span->frac;
+    series->rest = (uint32_t)rest;
+    return span->whole + (rest >> 32);
 }
 
 bool ftri_span_series_is_own(const struct ftri_span_series *series)
 {
-    return !series->is_overflow;
+    return !(series->traits & FTRI_SPAN_IS_OVERFLOW);
 }
 
-void ftri_span_metrics_observe_in(struct ftri_span_metrics *self, struct ftri_span_series *series,
-                                  const struct ftri_span_view *span)
+/* bucket: of its duration, where there are buckets. */
+static inline void count(struct ftri_span_metrics *self, struct ftri_span_series *series,
+                         const struct ftri_span_view *span, size_t bucket)
 {
     const uint64_t n = weigh(series, span);
     const uint64_t duration_ns = duration_of(span);
+    const size_t n_buckets = self->shape.n_buckets;
     series->sum_ns += (ftri_ns_sum)duration_ns * n;
-    if (FTRI_LIKELY(!series->exponential))
-        series->counts[ftri_bounds_find_ns(&self->bounds, duration_ns)] += n;
+    if (FTRI_LIKELY(n_buckets))
+        ftri_span_add(series, n_buckets, bucket, n);
     else
-        ftri_exponential_add(series->exponential, (double)duration_ns / self->ns_per_unit, n);
-    if (FTRI_UNLIKELY(series->is_overflow))
+        ftri_exponential_add(ftri_span_exponential(series), (double)duration_ns / self->ns_per_unit,
+                             n);
+    if (FTRI_UNLIKELY(series->traits & FTRI_SPAN_IS_OVERFLOW))
         self->n_overflowing += n;
+}
+
+/* Where spans are looked for; service NULL: it has no room, the span is the overflow's. */
+struct search {
+    const struct ftri_span_service *service;
+    uint64_t hash;
+};
+
+static void expect_slot(struct ftri_span_metrics *self, const struct ftri_span_view *span,
+                        struct search *ret_search)
+{
+    ret_search->service = find_service(self, span->service);
+    if (FTRI_UNLIKELY(!ret_search->service))
+        return;
+    ret_search->hash = ftri_span_hash(ret_search->service, span, self->n_dimensions);
+    __builtin_prefetch(&self->slots[ret_search->hash & (self->n_slots - 1)]);
+}
+
+/* The first that has its hash: hardly ever another one. */
+static void expect_series(const struct ftri_span_metrics *self, const struct search *search)
+{
+    if (FTRI_UNLIKELY(!search->service))
+        return;
+    const size_t mask = self->n_slots - 1;
+    size_t i = search->hash & mask;
+    while (self->slots[i].series && self->slots[i].hash != search->hash)
+        i = (i + 1) & mask;
+    __builtin_prefetch(self->slots[i].series);
+}
+
+static struct ftri_span_series *series_found(struct ftri_span_metrics *self,
+                                             const struct ftri_span_view *span,
+                                             const struct search *search)
+{
+    if (FTRI_UNLIKELY(!search->service))
+        return self->overflow;
+    struct ftri_span_series *series = find(self, search->hash, search->service, span)->series;
+    return FTRI_LIKELY(series) ? series : add(self, search->hash, search->service, span);
+}
+
+/* Returns the bucket. */
+static inline size_t expect_count(const struct ftri_span_metrics *self,
+                                  const struct ftri_span_series *series,
+                                  const struct ftri_span_view *span)
+{
+    const size_t bucket = ftri_bounds_find_ns(&self->bounds, duration_of(span));
+    __builtin_prefetch(&series->sum_ns, 1);
+    __builtin_prefetch(&series->counts[bucket], 1);
+    return bucket;
+}
+
+static void observe_batch(struct ftri_span_metrics *self, const struct ftri_span_view *spans,
+                          struct ftri_span_series **series, size_t n)
+{
+    struct search searches[FTRI_SPAN_BATCH];
+    size_t buckets[FTRI_SPAN_BATCH];
+    for (size_t i = 0; i < n; i++)
+        if (!series[i])
+            expect_slot(self, &spans[i], &searches[i]);
+    for (size_t i = 0; i < n; i++)
+        if (!series[i])
+            expect_series(self, &searches[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (!series[i])
+            series[i] = series_found(self, &spans[i], &searches[i]);
+        buckets[i] = expect_count(self, series[i], &spans[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+        count(self, series[i], &spans[i], buckets[i]);
+}
+
+void ftri_span_metrics_observe_all(struct ftri_span_metrics *self,
+                                   const struct ftri_span_view *spans,
+                                   struct ftri_span_series **series, size_t n)
+{
+    for (size_t done = 0; done < n; done += FTRI_SPAN_BATCH)
+        observe_batch(self, spans + done, series + done, ftri_size_min(n - done, FTRI_SPAN_BATCH));
 }
 
 void ftri_span_metrics_observe(struct ftri_span_metrics *self, const struct ftri_span_view *span)
 {
-    ftri_span_metrics_observe_in(self, series_of(self, span, true), span);
+    count(self, series_of(self, span, true), span,
+          ftri_bounds_find_ns(&self->bounds, duration_of(span)));
 }
 
 void ftri_span_metrics_offer(struct ftri_span_metrics *self, const struct ftri_span_view *span)
@@ -285,10 +361,10 @@ void ftri_span_metrics_offer_in(const struct ftri_span_metrics *self,
     const uint64_t duration_ns = duration_of(span);
     const double value = (double)duration_ns / self->ns_per_unit;
     size_t slot = 0;
-    if (!series->exponential)
+    if (self->shape.n_buckets)
         slot = ftri_bounds_find_ns(&self->bounds, duration_ns);
     else if (duration_ns > 0)
-        slot = (uint32_t)ftri_exponential_index(value, series->exponential->scale) %
+        slot = (uint32_t)ftri_exponential_index(value, ftri_span_exponential(series)->scale) %
                FTRI_SPAN_EXPONENTIAL_EXEMPLARS;
     series->exemplars[slot] = (struct ftri_exemplar){
         .value = value,

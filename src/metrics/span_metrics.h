@@ -59,17 +59,18 @@ void ftri_span_metrics_free(struct ftri_span_metrics *self);
 
 /* Where a span is counted: its own series, which stays where it is, or that of the overflow, which
  * a later span of the same kind may leave. */
-struct ftri_span_series *ftri_span_metrics_series(struct ftri_span_metrics *self,
-                                                  const struct ftri_span_view *span);
 bool ftri_span_series_is_own(const struct ftri_span_series *series);
-/* series: the span's. */
-void ftri_span_metrics_observe_in(struct ftri_span_metrics *self, struct ftri_span_series *series,
-                                  const struct ftri_span_view *span);
+
+/* Several spans, in as much time as the memory takes for all of them at once. series: of each where
+ * it is known, else NULL; afterwards of all. */
+enum { FTRI_SPAN_BATCH = 32 };
+void ftri_span_metrics_observe_all(struct ftri_span_metrics *self,
+                                   const struct ftri_span_view *spans,
+                                   struct ftri_span_series **series, size_t n);
+void ftri_span_metrics_observe(struct ftri_span_metrics *self, const struct ftri_span_view *span);
+/* The span, observed before, in its series, is one that is kept: an example of its bucket. */
 void ftri_span_metrics_offer_in(const struct ftri_span_metrics *self,
                                 struct ftri_span_series *series, const struct ftri_span_view *span);
-
-void ftri_span_metrics_observe(struct ftri_span_metrics *self, const struct ftri_span_view *span);
-/* The span, observed before, is one that is kept: an example of its bucket. */
 void ftri_span_metrics_offer(struct ftri_span_metrics *self, const struct ftri_span_view *span);
 struct ftri_span_metrics_counts ftri_span_metrics_count(const struct ftri_span_metrics *self);
 

@@ -48,7 +48,7 @@ static inline bool ftri_span_is_of(const struct ftri_span_series *series,
 {
     const uint32_t traits = ftri_span_traits(span->kind, span->status, span->is_estimated);
     if (series->traits != traits || series->service != service ||
-        !ftri_short_same(series->name, span->name))
+        !ftri_short_same(ftri_span_name(series), span->name))
         return false;
     for (size_t i = 0; i < n_dimensions; i++) {
         const ftr_value *mine = &series->dimensions[i];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One series of span metrics: what names it never changes, what it counts is its table's. Both lie
- * in the table's arena. */
+ * in the table's slabs and arena. */
 #pragma once
 
 #include "base/check.h"
@@ -23,24 +23,56 @@ struct ftri_span_service {
     uint64_t hash;
 };
 
-/* One block: its buckets and then its texts stand behind it. */
+/* In one cache line what it is, in the next what it counts: finding a series and counting in it
+ * touches two, unless its name is long or the bucket one of the last. */
 struct ftri_span_series {
-    ftri_ns_sum sum_ns;
-    uint64_t rest; /* what fractions added up to, in 1 / 2^32 */
-    uint32_t traits;
-    bool is_overflow; /* counts what has no series: nothing that names it is set */
     const struct ftri_span_service *service;
-    ftr_str name;
+    uint32_t traits;
+    uint32_t name_len;
+    const char *long_name; /* NULL: the name is in short_name */
     ftr_value *dimensions;
-    struct ftri_exemplar *exemplars;      /* time_ns 0: none yet; or NULL */
-    struct ftri_exponential *exponential; /* or NULL, and these count: */
-    uint64_t counts[];
+    char short_name[32];
+
+    ftri_ns_sum sum_ns;
+    struct ftri_exemplar *exemplars; /* time_ns 0: none yet; or NULL */
+    uint32_t rest;                   /* what fractions added up to, in 1 / 2^32 */
+    uint32_t counts[];               /* of each bucket the lower half, behind them the upper ones */
 };
+
+/* Counts what has no series: nothing that names it is set. */
+enum { FTRI_SPAN_IS_OVERFLOW = 1 << 24 };
 
 /* Kind, status and whether it is an estimate. */
 static inline uint32_t ftri_span_traits(uint8_t kind, uint8_t status, bool is_estimated)
 {
     return (uint32_t)kind << 16 | (uint32_t)status << 8 | is_estimated;
+}
+
+/* Stands in place of the counts, where there are no buckets. */
+static inline struct ftri_exponential *ftri_span_exponential(const struct ftri_span_series *self)
+{
+    return (struct ftri_exponential *)(((uintptr_t)self->counts + 7) & ~(uintptr_t)7);
+}
+
+static inline void ftri_span_add(struct ftri_span_series *self, size_t n_buckets, size_t bucket,
+                                 uint64_t n)
+{
+    const uint64_t sum = self->counts[bucket] + (n & UINT32_MAX);
+    const uint64_t upper = (n >> 32) + (sum >> 32);
+    self->counts[bucket] = (uint32_t)sum;
+    if (FTRI_UNLIKELY(upper))
+        self->counts[n_buckets + bucket] += (uint32_t)upper;
+}
+
+static inline uint64_t ftri_span_count(const struct ftri_span_series *self, size_t n_buckets,
+                                       size_t bucket)
+{
+    return (uint64_t)self->counts[n_buckets + bucket] << 32 | self->counts[bucket];
+}
+
+static inline ftr_str ftri_span_name(const struct ftri_span_series *self)
+{
+    return (ftr_str){self->long_name ? self->long_name : self->short_name, self->name_len};
 }
 
 /* The limits of the arena: a series with its name. */
@@ -51,11 +83,15 @@ struct ftri_span_shape {
 };
 
 struct ftri_arena;
+struct ftri_span_slabs;
 
-/* Texts are copied, the service is borrowed; NULL: an arena is full. Exemplars, which are touched
- * less often, lie apart: what is counted in stays close together. */
+/* Bytes of a block of the slabs. */
+size_t ftri_span_series_size(const struct ftri_span_shape *shape);
+/* Texts are copied, the service is borrowed; NULL: memory is short, or the arena is full. Texts
+ * that are long and exemplars, which are touched less often, lie apart: what is counted in stays
+ * close together. */
 struct ftri_span_series *ftri_span_series_new(struct ftri_arena *arena,
-                                              struct ftri_arena *exemplars,
+                                              struct ftri_span_slabs *slabs,
                                               const struct ftri_span_shape *shape,
                                               const struct ftri_span_service *service,
                                               const struct ftri_span_view *span) FTRI_MUST_CHECK;

@@ -45,11 +45,10 @@ static void copy_series(struct ftri_span_snapshot *self, size_t i,
     const struct ftri_span_shape *shape = &self->of->shape;
     self->series[i] = series;
     self->sums_ns[i] = series->sum_ns;
-    if (!series->exponential)
-        memcpy(self->counts + i * shape->n_buckets, series->counts,
-               shape->n_buckets * sizeof *series->counts);
-    else
-        self->exponentials[i] = *series->exponential;
+    for (size_t k = 0; k < shape->n_buckets; k++)
+        self->counts[i * shape->n_buckets + k] = ftri_span_count(series, shape->n_buckets, k);
+    if (shape->n_buckets == 0)
+        self->exponentials[i] = *ftri_span_exponential(series);
     struct ftri_exemplar *exemplars = self->exemplars + i * shape->n_exemplars;
     for (size_t k = 0; k < shape->n_exemplars; k++)
         if (series->exemplars[k].time_ns > 0)
@@ -125,14 +124,14 @@ static size_t put_attributes(const struct ftri_span_metrics *of,
                              ftr_attribute attributes[ATTRIBUTES_MAX])
 {
     size_t n = 0;
-    if (series->is_overflow) {
+    if (series->traits & FTRI_SPAN_IS_OVERFLOW) {
         attributes[n++] = mark(FTR_STR("otel.metric.overflow"));
         return n;
     }
     if (series->service->name.len > 0)
         attributes[n++] =
             (ftr_attribute){FTR_STR("service.name"), text_value(series->service->name)};
-    attributes[n++] = (ftr_attribute){FTR_STR("span.name"), text_value(series->name)};
+    attributes[n++] = (ftr_attribute){FTR_STR("span.name"), text_value(ftri_span_name(series))};
     attributes[n++] =
         (ftr_attribute){FTR_STR("span.kind"), text_value(kind_name(series->traits >> 16))};
     attributes[n++] =

@@ -9,6 +9,7 @@
 #include "metrics/bounds.h"
 #include "metrics/span_metrics.h"
 #include "metrics/span_series.h"
+#include "metrics/span_slabs.h"
 
 struct ftri_span_slot {
     uint64_t hash;
@@ -25,8 +26,8 @@ struct ftri_span_metrics {
     struct ftri_map services;                /* struct ftri_span_service by name */
     const struct ftri_span_service *service; /* the last one; never NULL */
     struct ftri_span_service nobody;
-    struct ftri_arena arena; /* owns series, services and names */
-    struct ftri_arena exemplars;
+    struct ftri_span_slabs slabs; /* of series */
+    struct ftri_arena arena;      /* owns services, names and exemplars */
 
     uint64_t start_ns;
     double ns_per_unit;

@@ -71,7 +71,8 @@ int grpc_server_open(struct loop *loop, const struct grpc_server_options *option
     ftri_list_init(&self->connections);
     peers_init(&self->peers, self->limits.connections, self->limits.connections_per_ip);
     self->input = ftri_alloc(GRPC_INPUT_BYTES);
-    const struct listener_options listening = {options->address, options->access, on_accept, self};
+    const struct listener_options listening = {
+        options->address, options->access, on_accept, self, options->is_shared, options->is_first};
     int r = self->input ? grpc_session_prepare(self) : -ENOMEM;
     if (r < 0)
         (void)ftri_error_set(error, r, "gRPC server: out of memory");

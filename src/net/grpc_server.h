@@ -74,6 +74,7 @@ struct grpc_server_options {
     struct grpc_limits limits;
     struct grpc_handler handler;
     const struct socket_access *access; /* of a Unix socket; NULL: the default */
+    bool is_shared, is_first;           /* as in listener_options */
 };
 
 int grpc_server_open(struct loop *loop, const struct grpc_server_options *options,

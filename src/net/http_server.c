@@ -56,7 +56,8 @@ int http_server_open(struct loop *loop, const struct http_server_options *option
     self->handler = options->handler;
     ftri_list_init(&self->connections);
     peers_init(&self->peers, self->limits.connections, self->limits.connections_per_ip);
-    const struct listener_options listening = {options->address, options->access, on_accept, self};
+    const struct listener_options listening = {
+        options->address, options->access, on_accept, self, options->is_shared, options->is_first};
     const int r = listener_open(loop, &listening, &self->listener, error);
     if (r < 0) {
         ftri_free(self);

@@ -54,6 +54,7 @@ struct http_server_options {
     struct http_limits limits;
     struct http_handler handler;
     const struct socket_access *access; /* of a Unix socket; NULL: the default */
+    bool is_shared, is_first;           /* as in listener_options */
 };
 
 int http_server_open(struct loop *loop, const struct http_server_options *options,

@@ -33,6 +33,7 @@ struct listener {
     struct socket_access access;
     struct socket_file file;
     uint64_t n_refused; /* by the access list */
+    bool is_shared, is_first;
     listener_accept_function on_accept;
     void *argument;
     char text[sizeof(struct sockaddr_un) + sizeof "unix:"];
@@ -156,7 +157,7 @@ static const char *unix_path(const struct listener_address *address)
     return local->sun_family == AF_UNIX && local->sun_path[0] ? local->sun_path : NULL;
 }
 
-static int bind_socket(struct listener *self, struct ftri_error *error)
+static int bind_new(struct listener *self, bool is_shared, struct ftri_error *error)
 {
     const int family = self->address.storage.ss_family;
     self->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -165,10 +166,29 @@ static int bind_socket(struct listener *self, struct ftri_error *error)
     const int on = 1;
     if (family != AF_UNIX)
         (void)setsockopt(self->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (family != AF_UNIX && is_shared)
+        (void)setsockopt(self->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     if (family == AF_INET6)
         (void)setsockopt(self->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     if (bind(self->fd, (const struct sockaddr *)&self->address.storage, self->address.len) < 0)
         return ftri_error_errno(error, -errno, "binding");
+    return 0;
+}
+
+static int bind_socket(struct listener *self, struct ftri_error *error)
+{
+    int r = 0;
+    /* A socket that does not share is refused where any other is bound, one that does is not. */
+    if (self->is_shared && self->is_first && self->address.storage.ss_family != AF_UNIX) {
+        r = bind_new(self, false, error);
+        if (self->fd >= 0)
+            close(self->fd);
+        self->fd = -1;
+    }
+    if (r == 0)
+        r = bind_new(self, self->is_shared, error);
+    if (r < 0)
+        return r;
     const char *path = unix_path(&self->address);
     return path ? socket_file_own(&self->file, path, &self->access, error) : 0;
 }
@@ -318,6 +338,8 @@ int listener_open(struct loop *loop, const struct listener_options *options,
     if (!self)
         return ftri_error_set(error, -ENOMEM, "listening on %s: out of memory", options->address);
     self->fd = -1;
+    self->is_shared = options->is_shared;
+    self->is_first = options->is_first;
     self->on_accept = options->on_accept;
     self->argument = options->argument;
     if (options->access)

@@ -42,6 +42,9 @@ struct listener_options {
                                            the listener */
     listener_accept_function on_accept;
     void *argument;
+    /* On TCP, with the sockets of other loops (SO_REUSEPORT): the kernel spreads the connections.
+     * The first of them fails where somebody else listens; the others have its address. */
+    bool is_shared, is_first;
 };
 
 int listener_open(struct loop *loop, const struct listener_options *options,

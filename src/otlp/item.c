@@ -4,6 +4,10 @@
 #include "codec/wire.h"
 #include "otlp/schema.h"
 
+#include <string.h>
+
+enum { TRACE_ID_BYTES = 16 };
+
 enum ftri_otlp_item_kind ftri_otlp_item_kind(const struct ftri_otlp_item *item)
 {
     if (item->message == &ftri_otlp_span_message)
@@ -83,6 +87,18 @@ ftr_str ftri_otlp_item_name(const struct ftri_otlp_item *item)
     const struct ftri_view named = kind == FTRI_OTLP_ITEM_POINT ? item->metric : item->bytes;
     struct ftri_wire_field field;
     return find_field(named, numbers[kind], &field) ? ftri_view_str(field.bytes) : (ftr_str){"", 0};
+}
+
+struct ftri_view ftri_otlp_item_trace_id(const struct ftri_otlp_item *item)
+{
+    static const uint8_t none[TRACE_ID_BYTES];
+    static const uint32_t numbers[] = {[FTRI_OTLP_ITEM_SPAN] = 1, [FTRI_OTLP_ITEM_LOG] = 9};
+    const enum ftri_otlp_item_kind kind = ftri_otlp_item_kind(item);
+    struct ftri_wire_field field;
+    if (kind == FTRI_OTLP_ITEM_POINT || !find_field(item->bytes, numbers[kind], &field) ||
+        field.bytes.len != TRACE_ID_BYTES || memcmp(field.bytes.data, none, TRACE_ID_BYTES) == 0)
+        return (struct ftri_view){.len = 0};
+    return field.bytes;
 }
 
 int32_t ftri_otlp_item_status(const struct ftri_otlp_item *item)

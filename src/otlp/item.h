@@ -21,6 +21,8 @@ bool ftri_otlp_item_resource_attribute(const struct ftri_otlp_item *item, ftr_st
                                        struct ftri_view *ret_value);
 /* A span's name, a log record's event name, a data point's metric. */
 ftr_str ftri_otlp_item_name(const struct ftri_otlp_item *item);
+/* The 16 bytes of a span's or log record's trace id; empty: it has none. */
+struct ftri_view ftri_otlp_item_trace_id(const struct ftri_otlp_item *item);
 /* Status code of a span, severity number of a log record; 0 of anything else. */
 int32_t ftri_otlp_item_status(const struct ftri_otlp_item *item);
 int32_t ftri_otlp_item_severity(const struct ftri_otlp_item *item);

@@ -9,13 +9,17 @@
  * (oldest first), or when the caller says so. Then its spans are released in order, or its pages go
  * back in one piece; what comes later is told the verdict. The budget is for everything but the
  * copy of one span. No memory is like a full budget.
+ *
+ * With many flows nothing of them is in a cache. Spans therefore come in as batches: each step of
+ * the way to where one goes asks the memory for what the next step needs, for all of them, before
+ * it is taken; and while one flow is decided, those that follow it are asked for.
  * One thread at a time; the counts may be read by any. */
 #pragma once
 
 #include "base/bytes.h"
 #include "sampling/fate.h"
+#include "sampling/flow.h"
 #include "sampling/flow_index.h"
-#include "sampling/page_pool.h"
 #include "sampling/policy.h"
 #include "sampling/verdicts.h"
 
@@ -30,10 +34,10 @@ enum ftri_flow_cause {
     FTRI_N_FLOW_CAUSES
 };
 
-/* Called for each span of a flow that is kept, in the order they came; bytes: aligned to 8,
- * borrowed. Must not call the buffer. */
+/* Called for each span of a flow that is kept, in the order they came; all is borrowed. Must not
+ * call the buffer. */
 typedef void ftri_flow_release(void *argument, const struct ftri_flow_fate *fate,
-                               struct ftri_view bytes);
+                               const ftr_trace_id *trace_id, struct ftri_view bytes);
 
 /* Bytes behind what is released that may be read, whatever is there. */
 enum { FTRI_FLOW_BEHIND = 32 };
@@ -58,10 +62,14 @@ struct ftri_flow_counts {
     _Atomic uint64_t n_flows_by[FTRI_N_FLOW_CAUSES];
 };
 
-/* A doubly linked list of flows by their first page. */
-struct ftri_flow_list {
-    uint32_t first;
-    uint32_t last;
+/* The one flow that is decided and still being released, as it has many spans. */
+struct ftri_flow_leaving {
+    uint32_t flow; /* 0: none */
+    uint32_t n_left;
+    uint32_t page; /* where its stream goes on */
+    uint32_t at;
+    uint64_t hash;
+    struct ftri_flow_fate fate;
 };
 
 struct ftri_flow_buffer {
@@ -71,10 +79,12 @@ struct ftri_flow_buffer {
     struct ftri_verdicts verdicts;
     struct ftri_flow_list by_age;   /* all */
     struct ftri_flow_list by_quiet; /* those that have ended, by when they were last heard of */
-    struct ftri_bytes scratch;      /* one span */
+    struct ftri_flow_leaving leaving;
+    struct ftri_bytes scratch; /* one span */
     uint64_t seeds[3];
     uint32_t n_pages_per_flow;
-    uint32_t look; /* number of the last ftri_flow_buffer_look */
+    uint32_t look;      /* number of the last ftri_flow_buffer_look */
+    uint64_t n_decided; /* a page that was a flow's is one as long as this stays */
     struct ftri_flow_counts *counts;
 };
 
@@ -86,11 +96,31 @@ void ftri_flow_buffer_deinit(struct ftri_flow_buffer *self);
 /* Nothing waits. */
 static inline bool ftri_flow_buffer_is_empty(const struct ftri_flow_buffer *self)
 {
-    return self->by_age.first == 0;
+    return self->by_age.first == 0 && self->leaving.flow == 0;
 }
 
-/* True: the span waits. False: its flow is decided, as *ret_fate says: it is the caller's to keep,
- * or is counted as dropped. May decide other flows. Bytes: at most UINT32_MAX. */
+/* What comes in: a span, or (is_note) a reason that is not a span's. */
+struct ftri_flow_arrival {
+    const ftr_trace_id *trace_id; /* borrowed, as bytes are, until it was added */
+    uint64_t start_ns;            /* Unix epoch */
+    uint64_t end_ns;
+    uint32_t reasons; /* all that hold (ftri_policy_judge) */
+    bool is_root;     /* the flow may have ended with it */
+    bool is_note;
+    struct ftri_view bytes; /* at most UINT32_MAX */
+    uint64_t hash;          /* the buffer's own, as the next one is */
+    uint32_t flow;
+};
+
+/* Asks for where its flow is looked for: some time before it is added. The trace id is there. */
+void ftri_flow_buffer_expect(const struct ftri_flow_buffer *self,
+                             struct ftri_flow_arrival *arrival);
+/* What was expected, in that order. The spans wait; or their flow is decided, and they are released
+ * or counted as dropped. May decide other flows. */
+void ftri_flow_buffer_add_all(struct ftri_flow_buffer *self, struct ftri_flow_arrival *arrivals,
+                              size_t n, uint64_t now_ns);
+/* One alone. True: the span waits. False: its flow is decided, as *ret_fate says: it is the
+ * caller's to keep, or is counted as dropped. */
 bool ftri_flow_buffer_add(struct ftri_flow_buffer *self, const struct ftri_flow_span *span,
                           struct ftri_view bytes, uint64_t now_ns, struct ftri_flow_fate *ret_fate);
 /* A reason that is not a span's. */
@@ -103,6 +133,11 @@ bool ftri_flow_buffer_recall(struct ftri_flow_buffer *self, const ftr_trace_id *
  * decided as ended until the next look. */
 void ftri_flow_buffer_look(struct ftri_flow_buffer *self);
 void ftri_flow_buffer_see_open(struct ftri_flow_buffer *self, const ftr_trace_id *trace_id);
+/* A flow of more spans than this that is kept and decided for its end or age is not released at
+ * once: the others would have to wait. Releases so many more of its spans; whatever else needs its
+ * room, or comes late for it, lets it go whole first. True: there is nothing left. */
+enum { FTRI_FLOW_SLICE = 8192 };
+bool ftri_flow_buffer_release_more(struct ftri_flow_buffer *self);
 /* Decides what has ended and was quiet until quiet_until_ns, the time of the last look; and what is
  * too old. */
 void ftri_flow_buffer_decide_quiet(struct ftri_flow_buffer *self, uint64_t quiet_until_ns);

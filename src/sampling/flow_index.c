@@ -3,6 +3,8 @@
 
 #include "base/mem.h"
 
+#include <string.h>
+
 enum { SLOTS_FIRST = 64 };
 
 void ftri_flow_index_init(struct ftri_flow_index *self, size_t n_bytes)
@@ -19,18 +21,6 @@ void ftri_flow_index_deinit(struct ftri_flow_index *self)
     *self = (struct ftri_flow_index){0};
 }
 
-uint32_t ftri_flow_index_find(const struct ftri_flow_index *self, uint32_t hash, uint32_t *place)
-{
-    if (self->n_slots == 0)
-        return 0;
-    for (uint32_t i = *place & (self->n_slots - 1);; i = (i + 1) & (self->n_slots - 1)) {
-        const uint64_t slot = self->slots[i];
-        *place = i;
-        if (slot == 0 || slot >> 32 == hash)
-            return (uint32_t)slot;
-    }
-}
-
 static void put(uint64_t *slots, uint32_t mask, uint64_t slot)
 {
     uint32_t i = (uint32_t)(slot >> 32) & mask;
@@ -42,10 +32,10 @@ static void put(uint64_t *slots, uint32_t mask, uint64_t slot)
 static bool grow(struct ftri_flow_index *self)
 {
     const uint32_t n_slots = self->n_slots ? self->n_slots * 2 : SLOTS_FIRST;
-    uint64_t *slots = ftri_alloc_array(n_slots, sizeof *slots);
+    uint64_t *slots = ftri_alloc_huge(n_slots * sizeof *slots);
     if (!slots)
         return false;
-    ftri_mem_prefer_huge(slots, n_slots * sizeof *slots);
+    memset(slots, 0, n_slots * sizeof *slots);
     for (uint32_t i = 0; i < self->n_slots; i++)
         if (self->slots[i] != 0)
             put(slots, n_slots - 1, self->slots[i]);

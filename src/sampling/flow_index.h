@@ -20,10 +20,29 @@ void ftri_flow_index_deinit(struct ftri_flow_index *self);
 
 /* The first page of this hash at or behind *place, which then names it, or 0. Start with
  * ftri_flow_index_home, go on with the place behind. */
-uint32_t ftri_flow_index_find(const struct ftri_flow_index *self, uint32_t hash, uint32_t *place);
 static inline uint32_t ftri_flow_index_home(const struct ftri_flow_index *self, uint32_t hash)
 {
     return hash & (self->n_slots - 1);
+}
+static inline uint32_t ftri_flow_index_find(const struct ftri_flow_index *self, uint32_t hash,
+                                            uint32_t *place)
+{
+    if (FTRI_UNLIKELY(self->n_slots == 0))
+        return 0;
+    const uint64_t *const slots = self->slots;
+    const uint32_t mask = self->n_slots - 1;
+    uint32_t i = *place & mask;
+    while (slots[i] != 0 && slots[i] >> 32 != hash)
+        i = (i + 1) & mask;
+    *place = i;
+    return (uint32_t)slots[i];
+}
+
+/* Asks the memory for where it is looked for. */
+static inline void ftri_flow_index_expect(const struct ftri_flow_index *self, uint32_t hash)
+{
+    if (self->n_slots > 0)
+        __builtin_prefetch(&self->slots[ftri_flow_index_home(self, hash)], 1);
 }
 
 /* Makes room for one more; false: the limit is reached, or memory is short. */

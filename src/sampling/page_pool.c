@@ -2,6 +2,7 @@
 #include "sampling/page_pool.h"
 
 #include "base/mem.h"
+#include "base/prefetch.h"
 
 #include <errno.h>
 
@@ -38,11 +39,9 @@ static bool add_slab(struct ftri_page_pool *self)
     if (first >= self->n_most)
         return false;
     const size_t n = ftri_size_min(SLAB_PAGES, self->n_most - first);
-    struct ftri_pool_page *slab = ftri_alloc(n * sizeof *slab);
-    if (slab) {
-        ftri_mem_prefer_huge(slab, n * sizeof *slab);
+    struct ftri_pool_page *slab = ftri_alloc_huge(n * sizeof *slab);
+    if (slab)
         self->slabs[self->n_slabs++] = slab;
-    }
     return slab != NULL;
 }
 
@@ -58,21 +57,36 @@ bool ftri_page_pool_has(struct ftri_page_pool *self, uint32_t n)
     return true;
 }
 
+/* What is written at once, of what is not a flow's first page; the rest is written much later. */
+enum { SOON_BYTES = 2 * FTRI_CACHE_LINE };
+
+/* The list whose turn it is, or the next one that has a page. */
+static uint32_t *list_in_turn(struct ftri_page_pool *self)
+{
+    uint32_t *list;
+    do
+        list = &self->free[self->takes++ % FTRI_POOL_LISTS];
+    while (*list == 0);
+    return list;
+}
+
 uint32_t ftri_page_pool_take(struct ftri_page_pool *self)
 {
-    const uint32_t page = self->first_free;
-    if (page == 0)
+    if (self->n_free == 0)
         return self->n_used++;
-    self->first_free = ftri_page_at(self, page)->next;
+    uint32_t *list = list_in_turn(self);
+    const uint32_t page = *list;
+    *list = ftri_page_at(self, page)->next;
     self->n_free--;
-    if (self->first_free) /* the next to be taken: nobody has looked at it for long */
-        __builtin_prefetch(ftri_page_at(self, self->first_free), 1);
+    if (*list)
+        ftri_prefetch_lines(ftri_page_at(self, *list), SOON_BYTES);
     return page;
 }
 
 void ftri_page_pool_give(struct ftri_page_pool *self, uint32_t first, uint32_t last, uint32_t n)
 {
-    ftri_page_at(self, last)->next = self->first_free;
-    self->first_free = first;
+    uint32_t *list = &self->free[self->gives++ % FTRI_POOL_LISTS];
+    ftri_page_at(self, last)->next = *list;
+    *list = first;
     self->n_free += n;
 }

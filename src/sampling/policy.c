@@ -51,6 +51,15 @@ static bool has_drop(const struct ftri_flow_span *span)
     return false;
 }
 
+ftr_str ftri_policy_key(const struct ftri_policy *self, size_t i)
+{
+    const size_t n_of_drops = self->keeps_drops ? 1 + FTRI_COUNT(drop_events) : 0;
+    if (i < n_of_drops)
+        return i == 0 ? DROP_REASON : drop_events[i - 1];
+    i -= n_of_drops;
+    return i < self->n_attributes ? self->attributes[i].key : (ftr_str){NULL, 0};
+}
+
 /* Fractions, arrays and the like have no text to compare. */
 static bool has_text(const ftr_value *value, ftr_str wanted)
 {
@@ -87,22 +96,30 @@ static bool is_in_share(const struct ftri_policy *self, const struct ftri_flow_s
 {
     if (self->threshold >= FTRI_THRESHOLD_NEVER)
         return false;
+    if (FTRI_LIKELY(span->tracestate.len == 0)) /* most new traces */
+        return ftri_randomness_of(&span->trace_id) >= self->threshold;
     const struct ftri_ot_state ot = ftri_ot_read(span->tracestate);
     return ftri_ot_randomness(&ot, &span->trace_id) >= self->threshold;
 }
 
-uint32_t ftri_policy_judge(const struct ftri_policy *self, const struct ftri_flow_span *span)
+uint32_t ftri_policy_judge_plain(const struct ftri_policy *self, const struct ftri_flow_span *span)
 {
     uint32_t reasons = span->reasons;
     if (self->keeps_errors && span->is_error)
         reasons |= FTRI_REASON(FTR_TAIL_ERROR);
-    if (self->keeps_drops && has_drop(span))
-        reasons |= FTRI_REASON(FTR_TAIL_DROP);
     if (ftri_policy_is_long(self, span->start_ns, span->end_ns))
         reasons |= FTRI_REASON(FTR_TAIL_LATENCY);
-    if (has_wanted(self, span))
-        reasons |= FTRI_REASON(FTR_TAIL_ATTRIBUTE);
     if (is_in_share(self, span))
         reasons |= FTRI_REASON(FTR_TAIL_SHARE);
+    return reasons;
+}
+
+uint32_t ftri_policy_judge(const struct ftri_policy *self, const struct ftri_flow_span *span)
+{
+    uint32_t reasons = ftri_policy_judge_plain(self, span);
+    if (self->keeps_drops && has_drop(span))
+        reasons |= FTRI_REASON(FTR_TAIL_DROP);
+    if (has_wanted(self, span))
+        reasons |= FTRI_REASON(FTR_TAIL_ATTRIBUTE);
     return reasons;
 }

@@ -39,13 +39,19 @@ struct ftri_policy {
 
 #define FTRI_REASON(reason) (UINT32_C(1) << (reason))
 
-/* All reasons that hold, those of the span itself included. */
+/* All reasons that hold, those of the span itself included. The second is for one without
+ * attributes and events. */
 uint32_t ftri_policy_judge(const struct ftri_policy *self, const struct ftri_flow_span *span);
+uint32_t ftri_policy_judge_plain(const struct ftri_policy *self, const struct ftri_flow_span *span);
 static inline bool ftri_policy_is_long(const struct ftri_policy *self, uint64_t start_ns,
                                        uint64_t end_ns)
 {
     return self->latency_ns != 0 && end_ns > start_ns && end_ns - start_ns >= self->latency_ns;
 }
+
+/* The keys of attributes and names of events that a policy looks for, by number from 0 on; without
+ * data: there are no more. A span without any of them is judged as one without attributes. */
+ftr_str ftri_policy_key(const struct ftri_policy *self, size_t i);
 
 /* The first of some reasons; there is one. */
 static inline ftr_tail_reason ftri_reason_first(uint32_t reasons)

@@ -15,8 +15,11 @@ int ftri_verdicts_init(struct ftri_verdicts *self, size_t n_bytes)
     self->n_lines = 1;
     while (self->n_lines * 2 * LINE_BYTES <= n_bytes)
         self->n_lines *= 2;
-    self->lines = ftri_alloc_lines(self->n_lines * LINE_BYTES);
-    return self->lines ? 0 : -ENOMEM;
+    self->lines = ftri_alloc_huge(self->n_lines * LINE_BYTES);
+    if (!self->lines)
+        return -ENOMEM;
+    memset(self->lines, 0, self->n_lines * LINE_BYTES);
+    return 0;
 }
 
 void ftri_verdicts_deinit(struct ftri_verdicts *self)

@@ -28,12 +28,23 @@
 
 #define TEXT_LIMIT ((size_t)1 << 30)
 
-enum { PLACES = 512 };
+enum { PLACES = 2048 };
 
 /* Where spans of a call site, a kind and a status are counted. */
 struct place {
     struct ftri_span_series *series; /* NULL: not known */
     uint32_t key;
+};
+
+/* Spans that were observed last, and may be offered one after the other. */
+struct batch {
+    size_t n;
+    size_t next; /* those before were offered, or will not be */
+    const struct ftri_record *records[FTRI_METRICS_BATCH];
+    struct ftri_span_view views[FTRI_METRICS_BATCH];
+    struct ftri_span_series *series[FTRI_METRICS_BATCH];
+    struct place *places[FTRI_METRICS_BATCH]; /* to be filled; or NULL */
+    ftr_value dimensions[FTRI_METRICS_BATCH][FTRI_SPAN_DIMENSIONS_MAX];
 };
 
 static struct {
@@ -45,11 +56,8 @@ static struct {
     /* The worker's. */
     bool is_in_pass;
     struct ftri_bytes scratch;
-    const struct ftri_record *viewed; /* what view is of; NULL: nothing that can come again */
-    struct ftri_span_view view;
-    struct ftri_span_series *series; /* its */
-    ftr_value dimensions[FTRI_SPAN_DIMENSIONS_MAX];
     struct place places[PLACES];
+    struct batch batch;
 
     /* Read only while a session runs; the origin owns the texts. */
     struct ftri_span_metrics_settings settings;
@@ -136,6 +144,7 @@ void ftri_metrics_begin_pass(void)
 void ftri_metrics_end_pass(void)
 {
     metrics.is_in_pass = false;
+    metrics.batch.n = 0;
     pthread_mutex_unlock(&metrics.counting);
 }
 
@@ -183,8 +192,9 @@ static struct ftri_span_view view_of(const ftr_span_data *span, ftr_value *dimen
     return view;
 }
 
-/* False: memory is short. What a view's dimensions point to lasts until the next one. */
-static bool read_view(const struct ftri_record *record)
+/* False: memory is short. Texts are the record's. */
+static bool read_view(const struct ftri_record *record, ftr_value *dimensions,
+                      struct ftri_span_view *ret_view)
 {
     ftr_span_data span;
     if (metrics.settings.n_dimensions == 0) {
@@ -195,7 +205,7 @@ static bool read_view(const struct ftri_record *record)
             return false;
         (void)ftri_record_read(record, metrics.scratch.data, &span);
     }
-    metrics.view = view_of(&span, metrics.dimensions);
+    *ret_view = view_of(&span, dimensions);
     return true;
 }
 
@@ -207,10 +217,9 @@ static bool is_simple(const struct ftri_record *record)
            !record->block && metrics.settings.n_dimensions == 0 && record->clock < FTRI_CLOCK_FAKE;
 }
 
-static void view_simple(const struct ftri_record *record)
+static void view_simple(const struct ftri_record *record, struct ftri_span_view *view)
 {
     const struct ftri_calibration *calibration = ftri_clock_calibration(record->clock);
-    struct ftri_span_view *view = &metrics.view;
     view->service = metrics.service;
     view->name = ftri_interned_name(record->name_len);
     view->kind = record->kind;
@@ -224,49 +233,97 @@ static void view_simple(const struct ftri_record *record)
     view->span_id = record->span_id;
 }
 
-/* The series of a call site is looked for once. */
-static struct ftri_span_series *series_of_site(const struct ftri_record *record)
+static uint32_t key_of(const struct ftri_record *record)
 {
-    const uint32_t key =
-        (uint32_t)record->name_len << 16 | (uint32_t)record->kind << 8 | record->status;
-    struct place *place = &metrics.places[(key ^ key >> 16) % PLACES];
-    if (FTRI_LIKELY(place->key == key && place->series))
-        return place->series;
-    struct ftri_span_series *series = ftri_span_metrics_series(metrics.counts, &metrics.view);
-    if (ftri_span_series_is_own(series))
-        *place = (struct place){series, key};
-    return series;
+    return (uint32_t)record->name_len << 16 | (uint32_t)record->kind << 8 | record->status;
 }
 
-void ftri_metrics_observe(const struct ftri_record *record)
+/* The series of a call site is looked for once. */
+static void find_place(struct batch *batch, size_t i)
+{
+    const uint32_t key = key_of(batch->records[i]);
+    struct place *place = &metrics.places[(key ^ key >> 16) % PLACES];
+    const bool is_known = place->key == key && place->series;
+    batch->series[i] = is_known ? place->series : NULL;
+    batch->places[i] = is_known ? NULL : place;
+}
+
+/* False: memory is short. */
+static bool view_record(struct batch *batch, size_t i)
+{
+    const struct ftri_record *record = batch->records[i];
+    if (FTRI_LIKELY(is_simple(record))) {
+        view_simple(record, &batch->views[i]);
+        find_place(batch, i);
+        return true;
+    }
+    batch->series[i] = NULL;
+    batch->places[i] = NULL;
+    return read_view(record, batch->dimensions[i], &batch->views[i]);
+}
+
+static void view_records(struct batch *batch, const struct ftri_record *const *records, size_t n)
+{
+    batch->n = batch->next = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (records[i]->bits & FTRI_RECORD_CROSSES)
+            continue;
+        batch->records[batch->n] = records[i];
+        if (view_record(batch, batch->n))
+            batch->n++;
+        else
+            metrics.n_missed++;
+    }
+}
+
+/* Of two call sites with one place the one that came last has it. */
+static void fill_places(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        struct place *place = batch->places[i];
+        if (place && ftri_span_series_is_own(batch->series[i]))
+            *place = (struct place){batch->series[i], key_of(batch->records[i])};
+    }
+}
+
+static void observe_batch(struct batch *batch)
+{
+    ftri_span_metrics_observe_all(metrics.counts, batch->views, batch->series, batch->n);
+    fill_places(batch);
+    if (metrics.filter != FTR_EXEMPLARS_ALWAYS_ON)
+        return;
+    for (size_t i = 0; i < batch->n; i++)
+        ftri_span_metrics_offer_in(metrics.counts, batch->series[i], &batch->views[i]);
+}
+
+/* Where reading makes texts of its own, those are in working memory, which the next one takes. */
+static bool are_read_one_by_one(void)
+{
+    return metrics.settings.n_dimensions > 0 &&
+           atomic_load_explicit(&ftri_record_form, memory_order_relaxed) != FTRI_FORM_PLAIN;
+}
+
+void ftri_metrics_observe(const struct ftri_record *const *records, size_t n)
 {
     if (!metrics.counts)
         return;
-    metrics.viewed = NULL;
-    if (FTRI_LIKELY(is_simple(record))) {
-        view_simple(record);
-        metrics.series = series_of_site(record);
-    } else if (read_view(record)) {
-        metrics.series = ftri_span_metrics_series(metrics.counts, &metrics.view);
-    } else {
-        metrics.n_missed++;
-        return;
+    const size_t most = are_read_one_by_one() ? 1 : FTRI_METRICS_BATCH;
+    for (size_t done = 0; done < n; done += most) {
+        view_records(&metrics.batch, records + done, ftri_size_min(n - done, most));
+        observe_batch(&metrics.batch);
     }
-    metrics.viewed = record;
-    ftri_span_metrics_observe_in(metrics.counts, metrics.series, &metrics.view);
-    if (metrics.filter == FTR_EXEMPLARS_ALWAYS_ON)
-        ftri_span_metrics_offer_in(metrics.counts, metrics.series, &metrics.view);
 }
 
 /* One that was observed a while ago. */
 static void offer_later(const struct ftri_record *record)
 {
-    if (!read_view(record))
+    struct ftri_span_view view;
+    ftr_value dimensions[FTRI_SPAN_DIMENSIONS_MAX];
+    if (!read_view(record, dimensions, &view))
         return;
-    metrics.viewed = NULL;
     if (!metrics.is_in_pass)
         pthread_mutex_lock(&metrics.counting);
-    ftri_span_metrics_offer(metrics.counts, &metrics.view);
+    ftri_span_metrics_offer(metrics.counts, &view);
     if (!metrics.is_in_pass)
         pthread_mutex_unlock(&metrics.counting);
 }
@@ -274,13 +331,19 @@ static void offer_later(const struct ftri_record *record)
 /* Open spans are exported, too, and were not observed. */
 void ftri_metrics_offer(const struct ftri_record *record)
 {
+    struct batch *batch = &metrics.batch;
     if (!metrics.counts || metrics.filter != FTR_EXEMPLARS_TRACE_BASED ||
         record->bits & FTRI_RECORD_IS_OPEN)
         return;
-    if (FTRI_LIKELY(metrics.viewed == record && metrics.is_in_pass))
-        ftri_span_metrics_offer_in(metrics.counts, metrics.series, &metrics.view);
-    else
+    while (batch->next < batch->n && batch->records[batch->next] != record)
+        batch->next++;
+    if (batch->next >= batch->n) {
         offer_later(record);
+        return;
+    }
+    ftri_span_metrics_offer_in(metrics.counts, batch->series[batch->next],
+                               &batch->views[batch->next]);
+    batch->next++;
 }
 
 /* With `reading` held. */
@@ -402,7 +465,7 @@ void ftri_metrics_after_fork(void)
         return;
     ftri_span_metrics_free(metrics.counts);
     memset(metrics.places, 0, sizeof metrics.places);
-    metrics.viewed = NULL;
+    metrics.batch.n = 0;
     take_defaults();
     metrics.settings.start_ns = ftri_time_wall_ns();
     metrics.counts = ftri_span_metrics_new(&metrics.settings);

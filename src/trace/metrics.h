@@ -22,8 +22,10 @@ int ftri_metrics_start(const struct ftri_settings *settings,
 void ftri_metrics_begin_pass(void);
 void ftri_metrics_end_pass(void);
 bool ftri_metrics_are_counted(void);
-/* (worker) Every span that was recorded, before anybody decides about it. Inside a pass. */
-void ftri_metrics_observe(const struct ftri_record *record);
+/* (worker) Every span that was recorded, before anybody decides about it; records that are no spans
+ * are left out. Inside a pass. They stay where they are until the next ones, or the pass ends. */
+enum { FTRI_METRICS_BATCH = 32 };
+void ftri_metrics_observe(const struct ftri_record *const *records, size_t n);
 /* (worker) A span that was observed, now or earlier, and is kept. */
 void ftri_metrics_offer(const struct ftri_record *record);
 

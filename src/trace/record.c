@@ -276,6 +276,17 @@ static ftr_str name_of(const struct ftri_record *self)
     return ftri_interned_name(self->name_len);
 }
 
+void ftri_record_times(const struct ftri_record *self, uint64_t *ret_start_ns, uint64_t *ret_end_ns)
+{
+    const uint64_t start_ns = wall_ns(self, self->start, FTRI_RECORD_START_IS_WALL);
+    const uint64_t end_ns = wall_ns(self, self->end, FTRI_RECORD_END_IS_WALL);
+    *ret_start_ns = start_ns;
+    if (self->bits & FTRI_RECORD_IS_OPEN)
+        *ret_end_ns = 0;
+    else
+        *ret_end_ns = end_ns > start_ns ? end_ns : start_ns;
+}
+
 static void read_head(const struct ftri_record *self, ftr_span_data *ret_span)
 {
     *ret_span = (ftr_span_data){
@@ -287,18 +298,13 @@ static void read_head(const struct ftri_record *self, ftr_span_data *ret_span)
         .tracestate = {"", 0},
         .name = name_of(self),
         .kind = self->kind,
-        .start_time_ns = wall_ns(self, self->start, FTRI_RECORD_START_IS_WALL),
-        .end_time_ns = wall_ns(self, self->end, FTRI_RECORD_END_IS_WALL),
         .n_dropped_attributes = self->n_dropped_attributes,
         .n_dropped_events = self->n_dropped_events,
         .n_dropped_links = self->n_dropped_links,
         .status = self->status,
         .status_description = {"", 0},
     };
-    if (self->bits & FTRI_RECORD_IS_OPEN)
-        ret_span->end_time_ns = 0;
-    else if (ret_span->end_time_ns < ret_span->start_time_ns)
-        ret_span->end_time_ns = ret_span->start_time_ns;
+    ftri_record_times(self, &ret_span->start_time_ns, &ret_span->end_time_ns);
     if (self->block)
         ret_span->tracestate = ftri_context_block_tracestate(self->block);
 }

@@ -181,6 +181,9 @@ static inline size_t ftri_record_scratch(size_t stream_len)
  * Returns the bytes of scratch that were used. */
 size_t ftri_record_read(const struct ftri_record *self, void *scratch,
                         struct ftr_span_data *ret_span);
+/* Unix ns; end: 0 while the span is open, else not before the start. */
+void ftri_record_times(const struct ftri_record *self, uint64_t *ret_start_ns,
+                       uint64_t *ret_end_ns);
 /* The same without attributes, events, links and working memory. */
 void ftri_record_read_head(const struct ftri_record *self, struct ftr_span_data *ret_span);
 /* A copy that outlives the context block: what that says is inside instead of by reference. */

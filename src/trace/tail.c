@@ -3,7 +3,10 @@
  * Whether a flow has ended is not in its records: a child that is still open has written none. So
  * when flows have been quiet for long enough the worker looks through the slots of all threads, and
  * what it finds open waits on. The journals are read once more between the look and the decision: a
- * span that had just ended when its slot was looked at is there. */
+ * span that had just ended when its slot was looked at is there.
+ *
+ * Records are taken in batches (flow_buffer.h says why), and wait as record_pack.h has them.
+ * Between two passes no batch is open. */
 #include "trace/tail.h"
 
 #include "base/count.h"
@@ -15,7 +18,9 @@
 #include "trace/encode.h"
 #include "trace/journal.h"
 #include "trace/live.h"
+#include "trace/record_pack.h"
 #include "trace/span.h"
+#include "trace/tail_reader.h"
 #include "trace/worker.h"
 
 #include <string.h>
@@ -26,7 +31,10 @@
 /* A look at all slots may take this share of the worker's time. */
 enum { LOOKS_SHARE = 16 };
 
-_Static_assert((int)FTRI_FLOW_BEHIND >= (int)FTRI_ENCODE_BEHIND, "what is released may be encoded");
+/* Records of a batch, and how many bytes they may take packed unless one alone takes more. */
+enum { BATCH = 32, BATCH_BYTES = 64 << 10 };
+
+_Static_assert((int)FTRI_FLOW_BEHIND >= (int)FTRI_PACK_BEHIND, "what is released may be unpacked");
 
 enum regime {
     PASSING,  /* everything is kept */
@@ -50,14 +58,22 @@ static struct {
     bool has_told;   /* that there is no memory for the buffer */
     bool has_passed; /* a pass has begun in this session */
     struct ftri_flow_buffer buffer;
-    struct ftri_bytes copy;    /* of the span that comes in */
-    struct ftri_bytes scratch; /* to read it */
-    struct ftri_bytes voted;   /* the same with its flow's vote */
-    uint64_t since_ns;         /* spans that started before had FTR_MODE_FULL; Unix epoch */
+    struct ftri_tail_reader reader;
+    struct ftri_bytes copy;     /* of a span that refers to its context's block */
+    struct ftri_bytes packed;   /* the batch */
+    struct ftri_bytes unpacked; /* a span that goes out */
+    struct ftri_bytes voted;    /* the same with its flow's vote */
+    uint64_t since_ns;          /* spans that started before had FTR_MODE_FULL; Unix epoch */
     uint64_t follow_until_ns;
     bool has_looked; /* at look_ns; nothing was decided since */
     uint64_t look_ns;
     uint64_t next_look_ns; /* on the real clock */
+
+    size_t n_batch;
+    size_t batch_room;    /* bytes its records may take packed */
+    size_t batch_largest; /* of all that wait */
+    const struct ftri_record *records[BATCH];
+    struct ftri_flow_arrival arrivals[BATCH];
 } tail;
 
 static void clear_counts(void)
@@ -75,9 +91,12 @@ static void drop_buffer(void)
         return;
     tail.has_buffer = false;
     ftri_flow_buffer_deinit(&tail.buffer);
+    ftri_tail_reader_deinit(&tail.reader);
     ftri_bytes_deinit(&tail.copy);
-    ftri_bytes_deinit(&tail.scratch);
+    ftri_bytes_deinit(&tail.packed);
+    ftri_bytes_deinit(&tail.unpacked);
     ftri_bytes_deinit(&tail.voted);
+    tail.batch_largest = 0;
 }
 
 void ftri_tail_stop(void)
@@ -125,12 +144,6 @@ static bool is_for_certain(const struct ftri_record *record)
 
 /* ---- on the way out ---- */
 
-static bool is_local_root(const struct ftri_record *record)
-{
-    return !ftr_span_id_is_valid(&record->parent_id) ||
-           (record->bits & FTRI_RECORD_PARENT_IS_REMOTE);
-}
-
 /* The record, or a copy that has the vote. */
 static const struct ftri_record *with_vote(const struct ftri_record *record,
                                            const struct ftri_flow_fate *fate)
@@ -146,11 +159,14 @@ static const struct ftri_record *with_vote(const struct ftri_record *record,
     return (const struct ftri_record *)(const void *)tail.voted.data;
 }
 
-static void release(void *argument, const struct ftri_flow_fate *fate, struct ftri_view bytes)
+/* There is room: it was reserved when the span came in. */
+static void release(void *argument, const struct ftri_flow_fate *fate, const ftr_trace_id *trace_id,
+                    struct ftri_view bytes)
 {
     (void)argument;
-    const struct ftri_record *record = (const struct ftri_record *)(const void *)bytes.data;
-    if (fate->has_crossed && is_local_root(record))
+    ftri_record_unpack(bytes, trace_id, tail.unpacked.data);
+    const struct ftri_record *record = (const struct ftri_record *)(const void *)tail.unpacked.data;
+    if (fate->has_crossed && ftri_tail_is_root(record))
         record = with_vote(record, fate);
     tail.exit->keep(record);
 }
@@ -172,8 +188,10 @@ static bool make_buffer(void)
     if (!tail.has_buffer && !tail.has_told)
         ftri_diagnose("tail sampling: memory is short, every span is exported until there is some");
     tail.has_told = !tail.has_buffer;
+    ftri_tail_reader_init(&tail.reader, &tail.settings->policy);
     ftri_bytes_init(&tail.copy, UINT32_MAX);
-    ftri_bytes_init(&tail.scratch, SIZE_MAX / 2);
+    ftri_bytes_init(&tail.packed, UINT32_MAX);
+    ftri_bytes_init(&tail.unpacked, SIZE_MAX / 2);
     ftri_bytes_init(&tail.voted, UINT32_MAX);
     return tail.has_buffer;
 }
@@ -241,56 +259,18 @@ void ftri_tail_begin(void)
 
 /* ---- spans ---- */
 
-/* Without memory only what the head says. */
-static ftr_span_data read_span(const struct ftri_record *record)
+/* Whatever its flow, what is above it may have been exported already. */
+static uint32_t reasons_of_mode(const struct ftri_record *record)
 {
-    ftr_span_data span = {.tracestate = {"", 0}};
-    ftri_bytes_reset(&tail.scratch);
-    if (ftri_bytes_reserve(&tail.scratch, ftri_record_scratch(record->stream_len)) == 0)
-        (void)ftri_record_read(record, tail.scratch.data, &span);
-    return span;
+    const bool is_of_now = !(record->trace_flags & FTRI_TRACE_WAITS) ||
+                           !((record->trace_flags ^ ftri_tail_marks()) & FTRI_TRACE_IS_ODD);
+    return is_for_certain(record) || !is_of_now ? FTRI_REASON(FTR_TAIL_MODE) : 0;
 }
 
-/* What is above it may have been exported. */
-static bool has_begun_before(const struct ftri_record *record, uint64_t start_ns)
+/* Spans without marks that started before this may have something exported above them, too. */
+static uint64_t since_ns(const struct ftri_record *record)
 {
-    if (record->trace_flags & FTRI_TRACE_WAITS)
-        return ((record->trace_flags ^ ftri_tail_marks()) & FTRI_TRACE_IS_ODD) != 0;
-    return !(record->bits & FTRI_RECORD_START_IS_WALL) && start_ns < tail.since_ns;
-}
-
-static struct ftri_flow_span view_of(const struct ftri_record *record)
-{
-    const ftr_span_data span = read_span(record);
-    uint32_t reasons = 0;
-    if (record->bits & FTRI_RECORD_PARENT_IS_REMOTE)
-        reasons |= FTRI_REASON(FTR_TAIL_CROSSED);
-    if (is_for_certain(record) || has_begun_before(record, span.start_time_ns))
-        reasons |= FTRI_REASON(FTR_TAIL_MODE);
-    return (struct ftri_flow_span){
-        .trace_id = record->trace_id,
-        .tracestate = span.tracestate,
-        .start_ns = span.start_time_ns,
-        .end_ns = span.end_time_ns,
-        .attributes = span.attributes,
-        .n_attributes = span.n_attributes,
-        .events = span.events,
-        .n_events = span.n_events,
-        .reasons = reasons,
-        .is_error = record->status == FTR_SPAN_ERROR,
-        .is_root = is_local_root(record),
-    };
-}
-
-/* NULL: memory is short. */
-static const struct ftri_record *copy_of(const struct ftri_record *record)
-{
-    const size_t size = ftri_record_copy_size(record);
-    ftri_bytes_reset(&tail.copy);
-    if (ftri_bytes_reserve(&tail.copy, size + FTRI_ENCODE_BEHIND) < 0)
-        return NULL;
-    ftri_record_copy(record, tail.copy.data);
-    return (const struct ftri_record *)(const void *)tail.copy.data;
+    return record->trace_flags & FTRI_TRACE_WAITS ? 0 : tail.since_ns;
 }
 
 /* Of flows that were dropped the rest is dropped, too. */
@@ -303,19 +283,76 @@ static void follow_span(const struct ftri_record *record)
         tail.exit->keep(record);
 }
 
-static void hold_span(const struct ftri_record *record)
+/* ---- a batch ---- */
+
+/* As ftri_record_copy makes it; NULL: memory is short. */
+static const struct ftri_record *without_block(const struct ftri_record *record)
 {
-    const struct ftri_record *copy = copy_of(record);
-    if (!copy) { /* it cannot wait */
-        follow_span(record);
+    if (!record->block)
+        return record;
+    ftri_bytes_reset(&tail.copy);
+    if (ftri_bytes_reserve(&tail.copy, ftri_record_copy_size(record)) < 0)
+        return NULL;
+    ftri_record_copy(record, tail.copy.data);
+    return (const struct ftri_record *)(const void *)tail.copy.data;
+}
+
+/* It is packed behind those before, for which there is room. False: it cannot wait. */
+static bool prepare(const struct ftri_record *record, struct ftri_flow_arrival *span)
+{
+    const struct ftri_record *whole = without_block(record);
+    if (!whole)
+        return false;
+    uint8_t *to = tail.packed.data + tail.packed.len;
+    span->bytes = ftri_view_of(to, ftri_record_pack(whole, to));
+    tail.packed.len += span->bytes.len;
+    span->reasons = reasons_of_mode(record);
+    ftri_tail_judge(&tail.reader, record, since_ns(record), span);
+    return true;
+}
+
+/* Also for the largest of them to be released again. */
+static bool have_room(void)
+{
+    ftri_bytes_reset(&tail.packed);
+    ftri_bytes_reset(&tail.unpacked);
+    return ftri_bytes_reserve(&tail.packed, tail.batch_room + FTRI_PACK_BEHIND) == 0 &&
+           ftri_bytes_reserve(&tail.unpacked, tail.batch_largest + FTRI_ENCODE_BEHIND) == 0;
+}
+
+void ftri_tail_settle(void)
+{
+    const size_t n_batch = tail.n_batch;
+    if (n_batch == 0)
         return;
+    const bool is_room = have_room();
+    size_t n = 0;
+    for (size_t i = 0; i < n_batch; i++) {
+        if (FTRI_UNLIKELY(n != i))
+            tail.arrivals[n] = tail.arrivals[i];
+        if (tail.arrivals[n].is_note || (is_room && prepare(tail.records[i], &tail.arrivals[n])))
+            n++;
+        else
+            follow_span(tail.records[i]);
     }
-    const struct ftri_flow_span view = view_of(record);
-    const struct ftri_view bytes = ftri_view_of(copy, copy->size);
-    struct ftri_flow_fate fate;
-    if (!ftri_flow_buffer_add(&tail.buffer, &view, bytes, ftri_time_monotonic_ns(), &fate) &&
-        fate.is_kept)
-        release(NULL, &fate, bytes);
+    tail.n_batch = tail.batch_room = 0;
+    ftri_flow_buffer_add_all(&tail.buffer, tail.arrivals, n, ftri_time_monotonic_ns());
+}
+
+static struct ftri_flow_arrival *enter(const struct ftri_record *record, size_t size)
+{
+    const size_t room = ftri_record_pack_room(size);
+    if (tail.n_batch == BATCH || (tail.n_batch > 0 && tail.batch_room + room > BATCH_BYTES))
+        ftri_tail_settle();
+    struct ftri_flow_arrival *arrival = &tail.arrivals[tail.n_batch];
+    arrival->trace_id = &record->trace_id;
+    arrival->is_note = false;
+    ftri_flow_buffer_expect(&tail.buffer, arrival);
+    tail.records[tail.n_batch++] = record;
+    tail.batch_room += room;
+    if (size > tail.batch_largest)
+        tail.batch_largest = size;
+    return arrival;
 }
 
 void ftri_tail_accept(const struct ftri_record *record)
@@ -329,7 +366,7 @@ void ftri_tail_accept(const struct ftri_record *record)
     else if (FTRI_LIKELY(tail.regime == PASSING))
         tail.exit->keep(record);
     else if (tail.regime == HOLDING)
-        hold_span(record);
+        (void)enter(record, ftri_record_copy_size(record));
     else
         follow_span(record);
 }
@@ -341,9 +378,13 @@ bool ftri_tail_passes_all(void)
 
 void ftri_tail_note(const struct ftri_record *record)
 {
-    if (tail.regime == HOLDING)
-        ftri_flow_buffer_note(&tail.buffer, &record->trace_id, FTR_TAIL_CROSSED,
-                              ftri_time_monotonic_ns());
+    if (tail.regime != HOLDING)
+        return;
+    struct ftri_flow_arrival *note = enter(record, 0);
+    note->is_note = true;
+    note->is_root = false;
+    note->bytes.len = 0;
+    note->reasons = FTRI_REASON(FTR_TAIL_CROSSED);
 }
 
 bool ftri_tail_shows_open(const struct ftri_record *record)
@@ -389,7 +430,8 @@ static void decide_due(uint64_t now_ns)
 
 static uint64_t until_due(uint64_t now_ns)
 {
-    if (tail.has_looked)
+    const bool is_all_out = ftri_flow_buffer_release_more(&tail.buffer);
+    if (tail.has_looked || !is_all_out)
         return 0;
     const uint64_t quiet_at = ftri_flow_buffer_quiet_at(&tail.buffer);
     const uint64_t old_at = ftri_flow_buffer_old_at(&tail.buffer);

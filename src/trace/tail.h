@@ -42,10 +42,13 @@ void ftri_tail_set_holders(uint32_t n_holders);
 bool ftri_tail_passes_all(void);
 /* A pass begins, before journals are read. */
 void ftri_tail_begin(void);
-/* One span that has ended, or will not end any more. */
+/* One span that has ended, or will not end any more. It stays where it is, and so does the block it
+ * refers to, until ftri_tail_settle. */
 void ftri_tail_accept(const struct ftri_record *record);
-/* A record that is none: FTRI_RECORD_CROSSES. */
+/* The same for a record that is none: FTRI_RECORD_CROSSES. */
 void ftri_tail_note(const struct ftri_record *record);
+/* All that was accepted has gone where it goes. */
+void ftri_tail_settle(void);
 /* Whether a copy of this open span may be exported already. */
 bool ftri_tail_shows_open(const struct ftri_record *record);
 /* The journals were read: decides what is due. Returns in how many ns to come again at the latest

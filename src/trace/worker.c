@@ -23,7 +23,7 @@
 #define FIRST_CHECK_NS (10 * FTRI_NS_PER_MS)
 #define CHECK_NS FTRI_NS_PER_S
 
-enum { IDLE_PASSES = 20, PART_BYTES = 16 << 10 };
+enum { IDLE_PASSES = 20, PART_BYTES = 16 << 10, BATCH = FTRI_METRICS_BATCH };
 
 /* What the worker does right now; the futex it sleeps on. */
 enum { AWAKE = 0, POLLING = 1, PARKED = 2 };
@@ -85,13 +85,18 @@ static void keep(const struct ftri_record *record)
         ftri_sender_accept(worker.senders[i], record);
 }
 
-static void handle(const struct ftri_record *record)
+static bool is_note(const struct ftri_record *record)
 {
-    if (atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) > 0)
-        ftri_taps_offer(record);
-    ftri_metrics_observe(record);
-    if (worker.n_senders > 0 || ftri_metrics_are_counted()) /* exemplars are of what is kept */
-        ftri_tail_accept(record);
+    return FTRI_UNLIKELY(record->bits & FTRI_RECORD_CROSSES);
+}
+
+static void offer_to_taps(const struct ftri_record *const *records, size_t n)
+{
+    if (atomic_load_explicit(&ftri_n_taps, memory_order_relaxed) == 0)
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (!is_note(records[i]))
+            ftri_taps_offer(records[i]);
 }
 
 /* Somebody takes records, or there is nobody to lose them. */
@@ -104,22 +109,49 @@ static bool has_taker(void)
     return has;
 }
 
+/* Up to n records of a journal that begin before `end`; returns how many. */
+static size_t read_batch(const struct ftri_thread *thread, uint64_t head, uint64_t end,
+                         uint64_t *position, const struct ftri_record *ret_records[BATCH])
+{
+    size_t n = 0;
+    for (const struct ftri_record *record;
+         n < BATCH && *position < end && (record = ftri_journal_read(thread, head, position));)
+        ret_records[n++] = record;
+    return n;
+}
+
+/* Returns how many are spans. */
+static size_t handle_batch(const struct ftri_record *const *records, size_t n)
+{
+    const bool is_taken = worker.n_senders > 0 || ftri_metrics_are_counted();
+    size_t n_spans = 0;
+    offer_to_taps(records, n);
+    ftri_metrics_observe(records, n);
+    for (size_t i = 0; i < n; i++) {
+        if (is_note(records[i])) {
+            ftri_tail_note(records[i]);
+            continue;
+        }
+        if (is_taken) /* exemplars are of what is kept */
+            ftri_tail_accept(records[i]);
+        n_spans++;
+    }
+    ftri_tail_settle();
+    for (size_t i = 0; i < n; i++)
+        if (!is_note(records[i]))
+            ftri_context_block_unref(records[i]->block);
+    return n_spans;
+}
+
 /* The records of a journal from *position up to the one that reaches `end`; returns how many. */
 static size_t read_part(const struct ftri_thread *thread, uint64_t head, uint64_t end,
                         uint64_t *position)
 {
-    size_t n = 0;
-    for (const struct ftri_record *record;
-         *position < end && (record = ftri_journal_read(thread, head, position));) {
-        if (FTRI_UNLIKELY(record->bits & FTRI_RECORD_CROSSES)) {
-            ftri_tail_note(record);
-            continue;
-        }
-        handle(record);
-        ftri_context_block_unref(record->block);
-        n++;
-    }
-    return n;
+    const struct ftri_record *records[BATCH];
+    size_t n_spans = 0;
+    for (size_t n; (n = read_batch(thread, head, end, position, records)) > 0;)
+        n_spans += handle_batch(records, n);
+    return n_spans;
 }
 
 /* The same when no exporter has room: nobody looks into them. */
@@ -226,6 +258,7 @@ static bool hand_over_unfinished(void *argument, const struct ftri_record *recor
         return true;
     atomic_fetch_add_explicit(&worker.n_pending, 1, memory_order_relaxed);
     ftri_tail_accept(record);
+    ftri_tail_settle();
     return true;
 }
 

@@ -6,6 +6,7 @@
  *     simulate statements         leaves out each counting statement of the engine in turn: some
  * run has to break a rule */
 #include "base/fault.h"
+#include "loops.h"
 #include "run.h"
 #include "story.h"
 
@@ -15,17 +16,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TWICE_EVERY = 8, SEEDS_PER_STATEMENT = 40 };
+enum { TWICE_EVERY = 8, SEEDS_PER_STATEMENT = 60 };
 
 static const char *program;
+
+/* Each seed is a graph on one loop, and another one on several. */
+static uint64_t run_both(uint64_t seed, struct run_totals *totals, struct loops_totals *loops)
+{
+    const uint64_t hash = run_seed(seed, program, totals);
+    return hash * 31 + loops_seed(seed, program, loops);
+}
 
 static int run_seeds(uint64_t n, uint64_t first)
 {
     struct run_totals totals = {0};
+    struct loops_totals loops = {0};
     uint64_t all = 0;
     for (uint64_t seed = first; seed < first + n; seed++) {
-        const uint64_t hash = run_seed(seed, program, &totals);
-        if (seed % TWICE_EVERY == 0 && run_seed(seed, program, &totals) != hash) {
+        const uint64_t hash = run_both(seed, &totals, &loops);
+        if (seed % TWICE_EVERY == 0 && run_both(seed, &totals, &loops) != hash) {
             printf("seed %llu: the second run was another one\n", (unsigned long long)seed);
             return 1;
         }
@@ -37,6 +46,9 @@ static int run_seeds(uint64_t n, uint64_t first)
            (unsigned long long)totals.n_visits, (unsigned long long)totals.n_spans,
            (unsigned long long)totals.n_forced, (unsigned long long)totals.n_failed,
            (unsigned long long)all);
+    printf("on several loops: %llu steps, %llu batches, %llu items across, %llu drains forced\n",
+           (unsigned long long)loops.n_steps, (unsigned long long)loops.n_batches,
+           (unsigned long long)loops.n_crossed, (unsigned long long)loops.n_forced);
     return 0;
 }
 
@@ -51,8 +63,9 @@ static int run_without(const char *statement)
             _Exit(2);
         ftri_fault_skip(statement);
         struct run_totals totals = {0};
+        struct loops_totals loops = {0};
         for (uint64_t seed = 1; seed <= SEEDS_PER_STATEMENT; seed++)
-            (void)run_seed(seed, program, &totals);
+            (void)run_both(seed, &totals, &loops);
         _Exit(0);
     }
     int status = 0;

@@ -10,6 +10,7 @@
 #include "engine/account.h"
 
 #include <flowtrace/flow.h>
+#include <string.h>
 
 struct graph_outcome {
     int status; /* of opening, starting or running */

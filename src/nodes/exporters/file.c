@@ -104,6 +104,7 @@ const struct node_class exporter_file = {
     .sentence = "Appends records and telemetry to a file as JSON lines.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct file_options)},
     .state_size = sizeof(struct file_state),
+    .state = STATE_OF_GRAPH,
     .start = file_start,
     .consume = file_consume,
     .stop = file_stop,

@@ -122,6 +122,7 @@ const struct node_class exporter_stdout = {
     .kind = FTR_NODE_EXPORTER,
     .sentence = "Writes records and telemetry to the standard output as JSON lines.",
     .state_size = sizeof(struct stdout_state),
+    .state = STATE_OF_GRAPH,
     .is_stateful = true,
     .start = stdout_start,
     .consume = stdout_consume,

@@ -191,6 +191,7 @@ const struct node_class exporter_store = {
     .sentence = "Keeps spans and the flow ledger in the embedded store.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct store_node_options)},
     .state_size = sizeof(struct store_state),
+    .state = STATE_OF_GRAPH,
     .is_stateful = true,
     .start = store_start,
     .consume = store_consume,

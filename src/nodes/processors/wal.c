@@ -368,6 +368,7 @@ const struct node_class processor_wal = {
     .sentence = "Takes custody of telemetry in a write-ahead log before it is acknowledged.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct wal_node_options)},
     .state_size = sizeof(struct wal_state),
+    .state = STATE_OF_GRAPH,
     .is_stateful = true,
     .start = wal_start,
     .consume = wal_consume,

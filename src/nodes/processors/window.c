@@ -36,11 +36,11 @@ struct window_options {
 
 enum { KIND_FIXED, KIND_SESSION };
 enum { TIME_EVENT, TIME_ARRIVAL };
-enum { BY_NOTHING, BY_KEY, BY_ATTRIBUTE };
+enum { BY_NOTHING, BY_KEY, BY_ATTRIBUTE, BY_TRACE };
 
 static const char *const kinds[] = {"fixed", "session", NULL};
 static const char *const times[] = {"event", "arrival", NULL};
-static const char *const keys[] = {"none", "key", "attribute", NULL};
+static const char *const keys[] = {"none", "key", "attribute", "trace", NULL};
 
 #define AT(member) offsetof(struct window_options, member)
 
@@ -56,7 +56,7 @@ static const struct option rows[] = {
                  "arrival."},
     {"by", OPTION_CHOICE, AT(by), "none", .choices = keys,
      .sentence = "Windows are kept apart by: nothing; the record's key or the item's name; an "
-                 "attribute."},
+                 "attribute; the trace of a span or log record."},
     {"attribute", OPTION_STR, AT(attribute), "",
      .sentence = "by attribute: which, of the item or else of its resource."},
     {"lateness", OPTION_DURATION, AT(lateness_ns), "0s", .max = 31 * 24 * 3600 * FTRI_NS_PER_S,
@@ -104,6 +104,7 @@ static int window_start(struct node *node, struct ftri_error *error)
     window_set_init(&state->set, options->size_ns, options->kind == KIND_SESSION,
                     (size_t)options->max_windows);
     window_items_init(&state->items, options->by != BY_NOTHING, options->attribute);
+    state->items.is_by_trace = options->by == BY_TRACE;
     return 0;
 }
 
@@ -383,6 +384,13 @@ static void window_stop(struct node *node)
     ftri_free(state->targets);
 }
 
+/* Windows of traces close where their traces are; others have to see everything. */
+static enum node_state_of state_of(const void *values)
+{
+    const struct window_options *options = values;
+    return options->by == BY_TRACE ? STATE_OF_TRACE : STATE_OF_GRAPH;
+}
+
 const struct node_class processor_window = {
     .type = "processor/window",
     .kind = FTR_NODE_PROCESSOR,
@@ -390,6 +398,7 @@ const struct node_class processor_window = {
     .options = {rows, FTRI_COUNT(rows), sizeof(struct window_options)},
     .state_size = sizeof(struct window_state),
     .is_stateful = true,
+    .configured_state = state_of,
     .check = window_check,
     .start = window_start,
     .consume = window_consume,

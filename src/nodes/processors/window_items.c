@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "nodes/processors/window_items.h"
 
+#include "base/hex.h"
 #include "base/mem.h"
 #include "base/payload.h"
 #include "engine/records.h"
@@ -12,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { KEYS_LIMIT_BYTES = 256 << 20, NUMBER_BYTES = 32 };
+enum { KEYS_LIMIT_BYTES = 256 << 20, NUMBER_BYTES = 32, TRACE_ID_BYTES = 16 };
 
 void window_items_init(struct window_items *self, bool has_key, const char *attribute)
 {
@@ -83,7 +84,7 @@ static int list_records(struct window_items *self, const struct records *records
     int r = 0;
     for (size_t i = 0; r == 0 && i < records->n_items; i++) {
         const struct record *record = &records->items[i];
-        ftr_str key = self->has_key ? record->key : (ftr_str){"", 0};
+        ftr_str key = self->has_key && !self->is_by_trace ? record->key : (ftr_str){"", 0};
         const ftr_value *value = self->has_key && self->attribute[0]
                                      ? record_attribute(record, ftr_str_from(self->attribute))
                                      : NULL;
@@ -97,6 +98,18 @@ static int list_records(struct window_items *self, const struct records *records
     return r;
 }
 
+/* None for what has no trace. */
+static int trace_key(struct window_items *self, const struct ftri_otlp_item *item, ftr_str *ret_key)
+{
+    const struct ftri_view trace_id = ftri_otlp_item_trace_id(item);
+    char text[2 * TRACE_ID_BYTES + 1];
+    if (trace_id.len == 0)
+        return 0;
+    ftri_hex_encode(trace_id.data, TRACE_ID_BYTES, text);
+    *ret_key = ftri_arena_copy(&self->keys, (ftr_str){text, sizeof text - 1});
+    return ret_key->data ? 0 : -ENOMEM;
+}
+
 /* For ftri_otlp_visit: it keeps nothing, as nothing is written. */
 static bool list_item(void *argument, const struct ftri_otlp_item *item)
 {
@@ -105,7 +118,9 @@ static bool list_item(void *argument, const struct ftri_otlp_item *item)
     struct ftri_view found;
     if (self->failure < 0)
         return false;
-    if (self->has_key && !self->attribute[0])
+    if (self->is_by_trace)
+        self->failure = trace_key(self, item, &key);
+    else if (self->has_key && !self->attribute[0])
         key = ftri_otlp_item_name(item);
     else if (self->has_key &&
              ftri_otlp_item_attribute(item, ftr_str_from(self->attribute), &found)) {

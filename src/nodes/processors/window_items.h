@@ -26,6 +26,7 @@ struct window_items {
     size_t capacity;
     const char *attribute; /* whose value is the key; "": the record's key */
     bool has_key;          /* false: all have the same */
+    bool is_by_trace;      /* ... or the trace id, in hexadecimal */
     char signal;
     int failure;
 };

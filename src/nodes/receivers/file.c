@@ -536,6 +536,7 @@ const struct node_class receiver_file = {
     .sentence = "Follows files as they grow, rotate and are truncated; a line is a record.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct file_options)},
     .state_size = sizeof(struct file_state),
+    .state = STATE_OF_GRAPH,
     .check = file_check,
     .start = file_start,
     .control = file_control,

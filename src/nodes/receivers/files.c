@@ -230,6 +230,7 @@ const struct node_class receiver_files = {
     .sentence = "Reads every regular file below some directories, one batch a directory.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct files_options)},
     .state_size = sizeof(struct files_state),
+    .state = STATE_OF_GRAPH,
     .check = files_check,
     .start = files_start,
     .control = files_control,

@@ -197,6 +197,7 @@ const struct node_class receiver_generator = {
     .sentence = "Makes up spans, data points, log records or records.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct generator_options)},
     .state_size = sizeof(struct generator_state),
+    .state = STATE_OF_GRAPH,
     .start = generator_start,
     .control = generator_control,
 };

@@ -101,6 +101,7 @@ const struct node_class receiver_health = {
     .options = {rows, FTRI_COUNT(rows), sizeof(struct health_options)},
     .ports = no_ports,
     .state_size = sizeof(struct health_state),
+    .state = STATE_OF_GRAPH,
     .start = health_start,
     .control = health_control,
     .stop = health_stop,

@@ -346,10 +346,23 @@ void otlp_take(struct otlp_state *state, const struct otlp_arrival *arrival,
 void otlp_announce(struct node *node, const char *protocol, const char *address)
 {
     struct nodes_environment *environment = node_environment(node);
-    if (!environment || environment->n_listeners >= NODES_LISTENERS_MAX)
+    if (!environment || environment->n_listeners >= NODES_LISTENERS_MAX || node_loop_index(node))
         return;
     snprintf(environment->listeners[environment->n_listeners++], sizeof environment->listeners[0],
              "%s listening on %s", protocol, address);
+}
+
+bool otlp_listens(const struct node *node, const char *first, const char **address)
+{
+    const bool is_first = node_loop_index(node) == 0;
+    if (strcmp(*address, "off") == 0)
+        return false;
+    if (is_first)
+        return true;
+    if (!first || strncmp(*address, "unix:", 5) == 0)
+        return false;
+    *address = first;
+    return true;
 }
 
 int otlp_check_reach(struct node *node, const char *option, const char *address,
@@ -373,7 +386,7 @@ static int otlp_start(struct node *node, struct ftri_error *error)
     state->node = node;
     ftri_list_init(&state->requests);
     int r = otlp_socket_access(state, options, error);
-    if (r == 0 && strcmp(options->grpc, "off") != 0)
+    if (r == 0)
         r = otlp_grpc_open(state, options, error);
     if (r == 0)
         r = otlp_http_open(state, options, error);

@@ -100,7 +100,11 @@ void otlp_request_abandon(struct otlp_request *request);
 /* ret: -EACCES for an address that other machines can reach, unless the program allows it. */
 int otlp_check_reach(struct node *node, const char *option, const char *address,
                      struct ftri_error *error) FTRI_MUST_CHECK;
-/* "otlp/http listening on ...", for the program to print. */
+/* Where this loop listens: as configured on the first, with the port that the first got on the
+ * others. False: not at all, as the address is off, or a Unix socket, which the first has alone.
+ * first: where it listens, or NULL. */
+bool otlp_listens(const struct node *node, const char *first, const char **address);
+/* On the first loop: "otlp/http listening on ...", for the program to print. */
 void otlp_announce(struct node *node, const char *protocol, const char *address);
 
 /* Fills state->access. */

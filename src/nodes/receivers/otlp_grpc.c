@@ -110,12 +110,18 @@ static struct grpc_limits limits_of(const struct otlp_options *options)
 int otlp_grpc_open(struct otlp_state *state, const struct otlp_options *options,
                    struct ftri_error *error)
 {
+    const struct otlp_state *const first = node_state(node_first(state->node));
+    const char *address = options->grpc;
+    if (!otlp_listens(state->node, first->grpc ? grpc_server_address(first->grpc) : NULL, &address))
+        return 0;
     const struct grpc_server_options server = {
-        .address = options->grpc,
+        .address = address,
         .descriptors = otlp_descriptors,
         .limits = limits_of(options),
         .handler = {on_call, on_message, on_abandoned, state},
         .access = &state->access,
+        .is_shared = node_n_loops(state->node) > 1,
+        .is_first = node_loop_index(state->node) == 0,
     };
     int r = otlp_check_reach(state->node, "grpc", options->grpc, error);
     if (r == 0)

@@ -197,14 +197,17 @@ static struct http_limits limits_of(const struct otlp_options *options)
 static int open_server(struct otlp_state *state, const char *option, const char *address,
                        struct http_server **ret_server, struct ftri_error *error)
 {
+    const struct otlp_state *const first = node_state(node_first(state->node));
+    if (!otlp_listens(state->node, first->http ? http_server_address(first->http) : NULL, &address))
+        return 0;
     const struct http_server_options server = {
         .address = address,
         .limits = limits_of(node_options(state->node)),
         .handler = {on_request, on_body, on_refusal, state},
         .access = &state->access,
+        .is_shared = node_n_loops(state->node) > 1,
+        .is_first = node_loop_index(state->node) == 0,
     };
-    if (strcmp(address, "off") == 0)
-        return 0;
     int r = otlp_check_reach(state->node, option, address, error);
     if (r == 0)
         r = http_server_open(node_loop(state->node), &server, ret_server, error);

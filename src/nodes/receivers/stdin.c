@@ -223,6 +223,7 @@ const struct node_class receiver_stdin = {
     .sentence = "Reads records from the standard input, a line each, until its end.",
     .options = {rows, FTRI_COUNT(rows), sizeof(struct stdin_options)},
     .state_size = sizeof(struct stdin_state),
+    .state = STATE_OF_GRAPH,
     .start = stdin_start,
     .control = stdin_control,
     .stop = stdin_stop,

@@ -328,6 +328,31 @@ static void test_nodes_need_memory(void **state)
     ftr_node_free(NULL);
 }
 
+/* Below a visit that sent it, and as a source: those are recorded in two ways. */
+static void check_loop(const char *id, size_t n_inputs)
+{
+    const ftr_node_options options = {.size = sizeof options,
+                                      .id = ftr_str_from(id),
+                                      .kind = FTR_NODE_PROCESSOR,
+                                      .has_loop = true,
+                                      .loop = 3};
+    ftr_node *const node = ftr_node_new(&options);
+    const ftr_hop input = hop_from(1, true);
+    ftr_visit visit;
+    ftr_visit_start(&visit, node, &input, n_inputs, NULL);
+    ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+    const ftr_span_data span = span_named(id);
+    assert_i64(attribute(&span, "flow.loop"), 3);
+    ftr_node_free(node);
+}
+
+static void test_a_node_on_one_of_several_loops_says_which(void **state)
+{
+    (void)state;
+    check_loop("source", 0);
+    check_loop("below", 1);
+}
+
 static void *finish_elsewhere(void *argument)
 {
     ftr_visit moved = *(ftr_visit *)argument;
@@ -410,6 +435,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_pass_through_is_one_trace),
         TEST(test_attributes_are_those_of_the_document),
+        TEST(test_a_node_on_one_of_several_loops_says_which),
         TEST(test_paused_time_is_not_work),
         TEST(test_split_children_share_the_parent_and_carry_one_link),
         TEST(test_unsampled_flow_is_carried_on_and_not_recorded),

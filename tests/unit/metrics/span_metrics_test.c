@@ -223,6 +223,92 @@ static void test_once_a_series_exists_nothing_is_allocated(void **state)
 }
 
 /* Every span is counted, in its series or in that of the overflow. */
+/* More names than series, of all lengths up to 49, some of them of a second service, or estimates.
+ */
+static void feed(struct ftri_span_metrics *metrics, size_t batch)
+{
+    enum { SPANS = 1000, NAMES = 50 };
+    static char text[NAMES];
+    static struct ftri_span_view spans[SPANS];
+    static struct ftri_span_series *series[SPANS];
+    uint32_t state = 1;
+    memset(text, 'n', sizeof text);
+    memset(series, 0, sizeof series);
+    for (size_t i = 0; i < SPANS; i++) {
+        state = state * 1664525 + 1013904223;
+        spans[i] = span_of("", state >> 4);
+        spans[i].name = (ftr_str){text, state >> 8 & 63 ? (state >> 8 & 63) % NAMES : 0};
+        spans[i].service.len = state >> 16 & 7 ? 4 : 2;
+        spans[i].is_estimated = (state >> 20 & 3) == 0;
+        spans[i].frac = spans[i].is_estimated ? state : 0;
+    }
+    for (size_t i = 0; i < SPANS && batch > 0; i += batch)
+        ftri_span_metrics_observe_all(metrics, spans + i, series + i,
+                                      SPANS - i < batch ? SPANS - i : batch);
+    for (size_t i = 0; i < SPANS && batch == 0; i++)
+        ftri_span_metrics_observe(metrics, &spans[i]);
+    for (size_t i = 0; i < SPANS && batch > 0; i += 7) /* what is known now is not looked for */
+        ftri_span_metrics_observe_all(metrics, &spans[i], &series[i], 1);
+    for (size_t i = 0; i < SPANS && batch == 0; i += 7)
+        ftri_span_metrics_observe(metrics, &spans[i]);
+}
+
+static void compare_batches(bool is_exponential, size_t batch)
+{
+    static struct kept alone;
+    const struct ftri_span_metrics_settings settings = {.is_exponential = is_exponential,
+                                                        .series_max = 30};
+    struct ftri_span_metrics *metrics = new_metrics(&settings);
+    feed(metrics, 0);
+    read_all(metrics);
+    alone = kept;
+    ftri_span_metrics_free(metrics);
+    metrics = new_metrics(&settings);
+    feed(metrics, batch);
+    read_all(metrics);
+    assert_int_equal(kept.n_points, alone.n_points);
+    assert_int_equal(kept.n_points, 2 * 30);
+    for (size_t i = 0; i < kept.n_points; i++) {
+        assert_string_equal(kept.points[i].labels, alone.points[i].labels);
+        assert_int_equal(kept.points[i].point.count, alone.points[i].point.count);
+        assert_true(kept.points[i].point.sum == alone.points[i].point.sum);
+        assert_memory_equal(kept.points[i].counts, alone.points[i].counts,
+                            sizeof kept.points[i].counts);
+    }
+    ftri_span_metrics_free(metrics);
+}
+
+static void test_batches_count_what_one_by_one_does(void **state)
+{
+    (void)state;
+    static const size_t batches[] = {1, 2, FTRI_SPAN_BATCH, 100};
+    for (size_t i = 0; i < FTRI_COUNT(batches); i++) {
+        compare_batches(false, batches[i]);
+        compare_batches(true, batches[i]);
+    }
+}
+
+/* 1 + 3 * (2^32 - 1) + 5 * 2^40 in one bucket, each part beyond what 32 bits hold. */
+static void test_a_bucket_counts_beyond_32_bits(void **state)
+{
+    (void)state;
+    struct ftri_span_metrics *metrics =
+        new_metrics(&(struct ftri_span_metrics_settings){.is_in_ms = true});
+    struct ftri_span_view span = span_of("n", 15000 * MS + 1); /* the last bucket */
+    ftri_span_metrics_observe(metrics, &span);
+    span.whole = UINT32_MAX;
+    for (int i = 0; i < 3; i++)
+        ftri_span_metrics_observe(metrics, &span);
+    span.whole = UINT64_C(5) << 40;
+    ftri_span_metrics_observe(metrics, &span);
+    read_all(metrics);
+    const struct kept_point *point = kept_find(&kept, DURATION, "span.name=n");
+    assert_int_equal(point->counts[16], 5497558138880 + 12884901885 + 1);
+    assert_int_equal(point->counts[15], 0);
+    assert_int_equal(calls("span.name=n"), 5497558138880 + 12884901885 + 1);
+    ftri_span_metrics_free(metrics);
+}
+
 static void test_every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -264,6 +350,8 @@ int main(void)
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_exemplars_are_the_kept_ones_by_bucket),
         cmocka_unit_test(test_once_a_series_exists_nothing_is_allocated),
+        cmocka_unit_test(test_batches_count_what_one_by_one_does),
+        cmocka_unit_test(test_a_bucket_counts_beyond_32_bits),
         cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

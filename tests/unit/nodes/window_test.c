@@ -258,6 +258,34 @@ static void test_telemetry(void **state)
     rig_close();
 }
 
+#define TRACED(trace, id, end)                                                                     \
+    "{'traceId':'000102030405060708090a0b0c0d0e" trace "','spanId':'00000000000000" id             \
+    "','name':'n','kind':1,'startTimeUnixNano':'1','endTimeUnixNano':'" end "000000000'}"
+#define TRACED_LOG(trace, time)                                                                    \
+    "{'timeUnixNano':'" time "000000000','traceId':'000102030405060708090a0b0c0d0e" trace "'}"
+
+/* A window a trace; what has none has one, too. */
+static void test_by_trace(void **state)
+{
+    (void)state;
+    rig_open(GRAPH("{kind: session, size: 10s, by: trace}"));
+    telemetry_feed(
+        SPANS(TRACED("01", "11", "1") "," TRACED("02", "21", "2") "," TRACED("01", "12", "3")));
+    telemetry_feed(SPANS(TRACED("02", "22", "4")));
+    telemetry_feed(LOGS(TRACED_LOG("01", "5") "," LOG("6") "," TRACED_LOG("01", "7")));
+    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
+    rig_wait(rig_is_drained);
+    assert_int_equal(rig.n_acks, 3);
+    telemetry_check("sink", 0, SPANS(TRACED("01", "11", "1") "," TRACED("01", "12", "3")));
+    telemetry_check(
+        "sink", 1,
+        "{'resourceSpans':[{'scopeSpans':[{'spans':[" TRACED(
+            "02", "21", "2") "]}]},{'scopeSpans':[{'spans':[" TRACED("02", "22", "4") "]}]}]}");
+    telemetry_check("sink", 2, LOGS(TRACED_LOG("01", "5") "," TRACED_LOG("01", "7")));
+    telemetry_check("sink", 3, LOGS(LOG("6")));
+    rig_close();
+}
+
 static void test_freed_while_windows_are_open(void **state)
 {
     (void)state;
@@ -311,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_parts_that_fail),
         cmocka_unit_test(test_telemetry),
+        cmocka_unit_test(test_by_trace),
         cmocka_unit_test(test_freed_while_windows_are_open),
         cmocka_unit_test(test_each_request_for_memory_fails),
         cmocka_unit_test(test_refusals),

@@ -43,14 +43,23 @@ static void fill(uint8_t *bytes, size_t len, uint32_t trace, uint32_t number)
         bytes[i] = (uint8_t)(trace * 31 + number * 7 + i);
 }
 
-static void release(void *argument, const struct ftri_flow_fate *fate, struct ftri_view bytes)
+static ftr_trace_id id_of(uint32_t trace)
+{
+    ftr_trace_id id = {{0xab}};
+    memcpy(id.bytes + 4, &trace, 4);
+    return id;
+}
+
+static void release(void *argument, const struct ftri_flow_fate *fate, const ftr_trace_id *trace_id,
+                    struct ftri_view bytes)
 {
     static uint8_t expected[LEN_MOST];
     assert_ptr_equal(argument, &counts);
     assert_true(bytes.len >= 8 && bytes.len <= LEN_MOST);
-    assert_int_equal((uintptr_t)bytes.data % 8, 0);
     struct released *r = &released[n_released++];
     memcpy(&r->trace, bytes.data, 4);
+    const ftr_trace_id id = id_of(r->trace);
+    assert_memory_equal(trace_id, &id, sizeof id);
     memcpy(&r->number, bytes.data + 4, 4);
     r->fate = *fate;
     fill(expected, bytes.len, r->trace, r->number);
@@ -75,13 +84,6 @@ static int make(size_t budget_bytes)
     memset(&counts, 0, sizeof counts);
     n_released = 0;
     return ftri_flow_buffer_init(&buffer, &settings, &counts);
-}
-
-static ftr_trace_id id_of(uint32_t trace)
-{
-    ftr_trace_id id = {{0xab}};
-    memcpy(id.bytes + 4, &trace, 4);
-    return id;
 }
 
 static bool add_span(struct ftri_flow_span span, uint32_t trace, uint32_t number, size_t len,
@@ -300,6 +302,72 @@ static void test_a_huge_flow_does_not_take_the_budget(void **state)
     a_huge_flow(child, false);
 }
 
+enum { MANY = 2 * FTRI_FLOW_SLICE + 100 };
+
+static void decide_a_flow_of_many(void)
+{
+    assert_int_equal(make((size_t)64 << 20), 0);
+    for (uint32_t i = 1; i < MANY; i++)
+        add(i == 1 ? failed : child, 1, i - 1, 0);
+    add(root, 1, MANY - 1, 0);
+    look_and_decide(QUIET);
+    assert_int_equal(n_released, 0);
+    assert_int_equal(counts.n_waiting, MANY);
+    assert_int_equal(counts.n_flows_kept[FTR_TAIL_ERROR], 1);
+    assert_false(ftri_flow_buffer_is_empty(&buffer));
+}
+
+static void assert_all_of_many_in_order(void)
+{
+    for (uint32_t i = 0; i < MANY; i++)
+        assert_int_equal(released[i].number, i);
+    assert_int_equal(counts.n_waiting, 0);
+    assert_true(ftri_flow_buffer_is_empty(&buffer));
+    assert_true(ftri_flow_buffer_release_more(&buffer));
+    ftri_flow_buffer_deinit(&buffer);
+}
+
+static void test_a_flow_of_many_spans_leaves_bit_by_bit(void **state)
+{
+    (void)state;
+    decide_a_flow_of_many();
+    assert_false(ftri_flow_buffer_release_more(&buffer));
+    assert_int_equal(n_released, FTRI_FLOW_SLICE);
+    assert_int_equal(counts.n_waiting, MANY - FTRI_FLOW_SLICE);
+    add(root, 2, 0, 200); /* another one goes its way meanwhile */
+    add(failed, 3, 0, 200);
+    add(root, 3, 1, 200);
+    look_and_decide(200 + QUIET);
+    assert_int_equal(n_released, FTRI_FLOW_SLICE + 2);
+    n_released -= 2; /* looked at */
+    assert_false(ftri_flow_buffer_release_more(&buffer));
+    assert_true(ftri_flow_buffer_release_more(&buffer));
+    assert_int_equal(n_released, MANY);
+    assert_all_of_many_in_order();
+}
+
+static void test_a_flow_that_leaves_goes_before_what_needs_it_gone(void **state)
+{
+    (void)state;
+    decide_a_flow_of_many();
+    assert_true(add_late(child, 1, MANY, 200).is_kept); /* behind all others of it */
+    assert_int_equal(n_released, MANY);
+    assert_all_of_many_in_order();
+    decide_a_flow_of_many();
+    ftri_flow_buffer_decide_oldest(&buffer, 0);
+    assert_int_equal(n_released, MANY);
+    assert_all_of_many_in_order();
+    decide_a_flow_of_many();
+    const uint32_t n_pages = buffer.pool.n_most - 1;
+    for (uint32_t i = 0; n_released == 0 && i < n_pages; i++) /* the room of those that waited */
+        add(child, i + 2, i, 300);
+    assert_int_equal(n_released, MANY);
+    assert_int_equal(counts.n_flows_by[FTRI_FLOW_SQUEEZED], 0);
+    while (!ftri_flow_buffer_is_empty(&buffer))
+        ftri_flow_buffer_decide_oldest(&buffer, 0);
+    assert_all_of_many_in_order();
+}
+
 /* Flows of one span are decided in the order they came, and as few of them as possible: 57 of 64
  * parts of 256 KiB are 912 pages of 256 bytes, one of which is not used. */
 static void test_a_full_budget_decides_the_oldest(void **state)
@@ -510,6 +578,113 @@ static void test_random_calls_beside_a_model(void **state)
         one_run(seed);
 }
 
+/* ---- in batches ---- */
+
+enum { BATCH = 40, N_ARRIVALS = 20000 };
+
+struct arrivals {
+    struct ftri_flow_arrival all[BATCH];
+    ftr_trace_id ids[BATCH];
+    uint8_t bytes[BATCH][400];
+    size_t n;
+};
+
+static struct arrivals arrivals;
+
+static void draw_arrival(uint32_t n_traces, uint32_t number)
+{
+    const size_t i = arrivals.n++;
+    const uint32_t trace = random_below(n_traces);
+    const size_t len = 8 + random_below(sizeof arrivals.bytes[0] - 8);
+    struct ftri_flow_arrival *arrival = &arrivals.all[i];
+    arrivals.ids[i] = id_of(trace);
+    fill(arrivals.bytes[i], len, trace, number);
+    *arrival = (struct ftri_flow_arrival){
+        .trace_id = &arrivals.ids[i],
+        .start_ns = 1000 + random_below(LONG),
+        .is_root = random_below(100) == 0,
+        .is_note = random_below(50) == 0,
+        .bytes = ftri_view_of(arrivals.bytes[i], len),
+    };
+    arrival->end_ns = arrival->start_ns + random_below(LONG / 4);
+    arrival->reasons = arrival->is_note ? CROSSED : random_below(60) == 0 ? ERROR : 0;
+}
+
+/* What a batch does, one by one. */
+static void add_alone(const struct ftri_flow_arrival *arrival, uint64_t now_ns)
+{
+    struct ftri_flow_fate fate;
+    const struct ftri_flow_span span = {
+        .trace_id = *arrival->trace_id,
+        .tracestate = {"", 0},
+        .start_ns = arrival->start_ns,
+        .end_ns = arrival->end_ns,
+        .reasons = arrival->reasons,
+        .is_root = arrival->is_root,
+    };
+    if (arrival->is_note)
+        ftri_flow_buffer_note(&buffer, arrival->trace_id, FTR_TAIL_CROSSED, now_ns);
+    else if (!ftri_flow_buffer_add(&buffer, &span, arrival->bytes, now_ns, &fate) && fate.is_kept)
+        release(&counts, &fate, arrival->trace_id, arrival->bytes);
+}
+
+static void add_drawn(bool in_a_batch, uint64_t now_ns)
+{
+    for (size_t i = 0; i < arrivals.n; i++)
+        if (in_a_batch)
+            ftri_flow_buffer_expect(&buffer, &arrivals.all[i]);
+        else
+            add_alone(&arrivals.all[i], now_ns);
+    if (in_a_batch)
+        ftri_flow_buffer_add_all(&buffer, arrivals.all, arrivals.n, now_ns);
+    arrivals.n = 0;
+}
+
+/* Many flows in little memory, so that a batch decides flows that are in it. */
+static void feed(uint64_t seed, bool in_batches, size_t budget_bytes, uint32_t n_traces)
+{
+    random_state = seed;
+    assert_int_equal(make(budget_bytes), 0);
+    uint32_t size = 1;
+    for (uint32_t i = 0; i < N_ARRIVALS; i++) {
+        draw_arrival(n_traces, i);
+        if (arrivals.n < size && i + 1 < N_ARRIVALS)
+            continue;
+        size = 1 + random_below(BATCH);
+        add_drawn(in_batches, i);
+        if (random_below(4) == 0)
+            look_and_decide(i);
+    }
+    while (!ftri_flow_buffer_is_empty(&buffer))
+        ftri_flow_buffer_decide_oldest(&buffer, 0);
+    assert_int_equal(counts.n_forgotten, 0);
+    ftri_flow_buffer_deinit(&buffer);
+}
+
+static void compare_batches(uint64_t seed, size_t budget_bytes, uint32_t n_traces)
+{
+    static struct released expected[N_ARRIVALS];
+    feed(seed, false, budget_bytes, n_traces);
+    const size_t n = n_released;
+    const struct ftri_flow_counts alone = counts;
+    memcpy(expected, released, n * sizeof *released);
+    feed(seed, true, budget_bytes, n_traces);
+    assert_true(n > 0);
+    assert_int_equal(n_released, n);
+    assert_memory_equal(released, expected, n * sizeof *released);
+    assert_memory_equal(&counts, &alone, sizeof counts);
+}
+
+static void test_batches_do_what_one_by_one_does(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        compare_batches(seed, (size_t)64 << 20, 3000);
+        compare_batches(seed, 2 * MIB, 300); /* with room for a third of what comes */
+        assert_true(counts.n_flows_by[FTRI_FLOW_SQUEEZED] > 0 && counts.n_late > 0);
+    }
+}
+
 /* ---- whatever fails ---- */
 
 static uint8_t fates[20000]; /* by trace: 1 dropped, 2 kept */
@@ -594,8 +769,11 @@ int main(void)
         cmocka_unit_test(test_crossings),
         cmocka_unit_test(test_the_latency_of_a_flow),
         cmocka_unit_test(test_a_huge_flow_does_not_take_the_budget),
+        cmocka_unit_test(test_a_flow_of_many_spans_leaves_bit_by_bit),
+        cmocka_unit_test(test_a_flow_that_leaves_goes_before_what_needs_it_gone),
         cmocka_unit_test(test_a_full_budget_decides_the_oldest),
         cmocka_unit_test(test_random_calls_beside_a_model),
+        cmocka_unit_test(test_batches_do_what_one_by_one_does),
         cmocka_unit_test(test_a_small_budget_loses_nothing),
         cmocka_unit_test(test_any_allocation_may_fail),
     };

@@ -181,6 +181,43 @@ static void test_votes(void **state)
     assert_fate(0xff, false, "keep:error", true);
 }
 
+static void assert_keys(const struct ftri_policy *policy, const char *const *expected)
+{
+    size_t n = 0;
+    for (; expected[n]; n++) {
+        const ftr_str key = ftri_policy_key(policy, n);
+        assert_int_equal(key.len, strlen(expected[n]));
+        assert_memory_equal(key.data, expected[n], key.len);
+    }
+    assert_null(ftri_policy_key(policy, n).data);
+}
+
+/* A span without any of them is judged without its attributes and events. */
+static void test_keys_are_all_that_is_looked_for(void **state)
+{
+    (void)state;
+    static const char *const of_drops[] = {"drop.reason", "flow.drop", "otelcol.node.drop",
+                                           "message.dropped", NULL};
+    static const char *const of_both[] = {"drop.reason",     "flow.drop", "otelcol.node.drop",
+                                          "message.dropped", "tenant",    NULL};
+    const ftr_tail_attribute wanted = {FTR_STR("tenant"), {NULL, 0}};
+    struct ftri_policy policy = nothing;
+    assert_keys(&policy, of_drops + 4);
+    policy.keeps_drops = true;
+    assert_keys(&policy, of_drops);
+    for (size_t i = 1; of_drops[i]; i++) {
+        const ftr_event_data event = {.name = ftr_str_from(of_drops[i])};
+        const struct ftri_flow_span span = {.events = &event, .n_events = 1};
+        assert_int_equal(ftri_policy_judge(&policy, &span), DROP);
+        assert_int_equal(ftri_policy_judge_plain(&policy, &span), 0);
+    }
+    policy.attributes = &wanted;
+    policy.n_attributes = 1;
+    assert_keys(&policy, of_both);
+    policy.keeps_drops = false;
+    assert_keys(&policy, of_both + 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_share),
         cmocka_unit_test(test_reasons_add_up),
         cmocka_unit_test(test_votes),
+        cmocka_unit_test(test_keys_are_all_that_is_looked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

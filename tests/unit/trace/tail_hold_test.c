@@ -68,6 +68,7 @@ static void accept(uint8_t trace, uint8_t marks)
         .end = 2000,
     };
     ftri_tail_accept(&record);
+    ftri_tail_settle();
 }
 
 /* The node was switched after the pass had begun. */
