@@ -1,6 +1,6 @@
 # Thin front of CMake. `make help` lists the targets: each has its sentence behind `##`.
 # Tests are ctest tests; labels say when they run: `once` in the shipped build only, `tsan` also under
-# ThreadSanitizer, `torture` `simulate` `crash` `long` only when asked for, everything else in `make test`.
+# ThreadSanitizer, `torture` `simulate` `isolation` `crash` `long` only when asked for, everything else in `make test`.
 
 SHELL := /bin/bash
 PYTHON := /usr/bin/python3
@@ -12,7 +12,7 @@ PREFIX := /usr/local
 C_SOURCES = git ls-files -co --exclude-standard '*.c' '*.h' '*.hpp' '*.cc'
 
 .DEFAULT_GOAL := build
-.PHONY: build setup demo test bench instructions bench-peers collector-parity fuzz torture simulate crash lint symbols format install clean help
+.PHONY: build setup demo test bench instructions bench-peers collector-parity fuzz torture simulate isolation crash lint symbols format install clean help
 
 build: setup ## builds the libraries and the program: build/bin/flowtrace
 	@cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
@@ -47,6 +47,10 @@ torture: setup ## long: many threads and every fault, under ASan and TSan
 
 simulate: setup ## long: random graphs with random faults under a virtual clock, SEEDS=1000 of them from SEED=1 on
 	@FTR_SIMULATE_SEEDS=$(SEEDS) FTR_SIMULATE_FIRST=$(SEED) $(PYTHON) tools/run_tests.py simulate
+
+isolation: SEEDS := 10000
+isolation: setup ## long: random flows of two pipelines and three customers; SEEDS=10000 of them from SEED=1 on
+	@FTR_ISOLATION_SEEDS=$(SEEDS) FTR_ISOLATION_FIRST=$(SEED) $(PYTHON) tools/run_tests.py isolation
 
 crash: setup ## long: kills the store in the middle of writing, again and again, and checks it
 	@$(PYTHON) tools/run_tests.py crash

@@ -2,6 +2,7 @@
 #include "loops.h"
 
 #include <flowtrace/flowtrace.h>
+#include <flowtrace/user_scope.h>
 
 #include <stdint.h>
 #include <string.h>
@@ -24,6 +25,12 @@ static ftr_span start_child(void)
 static ftr_span start_named_child(void)
 {
     return ftr_span_start(FTR_STR("child span"), FTR_KIND_INTERNAL, NULL);
+}
+
+static ftr_span start_user_child(void)
+{
+    static ftr_call_site site = {0, FTR_KIND_INTERNAL, {"child span", 10}, __FILE__, __func__, 1};
+    return ftr_user_span_start_site(&site, NULL);
 }
 
 void loop_roots(int n)
@@ -55,12 +62,12 @@ static void with_attributes(int n, int n_attributes)
 }
 
 /* The same all at once. */
-static inline void with_values(int n, ftr_keys *set, bool at_end)
+static inline void with_values(int n, ftr_span (*start)(void), ftr_keys *set, bool at_end)
 {
     char text[TEXT_LEN];
     memset(text, 'v', sizeof text);
     for (int i = 0; i < n; i++) {
-        const ftr_span span = start_child();
+        const ftr_span span = start();
         renew(text, i);
         ftr_value values[KEYS];
         for (uint32_t k = 0; k < set->n_keys; k++)
@@ -77,25 +84,25 @@ static inline void with_values(int n, ftr_keys *set, bool at_end)
 void loop_with_4_values(int n)
 {
     static ftr_keys set = {0, 4, keys};
-    with_values(n, &set, false);
+    with_values(n, start_child, &set, false);
 }
 
 void loop_with_10_values(int n)
 {
     static ftr_keys set = {0, KEYS, keys};
-    with_values(n, &set, false);
+    with_values(n, start_child, &set, false);
 }
 
 void loop_ending_with_4(int n)
 {
     static ftr_keys set = {0, 4, keys};
-    with_values(n, &set, true);
+    with_values(n, start_child, &set, true);
 }
 
 void loop_ending_with_10(int n)
 {
     static ftr_keys set = {0, KEYS, keys};
-    with_values(n, &set, true);
+    with_values(n, start_child, &set, true);
 }
 
 void loop_with_4(int n)
@@ -167,6 +174,58 @@ void loop_with_link(int n)
         ftr_span_link(span, &other, NULL, 0);
         ftr_span_end(span);
     }
+}
+
+/* ---- user spans ---- */
+
+void loop_user_children(int n)
+{
+    for (int i = 0; i < n; i++)
+        ftr_span_end(start_user_child());
+}
+
+void loop_user_calls(int n)
+{
+    for (int i = 0; i < n; i++) {
+        ftr_span_end(start_user_child());
+        __asm__ volatile("" : : : "memory");
+    }
+}
+
+void loop_user_named_children(int n)
+{
+    for (int i = 0; i < n; i++)
+        ftr_span_end(ftr_user_span_start(FTR_STR("child span"), FTR_KIND_INTERNAL, NULL));
+}
+
+void loop_user_ending_with_4(int n)
+{
+    static ftr_keys set = {0, 4, keys};
+    with_values(n, start_user_child, &set, true);
+}
+
+void loop_user_scopes(int n)
+{
+    for (int i = 0; i < n; i++) {
+        FTR_USER_SPAN(child, "child span");
+    }
+}
+
+void loop_dual_scopes(int n)
+{
+    for (int i = 0; i < n; i++) {
+        FTR_DUAL_SPAN(child, "child span");
+    }
+}
+
+ftr_context loop_user_parent(void)
+{
+    const ftr_str text = FTR_STR("{\"zoneId\":7}");
+    const ftr_routing routing = ftr_text_routing_of(&text);
+    const ftr_span root = ftr_user_trace_start(FTR_STR("request"), &routing, NULL);
+    const ftr_context context = ftr_span_context_of(root);
+    ftr_span_end(root);
+    return context;
 }
 
 /* One trace: a root, current, with len - 1 children. */

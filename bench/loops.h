@@ -24,8 +24,18 @@ void loop_with_link(int n);
 void loop_scopes(int n);
 void loop_scopes_with_4(int n);
 
+/* Below a user root; without one they record nothing. */
+void loop_user_children(int n);
+void loop_user_named_children(int n);
+void loop_user_ending_with_4(int n);
+void loop_user_scopes(int n);
+void loop_dual_scopes(int n); /* a span in each pipeline */
+void loop_user_calls(int n);  /* nothing is optimised away */
+
 /* n / len traces: a root, current, and len - 1 spans by children. */
 void loop_traces(int n, int len, void (*children)(int n));
 
 /* A parent in another process, sampled or not. */
 ftr_context loop_remote_parent(uint8_t trace_flags);
+/* A user root that has ended, below nothing. */
+ftr_context loop_user_parent(void);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Rows 1 to 5: what recording a span costs the thread that records, in multiples of one
- * back-to-back cycle-counter read measured in the same moment.
+ * back-to-back cycle-counter read measured in the same moment; user spans in multiples of a system
+ * span.
  *
  * Method: pairs of (baseline, subject), interleaved, at least 11; the median of the pairs' ratios
  * with their extremes. The exporter is alive and counts the spans that arrive; between bursts
@@ -15,6 +16,7 @@
 #include "null_sink.h"
 
 #include <flowtrace/flowtrace.h>
+#include <flowtrace/user.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -134,10 +136,10 @@ static double link_ns(void)
 }
 
 /* ns of one start and end that record nothing, above an empty loop. */
-static double calls_ns(void)
+static double calls_ns(void (*calls)(int n))
 {
     const double start = measure_wall_ns();
-    loop_calls(OFF_CALLS);
+    calls(OFF_CALLS);
     const double with = measure_wall_ns() - start;
     const double empty_start = measure_wall_ns();
     for (int i = 0; i < OFF_CALLS; i++)
@@ -148,7 +150,7 @@ static double calls_ns(void)
 static double off_ns(void)
 {
     ftr_set_mode(FTR_MODE_OFF);
-    const double ns = calls_ns();
+    const double ns = calls_ns(loop_calls);
     ftr_set_mode(FTR_MODE_FULL);
     return ns;
 }
@@ -157,8 +159,26 @@ static double unsampled_ns(void)
 {
     const ftr_context parent = loop_remote_parent(0);
     const ftr_attachment attachment = ftr_attach(&parent);
-    const double ns = calls_ns();
+    const double ns = calls_ns(loop_calls);
     ftr_detach(attachment);
+    return ns;
+}
+
+static double no_user_root_ns(void)
+{
+    return calls_ns(loop_user_calls);
+}
+
+/* The same as children_ns with a user root current beside it. */
+static double beside_user_root_ns(void (*record)(int n))
+{
+    ftr_context context = loop_user_parent();
+    const ftr_context parent = loop_remote_parent(FTR_TRACE_FLAG_SAMPLED);
+    context.span = parent.span;
+    const ftr_attachment attachment = ftr_attach(&context);
+    const double ns = bursts_ns(record, LONG_BURST);
+    ftr_detach(attachment);
+    ftr_context_release(&context);
     return ns;
 }
 
@@ -196,14 +216,48 @@ static void measure(struct subject *subject)
     measure_print(&row);
 }
 
+/* User spans and the system spans that they are measured by. */
+struct twins {
+    const char *name;
+    void (*user)(int n);
+    void (*system)(int n);
+    double goal;
+};
+
+static double run_user(void *argument)
+{
+    return beside_user_root_ns(((const struct twins *)argument)->user);
+}
+
+static double run_system(void *argument)
+{
+    return beside_user_root_ns(((const struct twins *)argument)->system);
+}
+
+static void measure_twins(struct twins *twins)
+{
+    char goal[32];
+    snprintf(goal, sizeof goal, "<= %g spans", twins->goal);
+    struct measure_row row = {.row = "1", .name = twins->name, .unit = "ns"};
+    row.pairs = measure_in_turn((struct measure_subject){run_user, twins},
+                                (struct measure_subject){run_system, twins}, PAIRS);
+    row.goal = goal;
+    row.verdict = row.pairs.ratio <= twins->goal ? MEASURE_HOLDS : MEASURE_FAILS;
+    measure_print(&row);
+}
+
 static void check_accounts(void)
 {
+    ftr_statistics users = {.size = sizeof users};
+    ftr_get_user_statistics(&users);
     ftr_statistics counts = {.size = sizeof counts};
     ftr_get_statistics(&counts);
     if (counts.ended != counts.started || counts.lost_journal_full != 0 || counts.no_slot != 0 ||
-        null_sink_count() != counts.ended)
+        users.ended != users.started || users.lost_journal_full != 0 || users.no_slot != 0 ||
+        null_sink_count() != counts.ended + users.ended)
         fail("spans were lost");
-    fprintf(stderr, "bench-recording: %" PRIu64 " spans recorded, all arrived\n", counts.ended);
+    fprintf(stderr, "bench-recording: %" PRIu64 " spans recorded, all arrived\n",
+            counts.ended + users.ended);
 }
 
 /* What instructions.py counts. */
@@ -213,12 +267,13 @@ void counted(void (*record)(int n))
     record(COUNTED);
 }
 
-enum { NONE = -1, OFF = -2, INHERITED = -3 };
+enum { NONE = -1, OFF = -2, INHERITED = -3, USER = -4 };
 
 static const struct {
     const char *name;
     void (*record)(int n);
-    int flags; /* of the current context; NONE is current; the mode is OFF; fields are INHERITED */
+    int flags; /* of the current context; NONE is current; the mode is OFF; fields are INHERITED; a
+                  USER root is current, too */
 } shapes[] = {
     {"child", loop_named_children, FTR_TRACE_FLAG_SAMPLED},
     {"site", loop_children, FTR_TRACE_FLAG_SAMPLED},
@@ -239,6 +294,13 @@ static const struct {
     {"scope-attributes-4", loop_scopes_with_4, FTR_TRACE_FLAG_SAMPLED},
     {"scope-unsampled", loop_scopes, 0},
     {"scope-off", loop_scopes_with_4, OFF},
+    {"user-child", loop_user_named_children, USER},
+    {"user-site", loop_user_children, USER},
+    {"user-end-values-4", loop_user_ending_with_4, USER},
+    {"user-scope", loop_user_scopes, USER},
+    {"dual-scope", loop_dual_scopes, USER},
+    {"scope-beside-user", loop_scopes, USER},
+    {"user-none", loop_user_children, FTR_TRACE_FLAG_SAMPLED},
 };
 
 static void count(const char *name)
@@ -253,7 +315,9 @@ static void count(const char *name)
         if (shapes[i].flags == INHERITED &&
             !ftr_context_set_field(&parent, FTR_STR("job_id"), &job))
             fail("no field");
-        if (shapes[i].flags >= 0 || shapes[i].flags == INHERITED)
+        if (shapes[i].flags == USER)
+            parent.user = loop_user_parent().user;
+        if (shapes[i].flags >= 0 || shapes[i].flags == INHERITED || shapes[i].flags == USER)
             attachment = ftr_attach(&parent);
         if (shapes[i].flags == OFF)
             ftr_set_mode(FTR_MODE_OFF);
@@ -283,9 +347,18 @@ static void measure_all(void)
         {"4", "root with a new trace id", root_ns, 3.0, 0},
         {"5", "start and end, mode off", off_ns, 0.5, 1},
         {"5", "start and end, unsampled child", unsampled_ns, 1.0, 1},
+        {"5", "start and end, no user root", no_user_root_ns, 1.0, 1},
     };
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++)
         measure(&subjects[i]);
+    static struct twins twins[] = {
+        {"user span beside a system span", loop_user_children, loop_children, 1.1},
+        {"the same with 4 attributes", loop_user_ending_with_4, loop_ending_with_4, 1.1},
+        {"user scope beside a system scope", loop_user_scopes, loop_scopes, 1.1},
+        {"dual scope beside a system scope", loop_dual_scopes, loop_scopes, 2},
+    };
+    for (size_t i = 0; i < sizeof twins / sizeof *twins; i++)
+        measure_twins(&twins[i]);
 }
 
 int main(int argc, char **argv)
@@ -295,8 +368,12 @@ int main(int argc, char **argv)
     config.exporters = &exporter;
     config.n_exporters = 1;
     config.queue_bytes = (size_t)256 << 20;
+    ftr_user_config user = FTR_USER_CONFIG_INIT;
+    user.is_enabled = true;
+    user.exporter = null_sink_new();
+    config.user = &user;
     ftr_error error;
-    if (!exporter || ftr_init(&config, &error) != FTR_OK)
+    if (!exporter || !user.exporter || ftr_init(&config, &error) != FTR_OK)
         fail(error.text);
     if (argc > 1)
         count(argv[1]);

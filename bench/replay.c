@@ -149,7 +149,7 @@ void replay_init(struct replay *self, const struct payload *payload, bool has_si
         n += take_records(atomic_load(&ftri_threads[i]), &self->records);
     payload_check(n == payload->n_spans ? 0 : -1, "records are missing");
     static const struct ftri_tail_settings tail; /* in FTR_MODE_FULL it is not looked at */
-    payload_check(ftri_worker_start(NULL, 0, 0, &tail), "starting the worker again");
+    payload_check(ftri_worker_start(NULL, 0, &tail), "starting the worker again");
 }
 
 void replay_deinit(struct replay *self)

@@ -456,6 +456,6 @@ int main(int argc, char **argv)
     replay_deinit(&bench.replay);
     payload_deinit(&payload);
     static const struct ftri_tail_settings none; /* in FTR_MODE_FULL it is not looked at */
-    payload_check(ftri_worker_start(NULL, 0, 0, &none), "starting the worker again");
+    payload_check(ftri_worker_start(NULL, 0, &none), "starting the worker again");
     return ftr_shutdown(UINT64_C(10000000000)) == FTR_OK ? 0 : 1;
 }

@@ -293,7 +293,7 @@ static void measure_full_journal(void)
     ftr_get_statistics(&counts);
     const uint64_t n_read = counts.recorded;     /* a worker counts from its start */
     static const struct ftri_tail_settings tail; /* in FTR_MODE_FULL it is not looked at */
-    if (ftri_worker_start(NULL, 0, 0, &tail) < 0)
+    if (ftri_worker_start(NULL, 0, &tail) < 0)
         session_fail("the worker does not start again");
     session_drain();
     ftr_get_statistics(&counts);

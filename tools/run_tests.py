@@ -16,7 +16,7 @@ import xml.etree.ElementTree as ElementTree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Labels whose tests are run by their own targets only.
-LONG_LABELS = ["torture", "simulate", "crash", "long"]
+LONG_LABELS = ["torture", "simulate", "isolation", "crash", "long"]
 DEFAULT_TIMEOUT_S = "300"
 PARALLEL = "2"
 
@@ -40,6 +40,7 @@ TARGETS = {
     "fuzz": [("fuzz", ["-L", "^fuzz$"], True)],
     "torture": [("asan", ["-L", "^torture$"], True), ("tsan", ["-L", "^torture$"], True)],
     "simulate": [("asan", ["-L", "^simulate$", "-V"], True)],
+    "isolation": [("test", ["-L", "^isolation$", "-V"], True)],
     "crash": [("test", ["-L", "^crash$"], False)],
 }
 

@@ -31,6 +31,11 @@ typedef struct ftr_context {
 #define FTR_CONTEXT_NONE ((ftr_context){0})
 #endif
 
+/* The calling thread's current context, never NULL; for the inline functions of user.h. Borrowed
+ * until the next attach or detach. */
+extern FTR_API __thread const ftr_context *ftr_context_here
+    __attribute__((tls_model("initial-exec")));
+
 /* The calling thread's current context; FTR_CONTEXT_NONE outside any. Release it. */
 FTR_API ftr_context ftr_context_current(void);
 /* A second reference to the same values. Release both. */
@@ -74,6 +79,9 @@ FTR_API bool ftr_traceparent_format(const ftr_span_context *span,
                                     char ret_text[FTR_TRACEPARENT_LEN + 1]);
 /* False: not a valid header of version 00, nor a readable later version. */
 FTR_API bool ftr_traceparent_parse(ftr_str header, ftr_span_context *ret_span);
+/* As user tracing takes it: version 00 alone, of exactly 55 characters, digits of either case;
+ * all flags are kept as they are. */
+FTR_API bool ftr_user_traceparent_parse(ftr_str header, ftr_span_context *ret_span);
 
 #ifdef __cplusplus
 }

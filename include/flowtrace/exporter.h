@@ -64,6 +64,10 @@ typedef struct ftr_export_batch {
     const ftr_span_data *spans; /* n_spans of them, or NULL */
     const ftr_attribute *resource;
     size_t n_resource;
+    /* Of user spans (<flowtrace/user.h>), which are all of one routing: its group key and its
+     * encoded text. Else empty. */
+    ftr_str routing_key;
+    ftr_str routing;
 } ftr_export_batch;
 
 enum { FTR_EXPORT_TEXT_BYTES = 512 };
@@ -129,6 +133,8 @@ FTR_API ftr_exporter *ftr_memory_exporter_new(ftr_memory_spans *spans);
 FTR_API size_t ftr_memory_spans_count(ftr_memory_spans *spans);
 /* The i-th in order of arrival; borrowed until the next reset. False: no such span. */
 FTR_API bool ftr_memory_spans_get(ftr_memory_spans *spans, size_t i, ftr_span_data *ret_span);
+/* The encoded routing of the i-th, if it is a user span; else empty. Borrowed as above. */
+FTR_API ftr_str ftr_memory_spans_routing(ftr_memory_spans *spans, size_t i);
 FTR_API void ftr_memory_spans_reset(ftr_memory_spans *spans);
 
 #ifdef __cplusplus

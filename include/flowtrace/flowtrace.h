@@ -17,5 +17,6 @@
 #include <flowtrace/tap.h>
 #include <flowtrace/tracing.h>
 #include <flowtrace/types.h>
+#include <flowtrace/user.h>
 
 #endif

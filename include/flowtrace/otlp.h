@@ -17,6 +17,7 @@ extern "C" {
 #endif
 
 typedef struct ftr_exporter ftr_exporter; /* <flowtrace/exporter.h> */
+struct ftr_user_config;                   /* <flowtrace/user.h> */
 
 typedef enum ftr_otlp_protocol {
     FTR_OTLP_HTTP_PROTOBUF = 0,
@@ -58,6 +59,12 @@ FTR_API ftr_exporter *ftr_otlp_exporter_from_environment(ftr_error *error);
 /* What `otlp/stdout` in OTEL_TRACES_EXPORTER names: OTLP's JSON on standard output, one batch a
  * line, as other tools read it from a file. NULL: memory is short. */
 FTR_API ftr_exporter *ftr_otlp_stdout_exporter_new(ftr_error *error);
+
+/* For ftr_user_config.otlp_exporter: POST /v1/traces to its Unix socket, each request with its
+ * routing as the header of that name. Spans without a routing are refused and counted as rejected.
+ * NULL: the error says which setting is wrong. */
+FTR_API ftr_exporter *ftr_otlp_user_exporter_new(const struct ftr_user_config *config,
+                                                 ftr_error *error);
 
 #ifdef __cplusplus
 }

@@ -34,7 +34,8 @@ typedef struct ftr_scope {
 } ftr_scope;
 
 /* What the inline functions below call when there is something to do. */
-FTR_API ftr_scope ftr_recording_enter(ftr_call_site *site, const ftr_context *parent);
+FTR_API ftr_scope ftr_recording_enter(ftr_call_site *site);
+FTR_API ftr_scope ftr_recording_enter_below(ftr_call_site *site, const ftr_context *parent);
 FTR_API void ftr_recording_leave(ftr_scope scope);
 
 /* Starts a span below `parent` (NULL: the thread's current context) and makes it current. */
@@ -44,8 +45,10 @@ FTR_INLINE ftr_scope ftr_scope_enter(ftr_call_site *site, const ftr_context *par
     const uint32_t word = __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED);
     if (word == 0)
         return scope;
-    if (parent || ftr_unsampled_child.session != word)
-        return ftr_recording_enter(site, parent);
+    if (parent)
+        return ftr_recording_enter_below(site, parent);
+    if (ftr_unsampled_child.session != word)
+        return ftr_recording_enter(site);
     scope.span.handle = ftr_unsampled_child.handle;
     return scope;
 }
@@ -82,26 +85,29 @@ FTR_INLINE void ftr_attached_leave(ftr_attachment *attachment)
 #endif
 
 /* Evaluates to whether what is set on a scope's span goes somewhere. */
-#define FTR_SPAN_RECORDS(scope) ((scope).span.generation != 0)
+#define FTR_SPAN_RECORDS(scope) FTR_RECORDS((scope).span)
+#define FTR_RECORDS(opened) ((opened).generation != 0)
 
 /* One attribute. The key is a literal; the value a bool, a number (from 2^63 on as decimal text), a
  * NUL-terminated text, an ftr_str or an ftr_value; in C++ also what has data() and size(). */
-#define FTR_SPAN_SET(scope, key_literal, value)                                                    \
+#define FTR_SPAN_SET(scope, key_literal, value) FTR_SET_ON((scope).span, key_literal, value)
+#define FTR_SET_ON(opened, key_literal, value)                                                     \
     do {                                                                                           \
-        if (FTR_SPAN_RECORDS(scope))                                                               \
-            FTR_SCOPE_SET((scope).span, FTR_STR(key_literal), value);                              \
+        if (FTR_RECORDS(opened))                                                                   \
+            FTR_SCOPE_SET(opened, FTR_STR(key_literal), value);                                    \
     } while (0)
 
 /* Up to 12 attributes in one go, which costs a fraction of one after the other; like FTR_SPAN_SET:
  *     FTR_SPAN_SET_ALL(loading, "file.path", path, "rows", n, "cached", true) */
-#define FTR_SPAN_SET_ALL(scope, ...)                                                               \
+#define FTR_SPAN_SET_ALL(scope, ...) FTR_SET_ALL_ON((scope).span, __VA_ARGS__)
+#define FTR_SET_ALL_ON(opened, ...)                                                                \
     do {                                                                                           \
-        if (FTR_SPAN_RECORDS(scope)) {                                                             \
+        if (FTR_RECORDS(opened)) {                                                                 \
             static const ftr_str ftr_names_[] = {FTR_PAIRS(FTR_KEYS_, __VA_ARGS__)};               \
             static ftr_keys ftr_keys_ = {0, sizeof ftr_names_ / sizeof *ftr_names_, ftr_names_};   \
             ftr_digits ftr_digits_[sizeof ftr_names_ / sizeof *ftr_names_];                        \
             (void)ftr_digits_;                                                                     \
-            FTR_SCOPE_SET_ALL((scope).span, &ftr_keys_, FTR_PAIRS(FTR_VALUES_, __VA_ARGS__));      \
+            FTR_SCOPE_SET_ALL(opened, &ftr_keys_, FTR_PAIRS(FTR_VALUES_, __VA_ARGS__));            \
         }                                                                                          \
     } while (0)
 
@@ -111,20 +117,28 @@ FTR_INLINE void ftr_attached_leave(ftr_attachment *attachment)
 /* An event with attributes, each of them { key, value }:
  *     FTR_SPAN_EVENT_WITH(loading, "retry", {FTR_STR("attempt"), ftr_value_i64(n)}) */
 #define FTR_SPAN_EVENT_WITH(scope, name_literal, ...)                                              \
+    FTR_EVENT_WITH_ON((scope).span, name_literal, __VA_ARGS__)
+#define FTR_EVENT_WITH_ON(opened, name_literal, ...)                                               \
     do {                                                                                           \
-        if (FTR_SPAN_RECORDS(scope))                                                               \
-            FTR_SCOPE_EVENT((scope).span, FTR_STR(name_literal), __VA_ARGS__);                     \
+        if (FTR_RECORDS(opened))                                                                   \
+            FTR_SCOPE_EVENT(opened, FTR_STR(name_literal), __VA_ARGS__);                           \
     } while (0)
 
 /* The description is an ftr_str. */
-#define FTR_SPAN_STATUS(scope, status, description)                                                \
+#define FTR_SPAN_STATUS(scope, status, description) FTR_STATUS_ON((scope).span, status, description)
+#define FTR_STATUS_ON(opened, status, description)                                                 \
     do {                                                                                           \
-        if (FTR_SPAN_RECORDS(scope))                                                               \
-            ftr_recording_set_status((scope).span, status, description);                           \
+        if (FTR_RECORDS(opened))                                                                   \
+            ftr_recording_set_status(opened, status, description);                                 \
     } while (0)
 
 /* A span of the block it stands in, below the current context. */
 #define FTR_SPAN(scope, name_literal) FTR_SPAN_BELOW(scope, name_literal, FTR_KIND_INTERNAL, NULL)
+
+/* A span of the whole function, called like it: its first statement. */
+#define FTR_FUNCTION(scope)                                                                        \
+    FTR_FUNCTION_SITE(scope);                                                                      \
+    FTR_SCOPE_OF(scope, NULL)
 
 /* What FTR_SPAN_SET_ALL is made of: the keys, or the values, of 1 to 12 pairs. */
 #define FTR_PAIRS(what, ...)                                                                       \
@@ -181,6 +195,9 @@ FTR_INLINE void ftr_attached_leave(ftr_attachment *attachment)
 #define FTR_CALL_SITE(scope, name_literal, kind)                                                   \
     static ftr_call_site scope##_site = {                                                          \
         0, kind, {"" name_literal, sizeof(name_literal) - 1}, __FILE__, __func__, __LINE__}
+#define FTR_FUNCTION_SITE(scope)                                                                   \
+    static ftr_call_site scope##_site = {                                                          \
+        0, FTR_KIND_INTERNAL, {__func__, sizeof __func__ - 1}, __FILE__, __func__, __LINE__}
 
 #ifdef __cplusplus
 
@@ -212,7 +229,8 @@ struct ftr_attached_guard : ftr_attachment {
 /* A span of the block it stands in, of a kind, below `parent` (NULL: the current context). */
 #define FTR_SPAN_BELOW(scope, name_literal, kind, parent)                                          \
     FTR_CALL_SITE(scope, name_literal, kind);                                                      \
-    const ftr_scope_guard scope(&scope##_site, parent)
+    FTR_SCOPE_OF(scope, parent)
+#define FTR_SCOPE_OF(scope, parent) const ftr_scope_guard scope(&scope##_site, parent)
 
 /* A context that is current until the block is left. */
 #define FTR_ATTACHED(guard, context) const ftr_attached_guard guard(context)
@@ -351,6 +369,8 @@ inline void ftr_scope_event(ftr_span span, ftr_str name, const ftr_attribute (&a
 
 #define FTR_SPAN_BELOW(scope, name_literal, kind, parent)                                          \
     FTR_CALL_SITE(scope, name_literal, kind);                                                      \
+    FTR_SCOPE_OF(scope, parent)
+#define FTR_SCOPE_OF(scope, parent)                                                                \
     ftr_scope scope __attribute__((cleanup(ftr_scope_leave))) =                                    \
         ftr_scope_enter(&scope##_site, parent)
 

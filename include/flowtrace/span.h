@@ -191,8 +191,9 @@ FTR_API void ftr_finish_with_traceparent(void *state, ftr_span span);
 FTR_API bool ftr_span_is_recording(ftr_span span);
 /* The span as a parent for others, with its trace's tracestate. Valid ids also when the span was
  * not sampled: those of its parent (W3C's rule for who does not take part), but for the span where
- * the sampler decided so ids of its own; FTR_CONTEXT_NONE when stale or the library is off.
- * Release it. */
+ * the sampler decided so ids of its own; FTR_CONTEXT_NONE when stale or the library is off. In any
+ * case with the thread's current user span (<flowtrace/user.h>); of a user span, the thread's
+ * current context with that one. Release it. */
 FTR_API ftr_context ftr_span_context_of(ftr_span span);
 
 /* Attributes: setting a key again replaces its value. */
@@ -261,7 +262,8 @@ FTR_INLINE void ftr_span_event(ftr_span span, ftr_str name, const ftr_attribute 
         ftr_recording_event(span, name, attributes, n_attributes);
 }
 
-/* A link to a context without valid identifiers is ignored. */
+/* A link to a context without valid identifiers is ignored. A user span's is to the context's user
+ * span. */
 FTR_INLINE void ftr_span_link(ftr_span span, const ftr_context *context,
                               const ftr_attribute *attributes, size_t n_attributes)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tap: every finished span, read in this process while it runs; no exporter, no collector needed.
+ * Tap: every finished span of the system pipeline, read in this process while it runs; no exporter,
+ * no collector needed.
  *
  *     ftr_tap *tap = ftr_tap_new();
  *     ftr_span_data span;

@@ -12,7 +12,8 @@
  *
  * A test is a trace: ftr_test_begin makes a context with a trace id of its own current on its
  * thread; what is recorded below it, on whatever thread, belongs to the test. Other threads attach
- * ftr_test_context. Functions: any thread; begin and end on the same one. */
+ * ftr_test_context. User traces (<flowtrace/user.h>) that are started there belong to it, too, in a
+ * sink of their own. Functions: any thread; begin and end on the same one. */
 #ifndef FLOWTRACE_TESTING_H
 #define FLOWTRACE_TESTING_H
 
@@ -34,6 +35,9 @@ FTR_API ftr_test *ftr_test_begin(ftr_error *error);
 FTR_API void ftr_test_end(ftr_test *test);
 /* Hands each span to the test whose trace it is of; others it drops. For ftr_config.exporters. */
 FTR_API ftr_exporter *ftr_test_exporter_new(void);
+/* The same for ftr_user_config.exporter; without it, a program that calls ftr_init itself has no
+ * user spans in its tests. */
+FTR_API ftr_exporter *ftr_test_user_exporter_new(void);
 
 /* What belongs to this test, for other threads and tasks. Borrowed until the end. */
 FTR_API const ftr_context *ftr_test_context(const ftr_test *test);
@@ -42,6 +46,9 @@ FTR_API const ftr_context *ftr_test_context(const ftr_test *test);
 FTR_API bool ftr_test_add_trace(ftr_test *test, const ftr_trace_id *trace_id);
 /* The test's spans so far, after a flush, in order of arrival; borrowed until the end. */
 FTR_API ftr_memory_spans *ftr_test_spans(ftr_test *test);
+
+/* The test's user spans so far; as above. */
+FTR_API ftr_memory_spans *ftr_test_user_spans(ftr_test *test);
 
 /* What of a span is compared beside its name and place. */
 typedef struct ftr_test_shown {
@@ -71,6 +78,12 @@ FTR_API bool ftr_test_matches(ftr_test *test, const char *expected, const ftr_te
  * memory is short or the tree is deeper than 200. */
 FTR_API size_t ftr_test_tree(ftr_test *test, const ftr_test_shown *shown, char *ret_text,
                              size_t room);
+
+/* The same of the test's user spans. */
+FTR_API bool ftr_test_user_matches(ftr_test *test, const char *expected,
+                                   const ftr_test_shown *shown, char *ret_difference, size_t room);
+FTR_API size_t ftr_test_user_tree(ftr_test *test, const ftr_test_shown *shown, char *ret_text,
+                                  size_t room);
 
 #ifdef __cplusplus
 }

@@ -16,6 +16,7 @@ struct ftr_span_data;                     /* the same */
 struct ftr_sampler_class;                 /* <flowtrace/sampler.h> */
 struct ftr_metrics_config;                /* <flowtrace/metrics.h> */
 struct ftr_tail_config;                   /* <flowtrace/tail.h> */
+struct ftr_user_config;                   /* <flowtrace/user.h> */
 
 /* Zero and NULL mean: the environment's value, else the default (OpenTelemetry SDK variables). */
 typedef struct ftr_limits {
@@ -103,6 +104,7 @@ typedef struct ftr_config {
     /* What FTR_MODE_TAIL keeps; copied, and good for every switch to that mode. NULL: the
      * environment's values (FLOWTRACE_TAIL_*), else those of FTR_TAIL_CONFIG_INIT. */
     const struct ftr_tail_config *tail;
+    const struct ftr_user_config *user; /* spans of users; NULL: off */
     /* Spans in an exporter's queue and in one of its batches, beside the bytes; a batch has at most
      * queue_spans. 0: OTEL_BSP_MAX_QUEUE_SIZE and OTEL_BSP_MAX_EXPORT_BATCH_SIZE, which count only
      * where queue_bytes and batch_bytes are 0, else no limit. */
@@ -206,6 +208,10 @@ typedef struct ftr_statistics {
                                 comes of these is decided anew, so they may be exported in part */
     uint64_t tail_crossings_lost; /* contexts written for other processes of which the flow does not
                                      know: the thread's journal had no room */
+    /* Of the user pipeline (ftr_get_user_statistics), whose roots_dropped are those whose routing
+     * was refused. */
+    uint64_t lost_no_routing; /* ended, but their routing had to make room, or never was */
+    uint64_t routings;        /* in the table */
 } ftr_statistics;
 
 /* ret_statistics->size is set by the caller. */

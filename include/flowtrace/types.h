@@ -87,7 +87,8 @@ typedef struct ftr_span_context {
     ftr_span_id span_id;
     uint8_t trace_flags;
     bool is_remote; /* extracted from a carrier */
-    uint8_t reserved[6];
+    uint8_t reserved[2];
+    uint32_t routing; /* of a user span (<flowtrace/user.h>): the library's number of its routing */
 } ftr_span_context;
 
 /* The values of OTLP's SpanKind. */

@@ -30,6 +30,8 @@ static struct ftr_context_block *new_block(const struct ftri_context_parts *part
     self->is_debug = parts->is_debug;
     self->finish = parts->finish;
     self->finish_state = parts->finish_state;
+    self->user_finish = parts->user_finish;
+    self->user_finish_state = parts->user_finish_state;
     char *fields = put_text(put_text(self->text, parts->tracestate), parts->baggage);
     if (parts->fields.len)
         memcpy(fields, parts->fields.data, parts->fields.len);
@@ -49,13 +51,15 @@ struct ftri_context_parts ftri_context_parts(const ftr_context *context)
         .is_debug = block->is_debug,
         .finish = block->finish,
         .finish_state = block->finish_state,
+        .user_finish = block->user_finish,
+        .user_finish_state = block->user_finish_state,
     };
 }
 
 bool ftri_context_set_parts(ftr_context *context, const struct ftri_context_parts *parts)
 {
     const bool is_empty = !parts->tracestate.len && !parts->baggage.len && !parts->fields.len &&
-                          !parts->is_debug && !parts->finish;
+                          !parts->is_debug && !parts->finish && !parts->user_finish;
     struct ftr_context_block *block = is_empty ? NULL : new_block(parts);
     if (!block && !is_empty)
         return false;

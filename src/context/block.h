@@ -23,6 +23,8 @@ struct ftr_context_block {
     bool is_debug;
     ftri_finish finish; /* NULL: none */
     void *finish_state;
+    ftri_finish user_finish; /* of user spans; NULL: none */
+    void *user_finish_state;
     char text[]; /* tracestate, NUL, baggage, NUL, fields */
 };
 
@@ -34,6 +36,8 @@ struct ftri_context_parts {
     bool is_debug;
     ftri_finish finish;
     void *finish_state;
+    ftri_finish user_finish;
+    void *user_finish_state;
 };
 
 /* Of a context without block: empty texts. */
@@ -86,3 +90,6 @@ static inline void ftri_context_leaves(const ftr_span_context *span)
 
 /* ftr_traceparent_format without telling: for what stays here, or was told of already. */
 bool ftri_traceparent_write(const ftr_span_context *span, char ret_text[FTR_TRACEPARENT_LEN + 1]);
+/* The same with all flags. */
+bool ftri_traceparent_write_all(const ftr_span_context *span,
+                                char ret_text[FTR_TRACEPARENT_LEN + 1]);

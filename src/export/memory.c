@@ -14,11 +14,16 @@
 enum { FIRST_ROOM = 64 };
 #define ARENA_LIMIT ((size_t)1 << 30)
 
+struct kept {
+    ftr_span_data span;
+    ftr_str routing;
+};
+
 struct ftr_memory_spans {
     pthread_mutex_t lock;
     _Atomic uint32_t n_refs;
     struct ftri_arena arena;
-    ftr_span_data *spans;
+    struct kept *spans;
     size_t n_spans;
     size_t room;
 };
@@ -97,11 +102,24 @@ static bool has_room(ftr_memory_spans *self)
     if (self->n_spans < self->room)
         return true;
     const size_t room = self->room ? self->room * 2 : FIRST_ROOM;
-    ftr_span_data *spans = ftri_realloc(self->spans, room * sizeof *spans);
+    struct kept *spans = ftri_realloc(self->spans, room * sizeof *spans);
     if (!spans)
         return false;
     self->spans = spans;
     self->room = room;
+    return true;
+}
+
+/* False: memory is short. */
+static bool keep(struct ftr_memory_spans *self, const ftr_span_data *span, ftr_str routing)
+{
+    if (!has_room(self))
+        return false;
+    struct kept *kept = &self->spans[self->n_spans];
+    kept->routing = routing;
+    if (!copy_span(&self->arena, span, &kept->span) || !copy_text(&self->arena, &kept->routing))
+        return false;
+    self->n_spans++;
     return true;
 }
 
@@ -112,9 +130,7 @@ static void export_batch(void *instance, const ftr_export_batch *batch, uint64_t
     ftr_memory_spans *self = instance;
     pthread_mutex_lock(&self->lock);
     for (size_t i = 0; i < batch->n_spans; i++) {
-        if (has_room(self) &&
-            copy_span(&self->arena, &batch->spans[i], &self->spans[self->n_spans])) {
-            self->n_spans++;
+        if (keep(self, &batch->spans[i], batch->routing)) {
             ret_result->n_delivered++;
         } else {
             ret_result->n_lost++;
@@ -165,9 +181,17 @@ bool ftr_memory_spans_get(ftr_memory_spans *self, size_t i, ftr_span_data *ret_s
     pthread_mutex_lock(&self->lock);
     const bool is_there = i < self->n_spans;
     if (is_there)
-        *ret_span = self->spans[i];
+        *ret_span = self->spans[i].span;
     pthread_mutex_unlock(&self->lock);
     return is_there;
+}
+
+ftr_str ftr_memory_spans_routing(ftr_memory_spans *self, size_t i)
+{
+    pthread_mutex_lock(&self->lock);
+    const ftr_str routing = i < self->n_spans ? self->spans[i].routing : FTR_STR("");
+    pthread_mutex_unlock(&self->lock);
+    return routing;
 }
 
 void ftr_memory_spans_reset(ftr_memory_spans *self)

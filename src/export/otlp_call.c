@@ -41,12 +41,19 @@ static void collect_headers(struct ftri_otlp_call *self)
     for (size_t i = 0; i < self->settings->n_headers; i++)
         self->headers[n++] = self->settings->headers[i];
     self->headers[n] = NULL;
+    self->n_headers = n;
 }
 
 void ftri_otlp_call_init(struct ftri_otlp_call *self, const struct ftri_otlp_settings *settings)
 {
     self->settings = settings;
     collect_headers(self);
+}
+
+void ftri_otlp_call_set_header(struct ftri_otlp_call *self, const char *line)
+{
+    self->headers[self->n_headers] = line;
+    self->headers[self->n_headers + 1] = NULL;
 }
 
 void ftri_otlp_call_begin(struct ftri_otlp_call *self, const struct ftri_otlp_body *body,

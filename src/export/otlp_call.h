@@ -11,7 +11,7 @@ struct ftri_http_request;
 struct ftri_otlp_body;
 
 enum { FTRI_OTLP_ANSWER_BYTES = 4 << 20 }; /* more is refused */
-enum { FTRI_OTLP_CALL_HEADERS = FTRI_OTLP_MAX_HEADERS + 7 };
+enum { FTRI_OTLP_CALL_HEADERS = FTRI_OTLP_MAX_HEADERS + 8 };
 
 /* Points into itself and the settings; must not move while it is in use. */
 struct ftri_otlp_call {
@@ -19,9 +19,12 @@ struct ftri_otlp_call {
     struct ftri_grpc_head head; /* of the answer */
     char timeout[32];           /* a gRPC header */
     const char *headers[FTRI_OTLP_CALL_HEADERS];
+    size_t n_headers; /* the same for all calls */
 };
 
 void ftri_otlp_call_init(struct ftri_otlp_call *self, const struct ftri_otlp_settings *settings);
+/* One header more from now on, "Name: value", borrowed, in the place of the last such one. */
+void ftri_otlp_call_set_header(struct ftri_otlp_call *self, const char *line);
 /* The request points into self until it is judged. */
 void ftri_otlp_call_begin(struct ftri_otlp_call *self, const struct ftri_otlp_body *body,
                           uint64_t timeout_ns, struct ftri_http_request *ret_request);

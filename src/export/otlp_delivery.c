@@ -17,6 +17,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { ROUTING_BYTES = 16 << 10 };
+
 #define BACK_OFF_FIRST_NS FTRI_NS_PER_S
 #define BACK_OFF_CAP_NS (5 * FTRI_NS_PER_S)
 
@@ -33,6 +35,7 @@ struct ftri_otlp_delivery {
     bool may_retry; /* the last export of metrics */
     struct ftri_http_session *session;
     struct ftri_otlp_message message;
+    struct ftri_bytes routing; /* the header of a batch of user spans */
     struct ftri_bytes answer;
     struct ftri_bytes unpacked;
 };
@@ -56,6 +59,7 @@ struct ftri_otlp_delivery *ftri_otlp_delivery_new(struct ftri_otlp_settings *set
     self->session = session;
     init_route(&self->traces, settings);
     ftri_otlp_message_init(&self->message);
+    ftri_bytes_init(&self->routing, ROUTING_BYTES);
     ftri_bytes_init(&self->answer, FTRI_OTLP_ANSWER_BYTES);
     ftri_bytes_init(&self->unpacked, FTRI_OTLP_ANSWER_BYTES);
     return self;
@@ -73,6 +77,7 @@ static void delivery_close(void *instance)
     struct ftri_otlp_delivery *self = instance;
     ftri_http_session_free(self->session);
     ftri_otlp_message_deinit(&self->message);
+    ftri_bytes_deinit(&self->routing);
     ftri_bytes_deinit(&self->answer);
     ftri_bytes_deinit(&self->unpacked);
     ftri_otlp_settings_deinit(&self->traces.settings);
@@ -167,6 +172,35 @@ static uint64_t deadline_of(const struct route *route, uint64_t deadline_ns)
     return own_ns < deadline_ns ? own_ns : deadline_ns;
 }
 
+static ftr_str routing_of(const ftr_export_batch *batch)
+{
+    const bool has = batch->size >= offsetof(ftr_export_batch, routing) + sizeof batch->routing;
+    return has ? batch->routing : (ftr_str){"", 0};
+}
+
+/* The batch's routing becomes a header; false: it cannot, and the result says why. */
+static bool set_routing(struct ftri_otlp_delivery *self, const ftr_export_batch *batch,
+                        ftr_export_result *ret_result)
+{
+    const char *name = self->traces.settings.routing_header;
+    const ftr_str routing = routing_of(batch);
+    if (!name)
+        return true;
+    if (routing.len == 0) {
+        *ret_result = (ftr_export_result){.n_rejected = batch->n_spans,
+                                          .text = "spans without a routing go nowhere"};
+        return false;
+    }
+    ftri_bytes_reset(&self->routing);
+    if (ftri_bytes_printf(&self->routing, "%s: %.*s", name, (int)routing.len, routing.data) < 0 ||
+        ftri_bytes_append(&self->routing, "", 1) < 0) {
+        snprintf(ret_result->text, sizeof ret_result->text, "memory is short");
+        return false;
+    }
+    ftri_otlp_call_set_header(&self->traces.call, (const char *)self->routing.data);
+    return true;
+}
+
 static void delivery_export(void *instance, const ftr_export_batch *batch, uint64_t deadline_ns,
                             ftr_export_result *ret_result)
 {
@@ -174,7 +208,8 @@ static void delivery_export(void *instance, const ftr_export_batch *batch, uint6
     struct ftri_otlp_body body;
     struct ftri_otlp_verdict verdict;
     *ret_result = (ftr_export_result){.n_lost = batch->n_spans};
-    if (!write_body(self, &self->traces, ftri_view_of(batch->otlp, batch->otlp_len), &body,
+    if (!set_routing(self, batch, ret_result) ||
+        !write_body(self, &self->traces, ftri_view_of(batch->otlp, batch->otlp_len), &body,
                     ret_result))
         return;
     deliver(self, &body, deadline_of(&self->traces, deadline_ns), &verdict);
@@ -231,4 +266,16 @@ static const ftr_exporter_class classes[] = {
 const ftr_exporter_class *ftri_otlp_delivery_class(ftr_otlp_protocol protocol)
 {
     return &classes[protocol == FTR_OTLP_GRPC];
+}
+
+const ftr_exporter_class *ftri_otlp_delivery_user_class(void)
+{
+    static const ftr_exporter_class user_class = {
+        .size = sizeof user_class,
+        .name = "otlp/user",
+        .form = FTR_EXPORT_OTLP,
+        .export_batch = delivery_export,
+        .close = delivery_close,
+    };
+    return &user_class;
 }

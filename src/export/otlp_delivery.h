@@ -20,3 +20,5 @@ void ftri_otlp_delivery_take_metrics(struct ftri_otlp_delivery *self,
 bool ftri_otlp_delivery_may_retry(const struct ftri_otlp_delivery *self);
 /* The exporter class of an instance with these settings. */
 const struct ftr_exporter_class *ftri_otlp_delivery_class(ftr_otlp_protocol protocol);
+/* The same of user spans, whose settings have a routing_header. */
+const struct ftr_exporter_class *ftri_otlp_delivery_user_class(void);

@@ -40,6 +40,7 @@ struct ftri_otlp_settings {
     const char *unix_socket;                        /* NULL: the URL's host */
     const char *headers[FTRI_OTLP_MAX_HEADERS + 1]; /* "Name: value", NULL-terminated */
     size_t n_headers;
+    const char *routing_header; /* its name, of user spans; else NULL */
     ftr_otlp_protocol protocol;
     ftr_otlp_compression compression;
     bool is_insecure;

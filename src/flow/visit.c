@@ -50,7 +50,8 @@ static ftr_context context_to_send(const struct visit *self)
     const ftr_context own = ftr_span_context_of(self->span);
     if (ftr_span_id_is_valid(&own.span.span_id) || !self->has_parent)
         return own;
-    return (ftr_context){.span = {.trace_id = self->parent_trace,
+    return (ftr_context){.user = own.user,
+                         .span = {.trace_id = self->parent_trace,
                                   .span_id = self->parent_span,
                                   .trace_flags = self->parent_flags}};
 }

@@ -141,15 +141,19 @@ void ftr_recording_set(ftr_span span, ftr_str key, const ftr_value *value)
         set(&open, key, value);
 }
 
+/* A user span; or in another way. */
 static __attribute__((noinline)) void set_str_slowly(ftr_span span, ftr_str key, ftr_str value)
 {
+    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self[FTRI_USER], span);
+    if (slot && set_str_quickly(slot, key, value))
+        return;
     const ftr_value text = ftr_value_str(value);
     ftr_recording_set(span, key, &text);
 }
 
 void ftr_recording_set_str(ftr_span span, ftr_str key, ftr_str value)
 {
-    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self, span);
+    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self[FTRI_SYSTEM], span);
     if (FTRI_UNLIKELY(!slot || !set_str_quickly(slot, key, value)))
         set_str_slowly(span, key, value);
 }
@@ -220,7 +224,7 @@ static bool append_with_map(struct ftri_open *open, enum ftri_entry_type type, f
     return true;
 }
 
-static bool event_quickly(struct ftri_slot *slot, ftr_str name)
+static FTRI_ALWAYS_INLINE bool event_quickly(struct ftri_slot *slot, ftr_str name)
 {
     struct ftri_record *record = &slot->record;
     if (FTRI_UNLIKELY(!name.data || record->n_events >= ftri_thread_settings.limits.events))
@@ -229,11 +233,12 @@ static bool event_quickly(struct ftri_slot *slot, ftr_str name)
     return put_quickly(slot, FTRI_ENTRY_EVENT, name, &head, sizeof head);
 }
 
-void ftr_recording_event(ftr_span span, ftr_str name, const ftr_attribute *attributes,
-                         size_t n_attributes)
+/* A user span; or with attributes, or in another way. */
+static __attribute__((noinline)) void
+event_slowly(ftr_span span, ftr_str name, const ftr_attribute *attributes, size_t n_attributes)
 {
-    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self, span);
-    if (FTRI_LIKELY(slot && n_attributes == 0 && event_quickly(slot, name)))
+    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self[FTRI_USER], span);
+    if (slot && n_attributes == 0 && event_quickly(slot, name))
         return;
     struct ftri_open open;
     if (!ftri_span_open(span, &open))
@@ -255,6 +260,14 @@ void ftr_recording_event(ftr_span span, ftr_str name, const ftr_attribute *attri
     count_dropped(&record->n_dropped_events, &open.thread->counters.dropped_events);
 }
 
+void ftr_recording_event(ftr_span span, ftr_str name, const ftr_attribute *attributes,
+                         size_t n_attributes)
+{
+    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self[FTRI_SYSTEM], span);
+    if (FTRI_UNLIKELY(!slot || n_attributes > 0 || !event_quickly(slot, name)))
+        event_slowly(span, name, attributes, n_attributes);
+}
+
 /* The context's ids are valid. */
 static bool link_quickly(struct ftri_slot *slot, const ftr_context *context)
 {
@@ -264,27 +277,37 @@ static bool link_quickly(struct ftri_slot *slot, const ftr_context *context)
     return put_quickly(slot, FTRI_ENTRY_LINK, no_text, &head, sizeof head);
 }
 
+/* What a link names: a user span knows of user spans alone. */
+static ftr_context target_of(const struct ftri_open *open, const ftr_context *context)
+{
+    if (open->thread->pipeline == FTRI_USER)
+        return (ftr_context){.span = context->user};
+    return (ftr_context){.span = context->span, .block = context->block};
+}
+
 void ftr_recording_link(ftr_span span, const ftr_context *context, const ftr_attribute *attributes,
                         size_t n_attributes)
 {
-    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self, span);
+    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self[FTRI_SYSTEM], span);
     if (FTRI_LIKELY(slot && context && n_attributes == 0 && ftri_context_has_ids(context) &&
                     link_quickly(slot, context)))
         return;
     struct ftri_open open;
-    if (!context || !ftr_trace_id_is_valid(&context->span.trace_id) ||
-        !ftr_span_id_is_valid(&context->span.span_id) || !ftri_span_open(span, &open))
+    if (!context || !ftri_span_open(span, &open))
+        return;
+    const ftr_context target = target_of(&open, context);
+    if (!ftri_context_has_ids(&target))
         return;
     const ftr_limits *limits = &ftri_thread_settings.limits;
     struct ftri_record *record = &open.slot->record;
     const struct kept kept = keep(attributes, n_attributes, limits->attributes_per_link);
     const struct ftri_link_head head = {
-        .context = context->span,
+        .context = target.span,
         .n_attributes = (uint32_t)kept.n,
         .n_dropped = (uint32_t)(n_attributes - kept.n),
     };
     if (record->n_links < limits->links &&
-        append_with_map(&open, FTRI_ENTRY_LINK, ftr_context_tracestate(context),
+        append_with_map(&open, FTRI_ENTRY_LINK, ftr_context_tracestate(&target),
                         ftri_view_of(&head, sizeof head), &kept)) {
         record->n_links++;
         return;

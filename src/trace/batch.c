@@ -9,15 +9,35 @@
 
 #include <errno.h>
 #include <flowtrace/exporter.h>
+#include <string.h>
 
 /* A batch may exceed its nominal size by one span. */
 #define BATCH_LIMIT ((size_t)1 << 30)
 
+/* Before each span of a routed batch; 16 bytes, as records are aligned. */
+struct mark {
+    uint32_t routing; /* 0: the span was taken */
+    uint32_t reserved;
+    uint64_t size;
+};
+_Static_assert(sizeof(struct mark) == 16, "records stay aligned");
+
+void ftri_batch_init(struct ftri_batch *self)
+{
+    *self = (struct ftri_batch){.next = NULL};
+    ftri_bytes_init(&self->bytes, BATCH_LIMIT);
+}
+
+void ftri_batch_deinit(struct ftri_batch *self)
+{
+    ftri_bytes_deinit(&self->bytes);
+}
+
 struct ftri_batch *ftri_batch_new(void)
 {
-    struct ftri_batch *self = ftri_zalloc(sizeof *self);
+    struct ftri_batch *self = ftri_alloc(sizeof *self);
     if (self)
-        ftri_bytes_init(&self->bytes, BATCH_LIMIT);
+        ftri_batch_init(self);
     return self;
 }
 
@@ -25,7 +45,7 @@ void ftri_batch_free(struct ftri_batch *self)
 {
     if (!self)
         return;
-    ftri_bytes_deinit(&self->bytes);
+    ftri_batch_deinit(self);
     ftri_free(self);
 }
 
@@ -38,16 +58,19 @@ void ftri_batches_free(struct ftri_batch *first)
     }
 }
 
-int ftri_batch_begin(struct ftri_batch *self, const struct ftri_origin *origin, bool is_otlp)
+int ftri_batch_begin(struct ftri_batch *self, const struct ftri_origin *origin, bool is_otlp,
+                     bool is_routed)
 {
-    const size_t room = is_otlp ? ftri_otlp_envelope_size(origin->resource_otlp, origin->scope_name,
-                                                          origin->scope_version, BATCH_LIMIT)
-                                : 0;
+    const size_t room = is_otlp && !is_routed
+                            ? ftri_otlp_envelope_size(origin->resource_otlp, origin->scope_name,
+                                                      origin->scope_version, BATCH_LIMIT)
+                            : 0;
     ftri_bytes_reset(&self->bytes);
     if (ftri_bytes_reserve(&self->bytes, room) < 0)
         return -ENOMEM;
     self->next = NULL;
     self->is_otlp = is_otlp;
+    self->is_routed = is_routed;
     self->n_spans = 0;
     self->since_ns = 0;
     self->room = self->bytes.len = room;
@@ -79,14 +102,80 @@ static int read_and_encode(const struct ftri_record *record, struct ftri_bytes *
     return ftri_otlp_encode_span(&span, out);
 }
 
-int ftri_batch_append(struct ftri_batch *self, const struct ftri_record *record,
-                      struct ftri_bytes *reading)
+static FTRI_ALWAYS_INLINE int append_span(struct ftri_batch *self, const struct ftri_record *record,
+                                          struct ftri_bytes *reading)
 {
     struct ftri_bytes *out = &self->bytes;
     if (!self->is_otlp)
         return append_record(out, record);
     const int rc = ftri_encode_record(record, out);
     return rc == FTRI_ENCODE_NOT_SIMPLE ? read_and_encode(record, reading, out) : rc;
+}
+
+static int append_marked(struct ftri_batch *self, const struct ftri_record *record,
+                         uint32_t routing, struct ftri_bytes *reading)
+{
+    struct ftri_bytes *out = &self->bytes;
+    struct mark mark = {.routing = routing};
+    const size_t at = out->len;
+    int rc = ftri_bytes_append(out, &mark, sizeof mark);
+    if (rc == 0)
+        rc = append_span(self, record, reading);
+    if (rc < 0) {
+        out->len = at;
+        return rc;
+    }
+    mark.size = out->len - at - sizeof mark;
+    memcpy(out->data + at, &mark, sizeof mark);
+    return 0;
+}
+
+int ftri_batch_append(struct ftri_batch *self, const struct ftri_record *record, uint32_t routing,
+                      struct ftri_bytes *reading)
+{
+    return FTRI_UNLIKELY(self->is_routed) ? append_marked(self, record, routing, reading)
+                                          : append_span(self, record, reading);
+}
+
+/* ---- in parts ---- */
+
+/* The next span with its mark at *at, which moves behind it; NULL: there are no more. */
+static uint8_t *next_marked(const struct ftri_batch *self, size_t *at, struct mark *ret_mark)
+{
+    if (*at == self->bytes.len)
+        return NULL;
+    uint8_t *marked = self->bytes.data + *at;
+    memcpy(ret_mark, marked, sizeof *ret_mark);
+    *at += sizeof *ret_mark + ret_mark->size;
+    return marked;
+}
+
+/* *rc: of the bytes so far; once they fail, spans are only counted. */
+static void move_span(uint8_t *marked, struct mark mark, struct ftri_batch *part, int *rc)
+{
+    if (*rc == 0)
+        *rc = ftri_bytes_append(&part->bytes, marked + sizeof mark, mark.size);
+    part->n_spans++;
+    mark.routing = 0;
+    memcpy(marked, &mark, sizeof mark);
+}
+
+int ftri_batch_split(struct ftri_batch *self, const struct ftri_origin *origin,
+                     struct ftri_batch *part, uint32_t *ret_routing)
+{
+    struct mark mark;
+    size_t at = 0;
+    uint32_t routing = 0;
+    int rc = ftri_batch_begin(part, origin, self->is_otlp, false);
+    part->n_spans = 0;
+    for (uint8_t *marked; (marked = next_marked(self, &at, &mark));) {
+        if (routing == 0)
+            routing = mark.routing;
+        if (routing != 0 && mark.routing == routing)
+            move_span(marked, mark, part, &rc);
+    }
+    *ret_routing = routing;
+    return rc;
 }
 
 /* ---- out ---- */

@@ -7,11 +7,14 @@
 
 #include <errno.h>
 #include <flowtrace/exporter.h>
+#include <flowtrace/user.h>
 
 void ftri_choice_undo(struct ftri_choice *self)
 {
     for (size_t i = 0; self->is_ours && i < self->n; i++)
         ftr_exporter_free(self->exporters[i]);
+    for (size_t i = 0; self->are_users_ours && i < self->n_user; i++)
+        ftr_exporter_free(self->user_exporters[i]);
 }
 
 static int add_own(struct ftri_choice *self, ftr_exporter *exporter, bool takes_metrics,
@@ -74,10 +77,36 @@ static int choose_own(struct ftri_choice *self, const ftr_config *config,
     return rc;
 }
 
-int ftri_choice_make(struct ftri_choice *self, const ftr_config *config,
-                     const struct ftri_settings *settings, struct ftri_error *error)
+static bool has_own_user_exporter(const ftr_user_config *user)
 {
-    *self = (struct ftri_choice){.is_ours = config->n_exporters == 0};
+    return user->size >= offsetof(ftr_user_config, exporter) + sizeof user->exporter &&
+           user->exporter;
+}
+
+static int choose_user(struct ftri_choice *self, const ftr_user_config *user,
+                       const struct ftri_settings *settings, struct ftri_error *error)
+{
+    if (!settings->user.is_enabled)
+        return 0;
+    if (has_own_user_exporter(user)) {
+        self->user_exporters[self->n_user++] = user->exporter;
+        return 0;
+    }
+    self->are_users_ours = true;
+    while (!settings->is_disabled && self->n_user < settings->user.tasks) {
+        ftr_error why = {FTR_OK, ""};
+        ftr_exporter *exporter = user->otlp_exporter(user, &why);
+        if (!exporter)
+            return ftri_error_set(error, why.status == FTR_ERR_MEMORY ? -ENOMEM : -EINVAL,
+                                  "user.%s", why.text);
+        self->user_exporters[self->n_user++] = exporter;
+    }
+    return 0;
+}
+
+static int choose_system(struct ftri_choice *self, const ftr_config *config,
+                         const struct ftri_settings *settings, struct ftri_error *error)
+{
     if (config->n_exporters > FTR_EXPORTERS_MAX)
         return ftri_error_set(error, -EINVAL, "n_exporters: more than %d", FTR_EXPORTERS_MAX);
     for (; self->n < config->n_exporters; self->n++) {
@@ -89,7 +118,16 @@ int ftri_choice_make(struct ftri_choice *self, const ftr_config *config,
     self->n_of_spans = self->n;
     if (settings->is_disabled || config->n_exporters > 0)
         return 0;
-    const int rc = choose_own(self, config, settings, error);
+    return choose_own(self, config, settings, error);
+}
+
+int ftri_choice_make(struct ftri_choice *self, const ftr_config *config,
+                     const struct ftri_settings *settings, struct ftri_error *error)
+{
+    *self = (struct ftri_choice){.is_ours = config->n_exporters == 0};
+    int rc = choose_system(self, config, settings, error);
+    if (rc == 0)
+        rc = choose_user(self, config->user, settings, error);
     if (rc < 0)
         ftri_choice_undo(self);
     return rc;

@@ -16,6 +16,9 @@ struct ftri_choice {
     size_t n;
     size_t n_of_spans; /* the first ones */
     bool is_ours;
+    ftr_exporter *user_exporters[FTR_EXPORTERS_MAX]; /* one a task */
+    size_t n_user;
+    bool are_users_ours;
 };
 
 /* 0, or below 0 with error and nothing to free. */

@@ -18,7 +18,7 @@ struct chunk {
 /* Below the first attachment; never written. */
 static struct ftri_frame lowest;
 
-_Thread_local struct ftri_frame *ftri_frame_current = &lowest;
+__thread const ftr_context *ftr_context_here = &lowest.context;
 
 static _Thread_local struct chunk *chunk; /* that of the current frame, or the first one */
 static _Thread_local uint32_t n_frames;   /* all attachments */
@@ -32,7 +32,7 @@ static bool has_key;
 static void free_chunks(void *value)
 {
     while (n_frames > 0)
-        ftr_detach((ftr_attachment){ftri_frame_current->id});
+        ftr_detach((ftr_attachment){ftri_frame_current()->id});
     for (struct chunk *at = value; at;) {
         struct chunk *next = at->next;
         ftri_free(at);
@@ -115,7 +115,7 @@ void ftri_frames_look_again(void)
 /* What the thread's starts look at first. */
 static FTRI_ALWAYS_INLINE void set_current(struct ftri_frame *frame)
 {
-    ftri_frame_current = frame;
+    ftr_context_here = &frame->context;
     ftr_unsampled_child = (ftr_unsampled){frame->unsampled.handle, frame->session};
 }
 
@@ -126,7 +126,7 @@ static FTRI_ALWAYS_INLINE ftr_attachment enter(struct ftri_frame *frame, bool is
     frame->session = 0;
     frame->is_plain = is_plain_one;
     frame->id = ++last_id;
-    ftri_frame_current = frame;
+    ftr_context_here = &frame->context;
     ftr_unsampled_child.session = 0;
     return (ftr_attachment){frame->id};
 }
@@ -148,7 +148,8 @@ ftr_attachment ftri_attach_open(const struct ftri_record *record)
     if (FTRI_UNLIKELY(!frame))
         return (ftr_attachment){0};
     ftr_context *context = &frame->context;
-    *context = FTR_CONTEXT_NONE;
+    context->user = ftr_context_here->user;
+    context->span = (ftr_span_context){.is_remote = false};
     context->span.trace_id = record->trace_id;
     context->span.span_id = record->span_id;
     context->span.trace_flags = record->trace_flags;
@@ -156,6 +157,24 @@ ftr_attachment ftri_attach_open(const struct ftri_record *record)
     if (FTRI_UNLIKELY(record->block))
         ftri_context_block_ref(record->block);
     return enter(frame, !record->block);
+}
+
+/* Which is plain as it is, and unsampled children are its own. */
+ftr_attachment ftri_attach_user(const struct ftri_record *record)
+{
+    const struct ftri_frame *around = ftri_frame_current();
+    struct ftri_frame *frame = take_frame();
+    if (FTRI_UNLIKELY(!frame))
+        return (ftr_attachment){0};
+    ftr_context *context = &frame->context;
+    context->span = around->context.span;
+    context->user.trace_id = record->trace_id;
+    context->user.span_id = record->span_id;
+    ftri_user_store_flags(&context->user, record);
+    context->block = around->context.block;
+    if (FTRI_UNLIKELY(context->block))
+        ftri_context_block_ref(context->block);
+    return enter(frame, around->is_plain);
 }
 
 ftr_attachment ftr_attach(const ftr_context *context)
@@ -176,7 +195,7 @@ static FTRI_ALWAYS_INLINE struct ftri_frame *frame_below(void)
 
 void ftr_detach(ftr_attachment attachment)
 {
-    struct ftri_frame *frame = ftri_frame_current;
+    struct ftri_frame *frame = ftri_frame_current();
     if (attachment.id == 0 || attachment.id != frame->id) {
         ftri_count_stale();
         return;
@@ -190,16 +209,16 @@ void ftr_detach(ftr_attachment attachment)
 
 bool ftr_current_traceparent(char ret_text[FTR_TRACEPARENT_LEN + 1])
 {
-    return ftr_traceparent_format(&ftri_frame_current->context.span, ret_text);
+    return ftr_traceparent_format(&ftri_frame_current()->context.span, ret_text);
 }
 
 ftr_str ftr_current_tracestate(void)
 {
-    const ftr_context *context = &ftri_frame_current->context;
+    const ftr_context *context = &ftri_frame_current()->context;
     return ftri_context_has_ids(context) ? ftr_context_tracestate(context) : FTR_STR("");
 }
 
 ftr_context ftr_context_current(void)
 {
-    return ftr_context_copy(&ftri_frame_current->context);
+    return ftr_context_copy(&ftri_frame_current()->context);
 }

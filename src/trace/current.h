@@ -19,12 +19,18 @@ struct ftri_frame {
     bool is_plain;       /* sampled, valid, without a block, and nobody is to be asked about it */
 };
 
-extern _Thread_local struct ftri_frame *ftri_frame_current
-    __attribute__((tls_model("initial-exec")));
+/* The public word points to the current frame's context. */
+static inline struct ftri_frame *ftri_frame_current(void)
+{
+    _Static_assert(offsetof(struct ftri_frame, context) == 0, "the context comes first");
+    return (struct ftri_frame *)(uintptr_t)ftr_context_here;
+}
 
 /* ftr_attach that takes the context's reference over, whatever comes of it. */
 ftr_attachment ftri_attach_owned(ftr_context *context);
-/* The same of a sampled span that is open. */
+/* The current context, but with this user span, which is open. */
+ftr_attachment ftri_attach_user(const struct ftri_record *record);
+/* The same of a sampled span that is open; the current user span stays. */
 ftr_attachment ftri_attach_open(const struct ftri_record *record);
 /* In a new session, another sampler may have to be asked. */
 void ftri_frames_look_again(void);

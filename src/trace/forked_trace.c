@@ -81,7 +81,7 @@ void ftri_fork_mark(ftr_span root, ftr_str name, const ftr_context *from)
 ftr_span ftr_span_fork(ftr_str name, ftr_span_kind kind, const ftr_context *from)
 {
     if (!from)
-        from = &ftri_frame_current->context;
+        from = &ftri_frame_current()->context;
     if (!is_sampled(from) || __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED) == 0)
         return (ftr_span){0, 0};
     const ftr_span root = ftri_root_start(name, kind, from);

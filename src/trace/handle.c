@@ -16,27 +16,37 @@
 #define UNSAMPLED (UINT64_C(1) << 62)
 #define UNSAMPLED_GENERATION ((UINT64_C(1) << 26) - 1)
 
-static __attribute__((noinline)) struct ftri_thread *setup(void)
+static __attribute__((noinline)) struct ftri_thread *setup(enum ftri_pipeline pipeline)
 {
-    struct ftri_thread *self = ftri_thread_setup();
-    if (self)
+    struct ftri_thread *self = ftri_thread_setup(pipeline);
+    if (self && pipeline == FTRI_SYSTEM)
         ftri_frames_look_again();
     if (!self && atomic_load(&ftri_session) != 0)
         atomic_fetch_add(&ftri_no_slot_elsewhere, 1);
     return self;
 }
 
-struct ftri_thread *ftri_thread_ready(uint32_t session)
+struct ftri_thread *ftri_thread_ready(enum ftri_pipeline pipeline, uint32_t session)
 {
-    struct ftri_thread *self = ftri_thread_self;
+    struct ftri_thread *self = ftri_thread_self[pipeline];
     if (FTRI_LIKELY(atomic_load_explicit(&self->session, memory_order_relaxed) == session))
         return self;
-    return setup();
+    return setup(pipeline);
+}
+
+enum ftri_pipeline ftri_handle_pipeline(ftr_span span)
+{
+    const uint64_t thread = span.handle >> 32;
+    const struct ftri_thread *owner =
+        thread < FTRI_THREADS_MAX
+            ? atomic_load_explicit(&ftri_threads[thread], memory_order_acquire)
+            : NULL;
+    return owner ? owner->pipeline : FTRI_SYSTEM;
 }
 
 void ftri_count_stale(void)
 {
-    struct ftri_thread *self = ftri_thread_self;
+    struct ftri_thread *self = ftri_thread_self[FTRI_SYSTEM];
     if (atomic_load(&self->session) == atomic_load(&ftri_session))
         ftri_count(&self->counters.stale, 1);
     else
@@ -74,14 +84,25 @@ struct ftri_slot *ftri_handle_find(struct ftri_thread *self, ftr_span span,
     return is_open ? slot : NULL;
 }
 
-bool ftri_span_open(ftr_span span, struct ftri_open *ret_open)
+/* The same for the calling thread's own spans, which are most. */
+static FTRI_ALWAYS_INLINE bool open_own(enum ftri_pipeline pipeline, ftr_span span,
+                                        struct ftri_open *ret_open)
+{
+    struct ftri_thread *self = ftri_thread_self[pipeline];
+    struct ftri_slot *slot = ftri_own_slot(self, span);
+    *ret_open = (struct ftri_open){self, slot};
+    return FTRI_LIKELY(slot != NULL);
+}
+
+/* One of another thread's, or none. */
+static __attribute__((noinline)) bool open_any(ftr_span span, struct ftri_open *ret_open)
 {
     const uint32_t session = atomic_load_explicit(&ftri_session, memory_order_relaxed);
     if (session == 0) {
         ftri_count_stale();
         return false;
     }
-    struct ftri_thread *self = ftri_thread_ready(session);
+    struct ftri_thread *self = ftri_thread_ready(ftri_handle_pipeline(span), session);
     if (!self)
         return false;
     struct ftri_thread *owner;
@@ -91,6 +112,12 @@ bool ftri_span_open(ftr_span span, struct ftri_open *ret_open)
         return true;
     ftri_count(&self->counters.stale, 1);
     return false;
+}
+
+bool ftri_span_open(ftr_span span, struct ftri_open *ret_open)
+{
+    return open_own(FTRI_SYSTEM, span, ret_open) || open_own(FTRI_USER, span, ret_open) ||
+           open_any(span, ret_open);
 }
 
 /* A slot that only keeps the parent's context for ftr_span_context_of. */
@@ -116,7 +143,7 @@ ftr_span ftri_unsampled_new(struct ftri_thread *self, const ftr_context *parent)
 
 ftr_span ftri_unsampled_start(struct ftri_thread *self, const ftr_context *parent)
 {
-    struct ftri_frame *frame = ftri_frame_current;
+    struct ftri_frame *frame = ftri_frame_current();
     if (parent != &frame->context || frame->id == 0)
         return ftri_unsampled_new(self, parent);
     frame->unsampled = ftri_unsampled_new(self, parent);
@@ -130,7 +157,7 @@ ftr_span ftri_unsampled_start(struct ftri_thread *self, const ftr_context *paren
 
 bool ftr_span_is_recording(ftr_span span)
 {
-    struct ftri_thread *self = ftri_thread_self;
+    struct ftri_thread *self = ftri_thread_self[ftri_handle_pipeline(span)];
     struct ftri_thread *owner;
     const uint32_t session = atomic_load(&ftri_session);
     if (span.generation == 0 || session == 0)
@@ -161,7 +188,8 @@ static struct ftri_slot *unsampled_slot(ftr_span span, struct ftri_thread **ret_
 ftr_span ftri_passing_start(const ftr_context *context)
 {
     const uint32_t session = __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED);
-    struct ftri_thread *self = ftri_context_has_ids(context) ? ftri_thread_ready(session) : NULL;
+    struct ftri_thread *self =
+        ftri_context_has_ids(context) ? ftri_thread_ready(FTRI_SYSTEM, session) : NULL;
     return self ? ftri_unsampled_new(self, context) : (ftr_span){0, 0};
 }
 
@@ -193,8 +221,16 @@ bool ftri_span_release_unsampled(ftr_span span)
         return false;
     ftri_context_block_unref(slot->record.block);
     slot->record.block = NULL;
-    ftri_slot_return(ftri_thread_self, owner, slot);
+    ftri_slot_return(ftri_thread_self[FTRI_SYSTEM], owner, slot);
     return true;
+}
+
+/* The current context, with this user span. */
+static __attribute__((noinline)) ftr_context with_user_span(const struct ftri_record *record)
+{
+    ftr_context context = ftr_context_current();
+    context.user = ftri_user_span_of(record);
+    return context;
 }
 
 ftr_context ftr_span_context_of(ftr_span span)
@@ -206,11 +242,15 @@ ftr_context ftr_span_context_of(ftr_span span)
     if (span.generation == 0) {
         slot = span.handle ? unsampled_slot(span, &owner, &generation) : NULL;
     } else {
-        slot = ftri_own_slot(ftri_thread_self, span);
+        slot = ftri_own_slot(ftri_thread_self[FTRI_SYSTEM], span);
         struct ftri_open open;
-        if (!slot && ftri_span_open(span, &open))
+        if (!slot && ftri_span_open(span, &open)) {
             slot = open.slot;
+            if (open.thread->pipeline == FTRI_USER)
+                return with_user_span(&slot->record);
+        }
     }
+    context.user = ftri_frame_current()->context.user;
     if (!slot)
         return context;
     const struct ftri_record *record = &slot->record;

@@ -144,6 +144,13 @@ static bool walk_thread(struct walk *self, const struct ftri_thread *thread)
     return true;
 }
 
+/* Spans of users never are. */
+static bool is_shown(const struct ftri_thread *thread, uint32_t session)
+{
+    return thread->pipeline == FTRI_SYSTEM &&
+           atomic_load_explicit(&thread->session, memory_order_acquire) == session;
+}
+
 ftr_status ftri_live_walk(ftri_live_function *each, void *argument)
 {
     const uint32_t session = atomic_load(&ftri_session);
@@ -155,7 +162,7 @@ ftr_status ftri_live_walk(ftri_live_function *each, void *argument)
     bool goes_on = true;
     for (uint32_t i = 0; i < n_threads && goes_on; i++) {
         const struct ftri_thread *thread = atomic_load(&ftri_threads[i]);
-        if (atomic_load_explicit(&thread->session, memory_order_acquire) == session)
+        if (is_shown(thread, session))
             goes_on = walk_thread(&walk, thread);
     }
     ftri_live_copy_deinit(&walk.copy);
@@ -182,7 +189,7 @@ void ftri_live_walk_traces(void (*each)(void *argument, const ftr_trace_id *trac
     const uint32_t n_threads = atomic_load(&ftri_n_threads);
     for (uint32_t i = 0; i < n_threads; i++) {
         const struct ftri_thread *thread = atomic_load(&ftri_threads[i]);
-        if (atomic_load_explicit(&thread->session, memory_order_acquire) != session)
+        if (!is_shown(thread, session))
             continue;
         const uint32_t n = atomic_load_explicit(&thread->n_slots_used, memory_order_acquire);
         const struct ftri_slot *slots = slots_of(thread);

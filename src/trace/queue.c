@@ -64,11 +64,12 @@ bool ftri_queue_has_slack(const struct ftri_queue *self)
 
 /* ---- the worker's end ---- */
 
-static bool append_bytes(struct ftri_queue *self, const struct ftri_record *record)
+static bool append_bytes(struct ftri_queue *self, const struct ftri_record *record,
+                         uint32_t routing)
 {
     struct ftri_bytes *out = &self->open->bytes;
     const size_t len = out->len;
-    const int rc = ftri_batch_append(self->open, record, &self->reading);
+    const int rc = ftri_batch_append(self->open, record, routing, &self->reading);
     const uint64_t n_sealed = n_sealed_bytes(self);
     if (rc == 0 && n_sealed + n_open_bytes(self) <= self->bytes_max)
         return true;
@@ -78,9 +79,9 @@ static bool append_bytes(struct ftri_queue *self, const struct ftri_record *reco
     return false;
 }
 
-bool ftri_queue_append(struct ftri_queue *self, const struct ftri_record *record)
+bool ftri_queue_append(struct ftri_queue *self, const struct ftri_record *record, uint32_t routing)
 {
-    if (!ftri_queue_has_room(self) || !append_bytes(self, record))
+    if (!ftri_queue_has_room(self) || !append_bytes(self, record, routing))
         return false;
     if (self->open->n_spans++ == 0)
         self->open->since_ns = ftri_clock_monotonic_ns();

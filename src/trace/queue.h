@@ -41,7 +41,7 @@ bool ftri_queue_has_room(struct ftri_queue *self);
 /* Whether less than half of it is in use. */
 bool ftri_queue_has_slack(const struct ftri_queue *self);
 /* The span enters the open batch, of which there is one; false: it has no place. */
-bool ftri_queue_append(struct ftri_queue *self, const struct ftri_record *record);
+bool ftri_queue_append(struct ftri_queue *self, const struct ftri_record *record, uint32_t routing);
 /* Takes the open batch out of the worker's hands; NULL: there are no spans in one. */
 struct ftri_batch *ftri_queue_seal(struct ftri_queue *self);
 

@@ -56,7 +56,10 @@ struct ftri_record {
     uint32_t n_dropped_attributes;
     uint32_t n_dropped_events;
     uint32_t n_dropped_links;
-    uint32_t n_fields; /* inherited ones in the stream; in queues only */
+    union {
+        uint32_t n_fields; /* inherited ones in the stream; in queues only */
+        uint32_t routing;  /* of a user span; in slots and journals only */
+    };
 };
 
 enum ftri_entry_type {

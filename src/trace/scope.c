@@ -12,7 +12,7 @@ extern inline void ftr_scope_leave(ftr_scope *scope);
 extern inline void ftr_attached_leave(ftr_attachment *attachment);
 
 /* By the names of OpenTelemetry's semantic conventions. */
-static __attribute__((noinline)) void say_where(ftr_span span, const ftr_call_site *site)
+__attribute__((noinline)) void ftri_say_where(ftr_span span, const ftr_call_site *site)
 {
     ftr_span_set_text(span, FTR_STR("code.file.path"), site->file);
     ftr_span_set_i64(span, FTR_STR("code.line.number"), site->line);
@@ -25,16 +25,32 @@ static __attribute__((noinline)) ftr_attachment attach_unsampled(ftr_span span)
     return ftri_attach_owned(&context);
 }
 
-ftr_scope ftr_recording_enter(ftr_call_site *site, const ftr_context *parent)
+static FTRI_ALWAYS_INLINE ftr_attachment attach(ftr_span span)
+{
+    const struct ftri_slot *slot = ftri_own_slot(ftri_thread_self[FTRI_SYSTEM], span);
+    if (FTRI_LIKELY(slot && span.generation != 0))
+        return ftri_attach_open(&slot->record);
+    return (int64_t)span.handle > 0 ? attach_unsampled(span) : (ftr_attachment){0};
+}
+
+/* The user span is the parent's, too. */
+ftr_scope ftr_recording_enter_below(ftr_call_site *site, const ftr_context *parent)
 {
     ftr_scope scope = {ftr_recording_start_site(site, parent), {0}};
-    const struct ftri_slot *slot = ftri_own_slot(ftri_thread_self, scope.span);
-    if (FTRI_LIKELY(slot && scope.span.generation != 0))
-        scope.attachment = ftri_attach_open(&slot->record);
-    else if ((int64_t)scope.span.handle > 0)
-        scope.attachment = attach_unsampled(scope.span);
+    scope.attachment = attach(scope.span);
+    if (scope.attachment.id != 0)
+        ftri_frame_current()->context.user = parent->user;
     if (FTRI_UNLIKELY(ftri_thread_settings.records_call_sites))
-        say_where(scope.span, site);
+        ftri_say_where(scope.span, site);
+    return scope;
+}
+
+ftr_scope ftr_recording_enter(ftr_call_site *site)
+{
+    ftr_scope scope = {ftr_recording_start_site(site, NULL), {0}};
+    scope.attachment = attach(scope.span);
+    if (FTRI_UNLIKELY(ftri_thread_settings.records_call_sites))
+        ftri_say_where(scope.span, site);
     return scope;
 }
 

@@ -15,6 +15,7 @@
 #include "trace/origin.h"
 #include "trace/os_thread.h"
 #include "trace/queue.h"
+#include "trace/routing.h"
 #include "trace/thread.h"
 #include "trace/untold.h"
 
@@ -53,8 +54,17 @@ struct ftri_sender {
 
     struct ftri_untold untold;         /* the thread's */
     struct ftri_bytes scratch;         /* the thread's: spans in the exporters' form */
+    struct ftri_batch part;            /* the thread's: of one routing */
     struct ftri_metric_export metrics; /* the thread's */
 };
+
+void ftri_sender_settings_fit(struct ftri_sender_settings *self)
+{
+    if (self->batch_bytes > self->queue_bytes / 2)
+        self->batch_bytes = self->queue_bytes / 2;
+    if (self->queue_spans && (self->batch_spans == 0 || self->batch_spans > self->queue_spans))
+        self->batch_spans = self->queue_spans;
+}
 
 static void init_shared(struct ftri_sender *self)
 {
@@ -77,6 +87,7 @@ struct ftri_sender *ftri_sender_new(ftr_exporter *exporter,
     ftri_queue_init(&self->queue, settings->queue_bytes, settings->queue_spans);
     ftri_metric_export_init(&self->metrics);
     ftri_bytes_init(&self->scratch, SIZE_MAX / 2);
+    ftri_batch_init(&self->part);
     return self;
 }
 
@@ -100,6 +111,7 @@ void ftri_sender_unref(struct ftri_sender *self)
     ftri_queue_deinit(&self->queue);
     ftri_metric_export_deinit(&self->metrics);
     ftri_bytes_deinit(&self->scratch);
+    ftri_batch_deinit(&self->part);
     ftri_origin_unref(self->origin);
     ftri_free(self->exporter);
     pthread_cond_destroy(&self->changed);
@@ -140,7 +152,8 @@ static struct ftri_batch *new_batch(struct ftri_sender *self)
     struct ftri_batch *batch = take_spare(self);
     if (!batch)
         batch = ftri_batch_new();
-    if (!batch || ftri_batch_begin(batch, self->origin, is_otlp(self)) == 0)
+    if (!batch ||
+        ftri_batch_begin(batch, self->origin, is_otlp(self), self->settings.is_routed) == 0)
         return batch;
     ftri_batch_free(batch);
     return NULL;
@@ -167,18 +180,28 @@ static bool is_large(const struct ftri_sender *self, const struct ftri_batch *ba
            (self->settings.batch_spans != 0 && batch->n_spans >= self->settings.batch_spans);
 }
 
-void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *record)
+/* Nobody waits for a routing any more whose span did not get in. */
+static void let_go(uint32_t routing, size_t n)
+{
+    if (routing != 0)
+        ftri_routing_let_go(routing, n);
+}
+
+void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *record,
+                        uint32_t routing)
 {
     if (self->is_broken) {
         atomic_fetch_add_explicit(&self->n_lost_export, 1, memory_order_relaxed);
+        let_go(routing, 1);
         return;
     }
     struct ftri_queue *queue = &self->queue;
     if (!queue->open)
         queue->open = new_batch(self);
-    if (!queue->open || !ftri_queue_append(queue, record))
+    if (!queue->open || !ftri_queue_append(queue, record, routing)) {
         ftri_sender_lose(self, 1);
-    else if (is_large(self, queue->open))
+        let_go(routing, 1);
+    } else if (is_large(self, queue->open))
         ftri_sender_seal(self);
 }
 
@@ -236,12 +259,19 @@ static void say_if_due(struct ftri_sender *self)
         say(self, now_ns);
 }
 
-static void export_batch(struct ftri_sender *self, struct ftri_batch *batch, uint64_t deadline_ns)
+/* rc: below 0, the batch could not be made. */
+static void export_batch(struct ftri_sender *self, struct ftri_batch *batch, uint32_t routing,
+                         uint64_t deadline_ns, int rc)
 {
     ftr_export_batch exported;
     ftr_export_result result = {0};
-    if (ftri_batch_present(batch, self->origin, &self->scratch, &exported) == 0 &&
+    if (rc == 0 && ftri_batch_present(batch, self->origin, &self->scratch, &exported) == 0 &&
         ftri_clock_monotonic_ns() < deadline_ns) {
+        if (routing != 0) {
+            const struct ftri_routing_texts texts = ftri_routing_texts_of(routing);
+            exported.routing_key = texts.key;
+            exported.routing = texts.value;
+        }
         atomic_store(&self->is_exporting, true);
         self->exporter->exporter_class->export_batch(self->exporter->instance, &exported,
                                                      deadline_ns, &result);
@@ -305,12 +335,37 @@ static void close_exporter(const ftr_exporter *exporter)
         exporter->exporter_class->close(exporter->instance);
 }
 
+static uint64_t next_deadline(struct ftri_sender *self)
+{
+    pthread_mutex_lock(&self->lock);
+    const uint64_t deadline_ns = export_deadline(self, self->settings.timeout_ns);
+    pthread_mutex_unlock(&self->lock);
+    return deadline_ns;
+}
+
+/* One routing after the other; what becomes of one is nothing to the next. */
+static void export_parts(struct ftri_sender *self, struct ftri_batch *batch)
+{
+    for (;;) {
+        uint32_t routing;
+        const int rc = ftri_batch_split(batch, self->origin, &self->part, &routing);
+        const size_t n_spans = self->part.n_spans;
+        if (n_spans == 0)
+            return;
+        export_batch(self, &self->part, routing, next_deadline(self), rc);
+        let_go(routing, n_spans);
+    }
+}
+
 /* Called with the lock held, which is off while the exporter works. */
 static void settle_batch(struct ftri_sender *self, struct ftri_batch *batch)
 {
     const uint64_t deadline_ns = export_deadline(self, self->settings.timeout_ns);
     pthread_mutex_unlock(&self->lock);
-    export_batch(self, batch, deadline_ns);
+    if (batch->is_routed)
+        export_parts(self, batch);
+    else
+        export_batch(self, batch, 0, deadline_ns, 0);
     ftri_queue_free_room(&self->queue, batch);
     pthread_mutex_lock(&self->lock);
     ftri_queue_keep_spare(&self->queue, batch);
@@ -413,6 +468,11 @@ bool ftri_sender_wait_stopped(struct ftri_sender *self, uint64_t deadline_ns)
     return is_stopped;
 }
 
+uint64_t ftri_sender_n_queued(const struct ftri_sender *self)
+{
+    return ftri_queue_n_spans(&self->queue);
+}
+
 void ftri_sender_count(struct ftri_sender *self, ftr_exporter_statistics *ret_counts)
 {
     *ret_counts = (ftr_exporter_statistics){
@@ -473,6 +533,7 @@ void ftri_sender_after_fork(struct ftri_sender *self)
     ftri_queue_after_fork(&self->queue);
     ftri_metric_export_after_fork(&self->metrics);
     ftri_bytes_init(&self->scratch, SIZE_MAX / 2);
+    ftri_batch_init(&self->part);
     zero_counts(self);
     self->has_last_metrics = false;
     self->next_metrics_ns = ftri_clock_monotonic_ns() + self->settings.metrics_interval_ns;

@@ -17,12 +17,16 @@ struct ftri_sender_settings {
     size_t batch_bytes;
     uint32_t queue_spans; /* 0: no limit */
     uint32_t batch_spans; /* 0: no limit */
+    bool is_routed;       /* user spans, exported a routing at a time */
     uint64_t delay_ns;
     uint64_t timeout_ns; /* for one export */
     struct ftri_teller teller;
     uint64_t metrics_interval_ns;
     uint64_t metrics_timeout_ns; /* for one export of metrics */
 };
+
+/* A batch fits its queue: else spans would be lost while the exporter has nothing to do. */
+void ftri_sender_settings_fit(struct ftri_sender_settings *self);
 
 struct ftri_origin;
 struct ftri_record;
@@ -43,8 +47,12 @@ int ftri_sender_start(struct ftri_sender *self) FTRI_MUST_CHECK;
 struct ftri_sender *ftri_sender_ref(struct ftri_sender *self); /* (any) */
 void ftri_sender_unref(struct ftri_sender *self);              /* (any) */
 
-/* Queues one record, or counts it as lost. */
-void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *record);
+/* Queues one record, or counts it as lost. routing: 0, or what a user span holds (routing.h); it is
+ * let go with the span's outcome. */
+void ftri_sender_accept(struct ftri_sender *self, const struct ftri_record *record,
+                        uint32_t routing);
+/* Spans without an outcome. */
+uint64_t ftri_sender_n_queued(const struct ftri_sender *self); /* (any) */
 /* Whether a span may find a place; false: it would be lost. */
 bool ftri_sender_has_room(struct ftri_sender *self);
 /* So many records were not even looked at: there is no room. */

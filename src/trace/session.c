@@ -18,6 +18,7 @@
  *     each sender's lock  the worker sealing a batch, its thread, who waits for either
  *     worker.lock         requests of passes
  *     threads' table      a thread that sets itself up; nothing is called from there
+ *     routings' table     a user root, alone; nothing is called from there
  *     table of taps       the worker offering a record, and inside it
  *     each tap's lock     its reader
  *
@@ -42,6 +43,7 @@
 #include "trace/tail.h"
 #include "trace/tap.h"
 #include "trace/thread.h"
+#include "trace/user.h"
 #include "trace/worker.h"
 
 #include <errno.h>
@@ -61,13 +63,15 @@ static struct {
     bool is_disabled;
     _Atomic bool needs_threads; /* in a forked child that has not recorded yet */
     struct ftri_origin *origin;
-    struct ftri_sender *senders[FTR_EXPORTERS_MAX];
+    struct ftri_sender *senders[FTRI_SENDERS_MAX];
     size_t n_senders;
-    size_t n_span_senders; /* the first ones; the others take metrics only */
+    size_t n_span_senders;   /* the first ones, */
+    size_t n_system_senders; /* and those that take metrics only; behind them the users' */
     uint64_t pending_ns;
     bool (*unfinished)(void *argument, const ftr_span_data *span);
     void *unfinished_argument;
     ftr_statistics last; /* of the session that was shut down */
+    ftr_statistics last_user;
 } session = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -81,6 +85,9 @@ static void set_recording_word(void)
     ftri_tail_set_holders(session.n_holders);
     ftri_tail_set_mode(mode);
     atomic_store(&ftri_context_leaving, is_on && holds ? ftri_tail_mark : NULL);
+    const bool has_users = session.state == RUNNING && !session.is_disabled &&
+                           session.n_senders > session.n_system_senders;
+    atomic_store(&ftri_user_session, has_users ? session.number : 0);
     ftri_clock_set_session(number);
     __atomic_store_n(&ftr_recording_word, number, __ATOMIC_SEQ_CST); /* see sampling.c */
 }
@@ -89,7 +96,7 @@ static void discard_senders(void)
 {
     for (size_t i = 0; i < session.n_senders; i++)
         ftri_sender_discard(session.senders[i]);
-    session.n_senders = session.n_span_senders = 0;
+    session.n_senders = session.n_span_senders = session.n_system_senders = 0;
 }
 
 static int start_threads(void)
@@ -99,26 +106,44 @@ static int start_threads(void)
         if (rc < 0)
             return rc;
     }
-    return session.is_disabled
-               ? 0
-               : ftri_worker_start(session.senders, session.n_span_senders, session.pending_ns,
-                                   &ftri_origin_settings(session.origin)->tail);
+    if (session.is_disabled)
+        return 0;
+    const struct ftri_settings *settings = ftri_origin_settings(session.origin);
+    const struct ftri_worker_senders senders = {
+        .system = session.senders,
+        .n_system = session.n_span_senders,
+        .user = session.senders + session.n_system_senders,
+        .n_user = session.n_senders - session.n_system_senders,
+        .user_spans_max = settings->user.queue_spans,
+    };
+    return ftri_worker_start(&senders, session.pending_ns, &settings->tail);
+}
+
+static int add_sender(ftr_exporter *exporter, const struct ftri_sender_settings *settings,
+                      struct ftri_origin *origin)
+{
+    struct ftri_sender *sender = ftri_sender_new(exporter, settings, origin);
+    if (!sender)
+        return -ENOMEM;
+    session.senders[session.n_senders++] = sender;
+    return 0;
 }
 
 static int make_senders(const struct ftri_choice *choice, struct ftri_origin *origin)
 {
     const struct ftri_settings *settings = ftri_origin_settings(origin);
+    int rc = 0;
     session.n_senders = 0;
-    for (size_t i = 0; i < choice->n; i++) {
-        session.senders[i] = ftri_sender_new(choice->exporters[i], &settings->sender, origin);
-        if (!session.senders[i])
-            return -ENOMEM;
-        session.n_senders++;
-        if (choice->takes_metrics[i])
+    for (size_t i = 0; rc == 0 && i < choice->n; i++) {
+        rc = add_sender(choice->exporters[i], &settings->sender, origin);
+        if (rc == 0 && choice->takes_metrics[i])
             ftri_sender_take_metrics(session.senders[i], settings->metrics.is_implied);
     }
     session.n_span_senders = choice->n_of_spans;
-    return 0;
+    session.n_system_senders = choice->n;
+    for (size_t i = 0; rc == 0 && i < choice->n_user; i++)
+        rc = add_sender(choice->user_exporters[i], &settings->user.sender, origin);
+    return rc;
 }
 
 /* In a forked child its first recording thread brings the others to life. */
@@ -189,12 +214,14 @@ static void before_fork(void)
         ftri_sender_lock(session.senders[i]);
     ftri_worker_lock();
     ftri_threads_lock();
+    ftri_routings_lock();
     ftri_taps_lock();
 }
 
 static void after_fork_in_parent(void)
 {
     ftri_taps_unlock();
+    ftri_routings_unlock();
     ftri_threads_unlock();
     ftri_worker_unlock();
     for (size_t i = session.n_senders; i > 0; i--)
@@ -211,6 +238,7 @@ static void after_fork_in_child(void)
         ftri_origin_after_fork(session.origin);
     ftri_metrics_after_fork();
     ftri_threads_after_fork();
+    ftri_routings_after_fork();
     ftri_taps_after_fork();
     ftri_worker_after_fork();
     ftri_threads_forget_counts();
@@ -344,7 +372,7 @@ ftr_status ftr_flush(uint64_t timeout_ns)
 {
     FTRI_NOT_CANCELLED;
     const uint64_t deadline_ns = deadline_after(timeout_ns);
-    struct ftri_sender *senders[FTR_EXPORTERS_MAX];
+    struct ftri_sender *senders[FTRI_SENDERS_MAX];
     pthread_mutex_lock(&session.lock);
     const bool is_running = session.state == RUNNING;
     const bool is_empty = session.is_disabled || atomic_load(&session.needs_threads);
@@ -366,7 +394,7 @@ static void count_live(ftr_statistics *ret_statistics)
 {
     *ret_statistics = (ftr_statistics){.size = sizeof *ret_statistics};
     if (!session.is_disabled) {
-        ftri_threads_count(ret_statistics);
+        ftri_threads_count(FTRI_SYSTEM, ret_statistics);
         ret_statistics->recorded = ftri_worker_count();
         ret_statistics->pending = ftri_worker_count_pending();
         ftri_tail_count(ret_statistics);
@@ -379,6 +407,22 @@ static void count_live(ftr_statistics *ret_statistics)
     ftri_metrics_count(ret_statistics);
 }
 
+static void count_users(ftr_statistics *ret_statistics)
+{
+    *ret_statistics = (ftr_statistics){.size = sizeof *ret_statistics};
+    if (session.n_senders == session.n_system_senders)
+        return;
+    if (!session.is_disabled) {
+        ftri_threads_count(FTRI_USER, ret_statistics);
+        ret_statistics->recorded = ftri_worker_count_users();
+        ret_statistics->lost_no_routing = ftri_worker_count_no_routing();
+        ret_statistics->routings = ftri_routings_count();
+    }
+    for (size_t i = session.n_system_senders; i < session.n_senders; i++)
+        ftri_sender_count(session.senders[i],
+                          &ret_statistics->exporters[ret_statistics->n_exporters++]);
+}
+
 /* With the calls on its spans since. */
 static void count_last(ftr_statistics *ret_statistics)
 {
@@ -386,9 +430,15 @@ static void count_last(ftr_statistics *ret_statistics)
     ret_statistics->stale += atomic_load(&ftri_stale_elsewhere);
 }
 
+/* As much of it as the caller knows. */
+static void give(ftr_statistics *counts, ftr_statistics *ret_statistics)
+{
+    counts->size = ftri_size_min(ret_statistics->size, sizeof *ret_statistics);
+    memcpy(ret_statistics, counts, counts->size);
+}
+
 void ftr_get_statistics(ftr_statistics *ret_statistics)
 {
-    const size_t size = ftri_size_min(ret_statistics->size, sizeof *ret_statistics);
     ftr_statistics counts;
     pthread_mutex_lock(&session.lock);
     if (session.state == IDLE)
@@ -396,8 +446,19 @@ void ftr_get_statistics(ftr_statistics *ret_statistics)
     else
         count_live(&counts);
     pthread_mutex_unlock(&session.lock);
-    counts.size = size;
-    memcpy(ret_statistics, &counts, size);
+    give(&counts, ret_statistics);
+}
+
+void ftr_get_user_statistics(ftr_statistics *ret_statistics)
+{
+    ftr_statistics counts;
+    pthread_mutex_lock(&session.lock);
+    if (session.state == IDLE)
+        counts = session.last_user;
+    else
+        count_users(&counts);
+    pthread_mutex_unlock(&session.lock);
+    give(&counts, ret_statistics);
 }
 
 /* Exporters that do not answer in time are left behind with their thread and memory. */
@@ -416,12 +477,14 @@ static bool stop_threads(uint64_t deadline_ns)
 static void finish(void)
 {
     count_live(&session.last);
+    count_users(&session.last_user);
     ftri_threads_forget_counts();
     atomic_store(&ftri_session, 0);
     ftri_threads_close();
     for (size_t i = 0; i < session.n_senders; i++)
         ftri_sender_unref(session.senders[i]);
-    session.n_senders = session.n_span_senders = 0;
+    session.n_senders = session.n_span_senders = session.n_system_senders = 0;
+    ftri_routings_reset();
     ftri_origin_unref(session.origin);
     session.origin = NULL;
     session.state = IDLE;

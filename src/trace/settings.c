@@ -66,16 +66,6 @@ static uint32_t read_count(const char *name)
     return (uint32_t)n;
 }
 
-/* A queue that is smaller than a batch would lose spans while its exporter has nothing to do. */
-static void fit_batches(struct ftri_sender_settings *sender)
-{
-    if (sender->batch_bytes > sender->queue_bytes / 2)
-        sender->batch_bytes = sender->queue_bytes / 2;
-    if (sender->queue_spans &&
-        (sender->batch_spans == 0 || sender->batch_spans > sender->queue_spans))
-        sender->batch_spans = sender->queue_spans;
-}
-
 /* OTEL_BSP_* have their exact meaning where they are set: counts of spans bound the queue then. */
 static void choose_sender(struct ftri_settings *self, const ftr_config *config)
 {
@@ -100,7 +90,7 @@ static void choose_sender(struct ftri_settings *self, const ftr_config *config)
         ftri_diagnose("OTEL_BSP_MAX_EXPORT_BATCH_SIZE: more than OTEL_BSP_MAX_QUEUE_SIZE; %" PRIu32
                       " is used",
                       sender->queue_spans);
-    fit_batches(sender);
+    ftri_sender_settings_fit(sender);
 }
 
 static void choose_exporters(struct ftri_settings *self)
@@ -330,6 +320,8 @@ int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
         rc = choose_sampler(self, config, error);
     if (rc == 0)
         rc = choose_convention(self, config, error);
+    if (rc == 0)
+        rc = ftri_user_settings_init(self, config, error);
     if (rc == 0)
         rc = ftri_tail_settings_init(self, config, error);
     if (rc == 0)

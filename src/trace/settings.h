@@ -14,6 +14,15 @@
 
 struct ftri_error;
 
+/* The user pipeline's part. It has no environment: who is traced for whom is the program's
+ * business. */
+struct ftri_user_settings {
+    bool is_enabled;
+    uint32_t tasks;
+    uint32_t queue_spans; /* of all tasks together; 0: no limit */
+    struct ftri_sender_settings sender;
+};
+
 struct ftri_settings {
     struct ftri_arena arena; /* owns the resource's strings */
     ftr_attribute *resource;
@@ -25,7 +34,8 @@ struct ftri_settings {
     struct ftri_metric_settings metrics;
     const struct ftr_sampler_class *sampler_class; /* NULL: sampler decides */
     void *sampler_instance;
-    uint8_t convention;    /* enum ftri_convention */
+    uint8_t convention; /* enum ftri_convention */
+    struct ftri_user_settings user;
     const char *log_level; /* static: OTEL_LOG_LEVEL as it is understood */
     bool records_dropped;
     ftr_mode mode;
@@ -40,6 +50,9 @@ struct ftri_settings {
 
 /* The fields mode and tail, into an initialised self. 0, -ENOMEM, -EINVAL. */
 int ftri_tail_settings_init(struct ftri_settings *self, const ftr_config *config,
+                            struct ftri_error *error) FTRI_MUST_CHECK;
+/* The field user, after the field sender. 0, -EINVAL, -ENOSYS. */
+int ftri_user_settings_init(struct ftri_settings *self, const ftr_config *config,
                             struct ftri_error *error) FTRI_MUST_CHECK;
 /* "off", "full", "tail". */
 const char *ftri_mode_name(ftr_mode mode);

@@ -7,6 +7,7 @@
 #include "trace/thread.h"
 
 #include <flowtrace/span.h>
+#include <string.h>
 
 /* A span that is open, as a function on it sees it. */
 struct ftri_open {
@@ -29,7 +30,9 @@ static inline struct ftri_slot *ftri_own_slot(const struct ftri_thread *self, ft
 /* False: stale (counted), or the library is not running. */
 bool ftri_span_open(ftr_span span, struct ftri_open *ret_open);
 /* The calling thread's, ready for the running session; NULL: nothing can be recorded. */
-struct ftri_thread *ftri_thread_ready(uint32_t session);
+struct ftri_thread *ftri_thread_ready(enum ftri_pipeline pipeline, uint32_t session);
+/* Whose a handle says that it is; the system's if there is no such thread. */
+enum ftri_pipeline ftri_handle_pipeline(ftr_span span);
 /* The slot of an open span and the thread whose it is; NULL: stale. */
 struct ftri_slot *ftri_handle_find(struct ftri_thread *self, ftr_span span,
                                    struct ftri_thread **ret_owner);
@@ -45,8 +48,27 @@ ftr_span ftri_unsampled_new(struct ftri_thread *self, const ftr_context *context
 ftr_span ftri_unsampled_start(struct ftri_thread *self, const ftr_context *parent);
 /* False: it is no more. */
 bool ftri_span_release_unsampled(ftr_span span);
+/* Where the span of a scope starts, as attributes. */
+void ftri_say_where(ftr_span span, const ftr_call_site *site);
 /* A call on something that is no more, or never was. */
 void ftri_count_stale(void);
+
+/* An open user span as others see it. */
+static inline void ftri_user_store_flags(ftr_span_context *span, const struct ftri_record *record)
+{
+    _Static_assert(offsetof(ftr_span_context, routing) ==
+                       offsetof(ftr_span_context, trace_flags) + 4,
+                   "flags to routing are one word");
+    const uint64_t word = record->trace_flags | (uint64_t)record->routing << 32;
+    memcpy(&span->trace_flags, &word, sizeof word);
+}
+
+static inline ftr_span_context ftri_user_span_of(const struct ftri_record *record)
+{
+    ftr_span_context span = {.trace_id = record->trace_id, .span_id = record->span_id};
+    ftri_user_store_flags(&span, record);
+    return span;
+}
 
 /* Room for one entry of `size` bytes (a multiple of 8) at the end of the stream; written piece by
  * piece. False: the pool or the record's greatest size is exhausted. */

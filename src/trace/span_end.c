@@ -67,12 +67,14 @@ static inline void clear_head(struct ftri_slot *slot)
 
 /* The name's bytes also where there is none: the next record goes over them. */
 static FTRI_ALWAYS_INLINE void copy_short(uint8_t *to, const struct ftri_slot *slot, uint64_t word,
-                                          uint64_t end)
+                                          uint64_t end, enum ftri_pipeline pipeline)
 {
     ftri_store_word(to, word);
     copy_head(to, slot, end);
     ftri_store_word(to + 64, 0); /* no block */
     memset(to + 80, 0, 16);      /* nothing dropped */
+    if (pipeline == FTRI_USER)
+        copy_word(to, (const uint8_t *)&slot->record, 88); /* routing */
     copy_word(to + 96, slot->room, 0);
     copy_word(to + 96, slot->room, 8);
 }
@@ -113,11 +115,14 @@ static void clear_slot(struct ftri_thread *self, struct ftri_slot *slot)
 }
 
 /* It may do with the span what it likes, also end it: the slot is then another's. */
-static void call_back(struct ftri_slot *slot, ftr_span span)
+static void call_back(const struct ftri_thread *owner, struct ftri_slot *slot, ftr_span span)
 {
     const struct ftr_context_block *block = slot->record.block;
     slot->at_end &= (uint16_t)~FTRI_END_CALLS_BACK;
-    block->finish(block->finish_state, span);
+    if (owner->pipeline == FTRI_USER)
+        block->user_finish(block->user_finish_state, span);
+    else
+        block->finish(block->finish_state, span);
 }
 
 /* NULL: it is no longer open. */
@@ -127,7 +132,7 @@ static struct ftri_slot *slot_to_end(ftr_span span, struct ftri_thread **ret_sel
     const uint32_t session = atomic_load(&ftri_session);
     if (session == 0)
         ftri_count_stale();
-    *ret_self = session != 0 ? ftri_thread_ready(session) : NULL;
+    *ret_self = session != 0 ? ftri_thread_ready(ftri_handle_pipeline(span), session) : NULL;
     return *ret_self ? ftri_handle_find(*ret_self, span, ret_owner) : NULL;
 }
 
@@ -149,7 +154,7 @@ static __attribute__((noinline)) void end_slow(ftr_span span, uint64_t end, uint
     if (bits == 0)
         end = ftri_clock_stamp(slot->record.clock);
     if (slot->at_end & FTRI_END_CALLS_BACK) {
-        call_back(slot, span);
+        call_back(owner, slot, span);
         slot = slot_to_end(span, &self, &owner);
         if (!slot)
             return;
@@ -185,6 +190,32 @@ static FTRI_ALWAYS_INLINE void copy_room(uint8_t *to, const uint8_t *from, size_
     }
 }
 
+/* A short span of this thread, with room in the journal; false: it is none. */
+static FTRI_ALWAYS_INLINE bool is_short_with_room(const struct ftri_thread *self,
+                                                  const struct ftri_slot *slot, uint64_t head)
+{
+    return FTRI_LIKELY(slot != NULL) && FTRI_LIKELY(slot->record.size != 0) &&
+           FTRI_LIKELY(head + FTRI_SHORT_SIZE <= self->journal_limit);
+}
+
+static FTRI_ALWAYS_INLINE void end_short(ftr_span span, struct ftri_thread *self,
+                                         struct ftri_slot *slot, uint64_t head,
+                                         enum ftri_pipeline pipeline)
+{
+    const uint64_t word = ftri_load_word(&slot->record);
+    const uint64_t end = ftri_clock_stamp(0);
+    uint8_t *to = ftri_journal_at(self, head);
+    ftri_journal_prefetch(to);
+    copy_short(to, slot, word, end, pipeline);
+    atomic_store_explicit(&self->journal_head, head + (uint32_t)word, memory_order_release);
+    free_own(self, slot, span.generation);
+}
+
+static FTRI_ALWAYS_INLINE uint64_t head_of(const struct ftri_thread *self)
+{
+    return atomic_load_explicit(&self->journal_head, memory_order_relaxed);
+}
+
 /* A span of this thread that fits in its slot, with room in the journal. */
 static __attribute__((noinline)) void end_in_slot(ftr_span span, struct ftri_thread *self,
                                                   struct ftri_slot *slot, uint64_t head)
@@ -206,25 +237,31 @@ static __attribute__((noinline)) void end_in_slot(ftr_span span, struct ftri_thr
     free_own(self, slot, span.generation);
 }
 
+/* The same of the user pipeline; or it is of another thread, or of none. */
+static __attribute__((noinline)) void end_user(ftr_span span)
+{
+    struct ftri_thread *self = ftri_thread_self[FTRI_USER];
+    struct ftri_slot *slot = ftri_own_slot(self, span);
+    const uint64_t head = head_of(self);
+    if (is_short_with_room(self, slot, head))
+        end_short(span, self, slot, head, FTRI_USER);
+    else
+        end_in_slot(span, self, slot, head);
+}
+
 /* A short span of this thread, with room in the journal. Calls nothing, so that nothing is saved.
  */
 void ftr_recording_end(ftr_span span)
 {
-    struct ftri_thread *self = ftri_thread_self;
+    struct ftri_thread *self = ftri_thread_self[FTRI_SYSTEM];
     struct ftri_slot *slot = ftri_own_slot(self, span);
-    const uint64_t head = atomic_load_explicit(&self->journal_head, memory_order_relaxed);
-    if (FTRI_UNLIKELY(!slot) || FTRI_UNLIKELY(slot->record.size == 0) ||
-        FTRI_UNLIKELY(head + FTRI_SHORT_SIZE > self->journal_limit)) {
+    const uint64_t head = head_of(self);
+    if (is_short_with_room(self, slot, head))
+        end_short(span, self, slot, head, FTRI_SYSTEM);
+    else if (slot)
         end_in_slot(span, self, slot, head);
-        return;
-    }
-    const uint64_t word = ftri_load_word(&slot->record);
-    const uint64_t end = ftri_clock_stamp(0);
-    uint8_t *to = ftri_journal_at(self, head);
-    ftri_journal_prefetch(to);
-    copy_short(to, slot, word, end);
-    atomic_store_explicit(&self->journal_head, head + (uint32_t)word, memory_order_release);
-    free_own(self, slot, span.generation);
+    else
+        end_user(span);
 }
 
 /* Written straight into the journal: a short span of this thread. */
@@ -241,7 +278,7 @@ static FTRI_ALWAYS_INLINE bool end_with_values(struct ftri_thread *self, struct 
         return false;
     const uint64_t end = ftri_clock_stamp(0);
     uint8_t *to = ftri_journal_at(self, head);
-    copy_short(to, slot, word, end);
+    copy_short(to, slot, word, end, FTRI_USER); /* of either: a system span's routing is 0 */
     uint8_t *const entry = to + (uint32_t)word;
     const uint8_t *const last = ftri_quick_values(entry + FTRI_VALUES_HEAD, to + most, n, values);
     if (FTRI_UNLIKELY(!last))
@@ -257,21 +294,30 @@ static FTRI_ALWAYS_INLINE bool end_with_values(struct ftri_thread *self, struct 
     return true;
 }
 
-void ftr_recording_end_values(ftr_span span, ftr_keys *keys, const ftr_value *values)
+static __attribute__((noinline)) void end_in_steps(ftr_span span, ftr_keys *keys,
+                                                   const ftr_value *values)
 {
-    struct ftri_thread *self = ftri_thread_self;
-    struct ftri_slot *slot = ftri_own_slot(self, span);
-    const uint32_t number = __atomic_load_n(&keys->number, __ATOMIC_ACQUIRE);
-    if (FTRI_LIKELY(slot && number - 1 < FTRI_INTERNED_LISTS_MAX) &&
-        FTRI_LIKELY(end_with_values(self, slot, keys, number, values))) {
-        free_own(self, slot, span.generation);
-        return;
-    }
     struct ftri_open open;
     if (!ftri_span_open(span, &open))
         return;
     ftr_recording_set_values(span, keys, values);
     ftr_recording_end(span);
+}
+
+void ftr_recording_end_values(ftr_span span, ftr_keys *keys, const ftr_value *values)
+{
+    struct ftri_thread *self = ftri_thread_self[FTRI_SYSTEM];
+    struct ftri_slot *slot = ftri_own_slot(self, span);
+    const uint32_t number = __atomic_load_n(&keys->number, __ATOMIC_ACQUIRE);
+    if (FTRI_UNLIKELY(!slot)) {
+        self = ftri_thread_self[FTRI_USER];
+        slot = ftri_own_slot(self, span);
+    }
+    if (FTRI_LIKELY(slot && number - 1 < FTRI_INTERNED_LISTS_MAX) &&
+        FTRI_LIKELY(end_with_values(self, slot, keys, number, values)))
+        free_own(self, slot, span.generation);
+    else
+        end_in_steps(span, keys, values);
 }
 
 void ftr_recording_end_at(ftr_span span, uint64_t end_time_ns)

@@ -486,7 +486,8 @@ void ftri_tail_mark(const ftr_span_context *span)
     const uint32_t session = __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED);
     const bool is_ours = !span->is_remote && (span->trace_flags & FTR_TRACE_FLAG_SAMPLED) &&
                          ftr_trace_id_is_valid(&span->trace_id);
-    struct ftri_thread *self = session != 0 && is_ours ? ftri_thread_ready(session) : NULL;
+    struct ftri_thread *self =
+        session != 0 && is_ours ? ftri_thread_ready(FTRI_SYSTEM, session) : NULL;
     if (!self)
         return;
     struct ftri_record *note =

@@ -24,37 +24,39 @@ struct ftri_thread ftri_thread_none = {.session = UINT32_MAX,
                                        .clock_word = UINT64_MAX,
                                        .root_word = UINT64_MAX,
                                        .below_word = UINT64_MAX};
-_Thread_local struct ftri_thread *ftri_thread_self = &ftri_thread_none;
+_Thread_local struct ftri_thread *ftri_thread_self[FTRI_N_PIPELINES] = {&ftri_thread_none,
+                                                                        &ftri_thread_none};
 _Thread_local bool ftri_thread_is_own;
 _Atomic uint64_t ftri_stale_elsewhere;
 _Atomic uint64_t ftri_no_slot_elsewhere;
 bool (*ftri_thread_before_setup)(void);
 
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct ftri_thread *idle; /* their threads have ended */
+static struct ftri_thread *idle[FTRI_N_PIPELINES]; /* their threads have ended */
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
-static pthread_key_t exit_key;
-static bool has_exit_key;
+static pthread_key_t exit_keys[FTRI_N_PIPELINES];
+static bool has_exit_keys;
 
 static void push_idle(struct ftri_thread *thread)
 {
-    thread->next_idle = idle;
-    idle = thread;
+    thread->next_idle = idle[thread->pipeline];
+    idle[thread->pipeline] = thread;
 }
 
 /* The next owner goes on where this one stopped: open spans stay open, the journal stays full. */
 static void on_thread_exit(void *value)
 {
     struct ftri_thread *thread = value;
-    ftri_thread_self = &ftri_thread_none;
+    ftri_thread_self[thread->pipeline] = &ftri_thread_none;
     pthread_mutex_lock(&table_lock);
     push_idle(thread);
     pthread_mutex_unlock(&table_lock);
 }
 
-static void make_exit_key(void)
+static void make_exit_keys(void)
 {
-    has_exit_key = pthread_key_create(&exit_key, on_thread_exit) == 0;
+    has_exit_keys = pthread_key_create(&exit_keys[FTRI_SYSTEM], on_thread_exit) == 0 &&
+                    pthread_key_create(&exit_keys[FTRI_USER], on_thread_exit) == 0;
 }
 
 static size_t memory_bytes(const struct ftri_thread *self)
@@ -182,7 +184,7 @@ static bool adopt(struct ftri_thread *self, uint32_t session)
     return true;
 }
 
-static struct ftri_thread *new_thread(void)
+static struct ftri_thread *new_thread(enum ftri_pipeline pipeline)
 {
     const uint32_t n = atomic_load(&ftri_n_threads);
     if (n == FTRI_THREADS_MAX)
@@ -191,6 +193,7 @@ static struct ftri_thread *new_thread(void)
     if (!self)
         return NULL;
     self->index = n;
+    self->pipeline = pipeline;
     self->first_handle = (uint64_t)n << 32;
     atomic_store(&ftri_threads[n], self);
     atomic_store(&ftri_n_threads, n + 1);
@@ -198,40 +201,40 @@ static struct ftri_thread *new_thread(void)
 }
 
 /* Under the lock. What cannot be adopted goes to the idle ones. */
-static struct ftri_thread *find_thread(uint32_t session)
+static struct ftri_thread *find_thread(enum ftri_pipeline pipeline, uint32_t session)
 {
-    struct ftri_thread *self = ftri_thread_self;
+    struct ftri_thread *self = ftri_thread_self[pipeline];
     if (atomic_load(&ftri_session) != session)
         return NULL; /* it has just ended */
     if (self != &ftri_thread_none)
         return adopt(self, session) ? self : NULL;
-    self = idle;
+    self = idle[pipeline];
     if (self)
-        idle = self->next_idle;
+        idle[pipeline] = self->next_idle;
     else
-        self = new_thread();
+        self = new_thread(pipeline);
     if (!self)
         return NULL;
-    if (adopt(self, session) && pthread_setspecific(exit_key, self) == 0)
+    if (adopt(self, session) && pthread_setspecific(exit_keys[pipeline], self) == 0)
         return self;
     push_idle(self);
     return NULL;
 }
 
-struct ftri_thread *ftri_thread_setup(void)
+struct ftri_thread *ftri_thread_setup(enum ftri_pipeline pipeline)
 {
     const uint32_t session = atomic_load(&ftri_session);
     if (session == 0)
         return NULL;
     FTRI_NOT_CANCELLED;
-    pthread_once(&exit_once, make_exit_key);
-    if (!has_exit_key || !ftri_thread_before_setup())
+    pthread_once(&exit_once, make_exit_keys);
+    if (!has_exit_keys || !ftri_thread_before_setup())
         return NULL;
     pthread_mutex_lock(&table_lock);
-    struct ftri_thread *self = find_thread(session);
+    struct ftri_thread *self = find_thread(pipeline, session);
     pthread_mutex_unlock(&table_lock);
     if (self)
-        ftri_thread_self = self;
+        ftri_thread_self[pipeline] = self;
     return self;
 }
 
@@ -329,14 +332,14 @@ void ftri_threads_after_fork(void)
 {
     pthread_mutex_init(&table_lock, NULL);
     ftri_thread_is_own = false; /* an exporter forked: what its child does is the program's */
-    idle = NULL;
+    idle[FTRI_SYSTEM] = idle[FTRI_USER] = NULL;
     const uint32_t n = atomic_load(&ftri_n_threads);
     for (uint32_t i = 0; i < n; i++) {
         struct ftri_thread *thread = atomic_load(&ftri_threads[i]);
         /* The parent's worker may have been about to consume a record it was done with. */
         atomic_store(&thread->journal_tail, atomic_load(&thread->journal_head));
         atomic_store(&thread->n_live_slots, 0);
-        if (thread == ftri_thread_self)
+        if (thread == ftri_thread_self[thread->pipeline])
             continue;
         atomic_store(&thread->is_judging, false);
         push_idle(thread);
@@ -352,15 +355,20 @@ void ftri_threads_close(void)
     pthread_mutex_unlock(&table_lock);
 }
 
+static void trim(struct ftri_thread *thread)
+{
+    release_session(thread);
+    atomic_store(&thread->n_slots_used, 0);
+    atomic_store(&thread->session, 0);
+    empty_memory(thread);
+}
+
 void ftri_threads_trim(void)
 {
     pthread_mutex_lock(&table_lock);
-    for (struct ftri_thread *thread = idle; thread; thread = thread->next_idle) {
-        release_session(thread);
-        atomic_store(&thread->n_slots_used, 0);
-        atomic_store(&thread->session, 0);
-        empty_memory(thread);
-    }
+    for (size_t i = 0; i < FTRI_N_PIPELINES; i++)
+        for (struct ftri_thread *thread = idle[i]; thread; thread = thread->next_idle)
+            trim(thread);
     pthread_mutex_unlock(&table_lock);
 }
 
@@ -390,14 +398,14 @@ static void add_counters(const struct ftri_counters *counters, ftr_statistics *s
     sum->tail_crossings_lost += atomic_load(&counters->lost_crossings);
 }
 
-void ftri_threads_count(ftr_statistics *ret_statistics)
+void ftri_threads_count(enum ftri_pipeline pipeline, ftr_statistics *ret_statistics)
 {
     const uint32_t session = atomic_load(&ftri_session);
     pthread_mutex_lock(&table_lock);
     const uint32_t n = atomic_load(&ftri_n_threads);
     for (uint32_t i = 0; i < n; i++) {
         struct ftri_thread *thread = atomic_load(&ftri_threads[i]);
-        if (atomic_load(&thread->session) != session)
+        if (thread->pipeline != pipeline || atomic_load(&thread->session) != session)
             continue;
         ret_statistics->started += ftri_thread_n_started(thread);
         ret_statistics->ended += atomic_load(&thread->n_ended);
@@ -405,6 +413,8 @@ void ftri_threads_count(ftr_statistics *ret_statistics)
         ret_statistics->open += count_open(thread);
     }
     pthread_mutex_unlock(&table_lock);
+    if (pipeline != FTRI_SYSTEM)
+        return;
     ret_statistics->stale += atomic_load(&ftri_stale_elsewhere);
     ret_statistics->no_slot += atomic_load(&ftri_no_slot_elsewhere);
 }

@@ -26,6 +26,14 @@ enum {
     FTRI_WAKE_SHIFT = 16 /* the worker is woken at most once per 2^16 journal bytes */
 };
 
+/* Who a span is for. A thread that records both kinds has slots, pages, a journal and counters for
+ * each; a handle's thread tells which kind it is of. */
+enum ftri_pipeline {
+    FTRI_SYSTEM = 0, /* whoever runs the program */
+    FTRI_USER = 1,   /* the people whose traffic runs through it: <flowtrace/user.h> */
+    FTRI_N_PIPELINES = 2
+};
+
 /* The low two bits of a slot's generation. */
 enum ftri_slot_state { FTRI_SLOT_FREE = 0, FTRI_SLOT_OPEN = 1, FTRI_SLOT_UNSAMPLED = 2 };
 
@@ -104,6 +112,7 @@ struct ftri_thread {
     uint32_t n_pages_used;
     uint32_t n_pages;
     uint32_t n_slots;
+    enum ftri_pipeline pipeline;                /* for ever */
     struct ftri_thread *next_idle;              /* under the table's lock */
     _Atomic bool is_judging;                    /* (any) see sampling.c */
     _Alignas(64) _Atomic uint64_t journal_tail; /* (worker writes) bytes read since the start */
@@ -131,7 +140,7 @@ extern _Atomic uint32_t ftri_n_threads;
 extern _Atomic uint32_t ftri_session;
 /* Where a thread without its own points: no slots, and a session that is never reached. */
 extern struct ftri_thread ftri_thread_none;
-extern _Thread_local struct ftri_thread *ftri_thread_self
+extern _Thread_local struct ftri_thread *ftri_thread_self[FTRI_N_PIPELINES]
     __attribute__((tls_model("initial-exec")));
 /* True on the library's own threads: what an exporter or a callback starts there is not recorded.
  * It would be exported in its turn, and so on without end. */
@@ -140,8 +149,9 @@ extern _Thread_local bool ftri_thread_is_own __attribute__((tls_model("initial-e
 extern _Atomic uint64_t ftri_stale_elsewhere;
 extern _Atomic uint64_t ftri_no_slot_elsewhere;
 
-/* Sets the calling thread up for the running session. NULL: none is running, or memory is short. */
-struct ftri_thread *ftri_thread_setup(void);
+/* Sets the calling thread up for the running session and one pipeline. NULL: no session is running,
+ * or memory is short. */
+struct ftri_thread *ftri_thread_setup(enum ftri_pipeline pipeline);
 
 /* Called once per session before threads record: a worker has to exist (again, after a fork). */
 extern bool (*ftri_thread_before_setup)(void);
@@ -162,8 +172,8 @@ void ftri_threads_after_fork(void);
 void ftri_threads_close(void);
 /* After a session: memory of ended threads goes back to the system. */
 void ftri_threads_trim(void);
-/* Adds up the counters of all threads of the session and counts the open slots. */
-void ftri_threads_count(ftr_statistics *ret_statistics);
+/* Adds up the counters of a pipeline, of all threads of the session, and counts the open slots. */
+void ftri_threads_count(enum ftri_pipeline pipeline, ftr_statistics *ret_statistics);
 /* Whether any is asking the sampler. */
 bool ftri_threads_are_judging(void);
 /* For a new session. */

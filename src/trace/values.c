@@ -70,6 +70,15 @@ static __attribute__((noinline)) void set_with_unknown(ftr_span span, ftr_keys *
         set_one_by_one(span, keys, values);
 }
 
+/* A user span; or in another way. */
+static __attribute__((noinline)) void set_other(ftr_span span, ftr_keys *keys, uint32_t number,
+                                                const ftr_value *values)
+{
+    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self[FTRI_USER], span);
+    if (!slot || !set_quickly(slot, number, keys->n_keys, values))
+        set_one_by_one(span, keys, values);
+}
+
 void ftr_recording_set_values(ftr_span span, ftr_keys *keys, const ftr_value *values)
 {
     const uint32_t number = __atomic_load_n(&keys->number, __ATOMIC_ACQUIRE);
@@ -77,7 +86,7 @@ void ftr_recording_set_values(ftr_span span, ftr_keys *keys, const ftr_value *va
         set_with_unknown(span, keys, values);
         return;
     }
-    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self, span);
+    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self[FTRI_SYSTEM], span);
     if (FTRI_UNLIKELY(!slot || !set_quickly(slot, number, keys->n_keys, values)))
-        set_one_by_one(span, keys, values);
+        set_other(span, keys, number, values);
 }

@@ -11,6 +11,7 @@
 #include "trace/live.h"
 #include "trace/metrics.h"
 #include "trace/os_thread.h"
+#include "trace/routing.h"
 #include "trace/tail.h"
 #include "trace/tap.h"
 
@@ -30,7 +31,8 @@ enum { AWAKE = 0, POLLING = 1, PARKED = 2 };
 
 static struct {
     _Atomic uint32_t state;
-    _Atomic uint64_t n_recorded;
+    _Atomic uint64_t n_recorded[FTRI_N_PIPELINES];
+    _Atomic uint64_t n_no_routing;
     _Atomic uint64_t n_pending;
 
     pthread_mutex_t lock; /* for the fields up to stop_deadline_ns */
@@ -46,6 +48,10 @@ static struct {
     /* The worker's own. */
     struct ftri_sender *senders[FTR_EXPORTERS_MAX];
     size_t n_senders;
+    struct ftri_sender *user_senders[FTR_EXPORTERS_MAX];
+    size_t n_user_senders;
+    uint32_t user_spans_max;
+    uint64_t pass_ns; /* when this pass began */
     uint64_t next_check_ns;
     uint64_t check_interval_ns;
     uint64_t pending_ns;
@@ -82,7 +88,7 @@ static void keep(const struct ftri_record *record)
 {
     ftri_metrics_offer(record);
     for (size_t i = 0; i < worker.n_senders; i++)
-        ftri_sender_accept(worker.senders[i], record);
+        ftri_sender_accept(worker.senders[i], record, 0);
 }
 
 static bool is_note(const struct ftri_record *record)
@@ -97,6 +103,56 @@ static void offer_to_taps(const struct ftri_record *const *records, size_t n)
     for (size_t i = 0; i < n; i++)
         if (!is_note(records[i]))
             ftri_taps_offer(records[i]);
+}
+
+/* All tasks together have one bound. */
+static bool is_full_of_users(void)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < worker.n_user_senders; i++)
+        n += ftri_sender_n_queued(worker.user_senders[i]);
+    return worker.user_spans_max != 0 && n >= worker.user_spans_max;
+}
+
+static void send_user(const struct ftri_record *record, uint32_t routing)
+{
+    if (worker.n_user_senders == 0 || !ftri_routing_hold(routing, worker.pass_ns)) {
+        ftri_count(&worker.n_no_routing, 1);
+        return;
+    }
+    struct ftri_sender *sender =
+        worker.user_senders[ftri_routing_place(routing) % worker.n_user_senders];
+    if (!is_full_of_users()) {
+        ftri_sender_accept(sender, record, routing);
+        return;
+    }
+    ftri_sender_lose(sender, 1);
+    ftri_routing_let_go(routing, 1);
+}
+
+/* A user span, which keeps nothing of the context but its routing. The journal's room is the
+ * worker's until it is consumed. */
+static void handle_user(const struct ftri_record *in_journal)
+{
+    struct ftri_record *record = (struct ftri_record *)(uintptr_t)in_journal;
+    const uint32_t routing = record->routing;
+    struct ftr_context_block *block = record->block;
+    record->n_fields = 0;
+    record->block = NULL;
+    send_user(record, routing);
+    ftri_context_block_unref(block);
+}
+
+static size_t read_users(const struct ftri_thread *thread, uint64_t head, uint64_t end,
+                         uint64_t *position)
+{
+    size_t n = 0;
+    for (const struct ftri_record *record;
+         *position < end && (record = ftri_journal_read(thread, head, position));) {
+        handle_user(record);
+        n++;
+    }
+    return n;
 }
 
 /* Somebody takes records, or there is nobody to lose them. */
@@ -178,6 +234,15 @@ static size_t lose_part(const struct ftri_thread *thread, uint64_t head, uint64_
     return n_lost + n_others;
 }
 
+static size_t read_some(const struct ftri_thread *thread, uint64_t head, uint64_t end,
+                        uint64_t *position)
+{
+    if (thread->pipeline == FTRI_USER)
+        return read_users(thread, head, end, position);
+    return has_taker() ? read_part(thread, head, end, position)
+                       : lose_part(thread, head, end, position);
+}
+
 /* Everything that one thread had published when this began. */
 static size_t read_journal(struct ftri_thread *thread)
 {
@@ -186,9 +251,8 @@ static size_t read_journal(struct ftri_thread *thread)
     size_t n_all = 0;
     while (position < head) {
         const uint64_t end = position + PART_BYTES < head ? position + PART_BYTES : head;
-        const size_t n = has_taker() ? read_part(thread, head, end, &position)
-                                     : lose_part(thread, head, end, &position);
-        ftri_count(&worker.n_recorded, n);
+        const size_t n = read_some(thread, head, end, &position);
+        ftri_count(&worker.n_recorded[thread->pipeline], n);
         ftri_journal_consume(thread, position);
         n_all += n;
     }
@@ -200,6 +264,7 @@ static size_t read_journals(void)
     const uint32_t session = atomic_load(&ftri_session);
     const uint32_t n_threads = atomic_load(&ftri_n_threads);
     size_t n = 0;
+    worker.pass_ns = ftri_clock_monotonic_ns();
     ftri_metrics_begin_pass();
     for (uint32_t i = 0; i < n_threads; i++) {
         struct ftri_thread *thread = atomic_load(&ftri_threads[i]);
@@ -228,6 +293,8 @@ static void seal_all(void)
 {
     for (size_t i = 0; i < worker.n_senders; i++)
         ftri_sender_seal(worker.senders[i]);
+    for (size_t i = 0; i < worker.n_user_senders; i++)
+        ftri_sender_seal(worker.user_senders[i]);
 }
 
 static bool hand_over_open(void *argument, const struct ftri_record *record,
@@ -288,15 +355,22 @@ static void let_go(void)
     }
 }
 
-/* When the next batch is due. */
-static uint64_t tick_all(uint64_t now_ns)
+static uint64_t tick(struct ftri_sender *const *senders, size_t n, uint64_t now_ns)
 {
     uint64_t due_ns = UINT64_MAX;
-    for (size_t i = 0; i < worker.n_senders; i++) {
-        const uint64_t due = ftri_sender_tick(worker.senders[i], now_ns);
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t due = ftri_sender_tick(senders[i], now_ns);
         due_ns = due < due_ns ? due : due_ns;
     }
     return due_ns;
+}
+
+/* When the next batch is due. */
+static uint64_t tick_all(uint64_t now_ns)
+{
+    const uint64_t due_ns = tick(worker.senders, worker.n_senders, now_ns);
+    const uint64_t user_due_ns = tick(worker.user_senders, worker.n_user_senders, now_ns);
+    return user_due_ns < due_ns ? user_due_ns : due_ns;
 }
 
 /* 10 ms after the start, then ten times as long, then every second: the longer the better known is
@@ -394,17 +468,34 @@ static void *run(void *argument)
     return NULL;
 }
 
-int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders, uint64_t pending_ns,
+static void zero_counts(void)
+{
+    atomic_store(&worker.n_recorded[FTRI_SYSTEM], 0);
+    atomic_store(&worker.n_recorded[FTRI_USER], 0);
+    atomic_store(&worker.n_no_routing, 0);
+    atomic_store(&worker.n_pending, 0);
+}
+
+static void take_senders(const struct ftri_worker_senders *senders)
+{
+    for (size_t i = 0; i < senders->n_system; i++)
+        worker.senders[i] = senders->system[i];
+    worker.n_senders = senders->n_system;
+    for (size_t i = 0; i < senders->n_user; i++)
+        worker.user_senders[i] = senders->user[i];
+    worker.n_user_senders = senders->n_user;
+    worker.user_spans_max = senders->user_spans_max;
+}
+
+int ftri_worker_start(const struct ftri_worker_senders *senders, uint64_t pending_ns,
                       const struct ftri_tail_settings *tail)
 {
+    static const struct ftri_worker_senders nobody;
     static const struct ftri_tail_exit exit = {keep, have_slack};
     pthread_once(&once, init_cond);
-    for (size_t i = 0; i < n_senders; i++)
-        worker.senders[i] = senders[i];
-    worker.n_senders = n_senders;
+    take_senders(senders ? senders : &nobody);
     atomic_store(&worker.state, AWAKE);
-    atomic_store(&worker.n_recorded, 0);
-    atomic_store(&worker.n_pending, 0);
+    zero_counts();
     worker.pending_ns = pending_ns;
     worker.next_pending_ns = ftri_clock_monotonic_ns() + pending_ns;
     worker.check_interval_ns = FIRST_CHECK_NS;
@@ -458,7 +549,17 @@ bool ftri_worker_wait_pass(uint64_t ticket, uint64_t deadline_ns)
 
 uint64_t ftri_worker_count(void)
 {
-    return atomic_load(&worker.n_recorded);
+    return atomic_load(&worker.n_recorded[FTRI_SYSTEM]);
+}
+
+uint64_t ftri_worker_count_users(void)
+{
+    return atomic_load(&worker.n_recorded[FTRI_USER]);
+}
+
+uint64_t ftri_worker_count_no_routing(void)
+{
+    return atomic_load(&worker.n_no_routing);
 }
 
 uint64_t ftri_worker_count_pending(void)
@@ -494,6 +595,5 @@ void ftri_worker_after_fork(void)
     worker.is_running = false;
     ftri_tail_after_fork();
     atomic_store(&worker.state, AWAKE);
-    atomic_store(&worker.n_recorded, 0);
-    atomic_store(&worker.n_pending, 0);
+    zero_counts();
 }

@@ -10,11 +10,22 @@
 
 struct ftri_tail_settings;
 
-/* Senders and tail are borrowed until the worker has stopped. Every pending_ns (0: never) they also
- * get the spans that have been open for that long, and at the stop all that are. 0 or a negated
- * errno.
+enum { FTRI_SENDERS_MAX = 2 * FTR_EXPORTERS_MAX };
+
+/* Of both pipelines; a user span goes to one, by its routing. */
+struct ftri_worker_senders {
+    struct ftri_sender *const *system;
+    size_t n_system;
+    struct ftri_sender *const *user;
+    size_t n_user;
+    uint32_t user_spans_max; /* in all of them together; 0: no limit */
+};
+
+/* Senders (NULL: none) and tail are borrowed until the worker has stopped. Every pending_ns (0:
+ * never) they also get the spans that have been open for that long, and at the stop all that are. 0
+ * or a negated errno.
  */
-int ftri_worker_start(struct ftri_sender *const *senders, size_t n_senders, uint64_t pending_ns,
+int ftri_worker_start(const struct ftri_worker_senders *senders, uint64_t pending_ns,
                       const struct ftri_tail_settings *tail) FTRI_MUST_CHECK;
 /* Reads all journals once more, decides all flows that wait, seals all batches, ends the thread and
  * waits for that: the worker never calls an exporter, so it cannot hang. Flows that are kept go as
@@ -31,6 +42,9 @@ void ftri_worker_wake(void);
 
 /* Records read since the session's start, and copies of open spans made. */
 uint64_t ftri_worker_count(void);
+uint64_t ftri_worker_count_users(void);
+/* User spans whose routing is no more, or never was. */
+uint64_t ftri_worker_count_no_routing(void);
 uint64_t ftri_worker_count_pending(void);
 
 /* Around fork(), in the forking thread; in the child the worker is not running. The pass is locked

@@ -3,6 +3,7 @@
  * The test kit: trees, differences, isolation of tests that run side by side, short memory. */
 #include <flowtrace/flowtrace.h>
 #include <flowtrace/testing.h>
+#include <flowtrace/user_scope.h>
 
 #include "base/mem.h"
 
@@ -404,9 +405,71 @@ static void test_short_memory_never_matches(void **state)
     }
 }
 
+/* ---- user spans ---- */
+
+static void serve(const char *customer)
+{
+    const ftr_str text = ftr_str_from(customer);
+    const ftr_routing routing = ftr_text_routing_of(&text);
+    FTR_DUAL_SPAN(outside, "outside");
+    FTR_USER_TRACE(request, "request", &routing, NULL);
+    FTR_DUAL_SPAN(lookup, "lookup");
+    FTR_USER_SPAN(cache, "cache");
+}
+
+static void *serve_in_a_test(void *argument)
+{
+    ftr_test *test = begin();
+    char why[2048];
+    for (int i = 0; i < 3; i++)
+        serve(argument);
+    if (!ftr_test_user_matches(test,
+                               "request{ lookup{ cache } } request{ lookup{ cache } } "
+                               "request{ lookup{ cache } }",
+                               NULL, why, sizeof why))
+        fail_msg("%s", why);
+    ftr_memory_spans *spans = ftr_test_user_spans(test);
+    for (size_t i = 0; i < ftr_memory_spans_count(spans); i++) {
+        const ftr_str routing = ftr_memory_spans_routing(spans, i);
+        assert_int_equal(routing.len, strlen(argument));
+        assert_memory_equal(routing.data, argument, routing.len);
+    }
+    ftr_test_end(test);
+    return NULL;
+}
+
+static void test_user_spans_have_a_sink_of_their_own(void **state)
+{
+    (void)state;
+    char tree[256];
+    char why[2048];
+    ftr_test *test = begin();
+    serve("a");
+    assert_true(ftr_test_user_matches(test, "request{ lookup{ cache } }", NULL, why, sizeof why));
+    assert_true(ftr_test_matches(test, "outside{ lookup }", NULL, why, sizeof why));
+    assert_false(ftr_test_user_matches(test, "request{ lookup }", NULL, why, sizeof why));
+    assert_non_null(strstr(why, "cache"));
+    (void)ftr_test_user_tree(test, NULL, tree, sizeof tree);
+    assert_string_equal(tree, "request{ lookup{ cache } }");
+    ftr_test_end(test);
+}
+
+static void test_user_spans_of_tests_side_by_side(void **state)
+{
+    (void)state;
+    static char customers[4][2] = {"a", "b", "c", "d"};
+    pthread_t threads[4];
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, serve_in_a_test, customers[i]), 0);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_user_spans_have_a_sink_of_their_own),
+        cmocka_unit_test(test_user_spans_of_tests_side_by_side),
         cmocka_unit_test(test_a_tree_without_its_details),
         cmocka_unit_test(test_differences_are_lines),
         cmocka_unit_test(test_details_when_asked_for),

@@ -6,6 +6,8 @@
  * ever for a thread it does not have: both builds report a skip (tests/skips.txt). */
 #include "probe.h"
 
+#include <flowtrace/user.h>
+
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -60,6 +62,69 @@ static void test_fork_gives_the_child_its_own_library(void **state)
     assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
     assert_int_equal(probe->n_spans, 6);
     free(probe);
+}
+
+/* ---- user spans ---- */
+
+static ftr_statistics user_counts(void)
+{
+    ftr_statistics statistics = {.size = sizeof statistics};
+    ftr_get_user_statistics(&statistics);
+    return statistics;
+}
+
+static ftr_span start_user_root(const char *customer)
+{
+    const ftr_str text = ftr_str_from(customer);
+    const ftr_routing routing = ftr_text_routing_of(&text);
+    return ftr_user_trace_start(FTR_STR("root"), &routing, NULL);
+}
+
+/* As child_failure. The parent's context is good in the child. */
+static int child_user_failure(ftr_memory_spans *spans, const ftr_context *inherited)
+{
+    ftr_memory_spans_reset(spans);
+    if (user_counts().started != 0 || user_counts().exporters[0].queued != 0)
+        return 1;
+    for (int i = 0; i < 3; i++)
+        ftr_span_end(ftr_user_span_start(FTR_STR("child"), FTR_KIND_INTERNAL, inherited));
+    ftr_span_end(start_user_root("c2"));
+    if (ftr_flush(5 * SECOND) != FTR_OK)
+        return 2;
+    if (user_counts().recorded != 4 || user_counts().exporters[0].delivered != 4)
+        return 3;
+    const ftr_str first = ftr_memory_spans_routing(spans, 0);
+    if (ftr_memory_spans_count(spans) != 4 || first.len != 2 || memcmp(first.data, "c1", 2) != 0)
+        return 4;
+    return ftr_shutdown(5 * SECOND) == FTR_OK ? 0 : 5;
+}
+
+static void test_user_tracing_goes_on_in_the_child(void **state)
+{
+    (void)state;
+    ftr_memory_spans *spans = ftr_memory_spans_new();
+    ftr_config config = FTR_CONFIG_INIT;
+    ftr_user_config user = FTR_USER_CONFIG_INIT;
+    user.is_enabled = true;
+    user.exporter = ftr_memory_exporter_new(spans);
+    config.user = &user;
+    assert_int_equal(ftr_init(&config, NULL), FTR_OK);
+    const ftr_span root = start_user_root("c1");
+    ftr_context context = ftr_span_context_of(root);
+    ftr_span_end(ftr_user_span_start(FTR_STR("before"), FTR_KIND_INTERNAL, &context));
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(child_user_failure(spans, &context));
+    int status = -1;
+    waitpid(child, &status, 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    ftr_context_release(&context);
+    ftr_span_end(root);
+    assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
+    assert_int_equal(ftr_memory_spans_count(spans), 2);
+    ftr_memory_spans_unref(spans);
 }
 
 enum { IDS = 2000 };
@@ -508,6 +573,7 @@ int main(void)
     if (!CAN_FORK)
         return SKIPPED;
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_user_tracing_goes_on_in_the_child),
         cmocka_unit_test(test_fork_gives_the_child_its_own_library),
         cmocka_unit_test(test_no_id_occurs_twice),
         cmocka_unit_test(test_flows_that_wait_stay_with_the_parent),

@@ -95,7 +95,7 @@ static void start(void)
 static void stop(void)
 {
     static const struct ftri_tail_settings none; /* in FTR_MODE_FULL it is not looked at */
-    assert_int_equal(ftri_worker_start(NULL, 0, 0, &none), 0);
+    assert_int_equal(ftri_worker_start(NULL, 0, &none), 0);
     assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
     ftri_bytes_deinit(&before);
     ftri_bytes_deinit(&after);

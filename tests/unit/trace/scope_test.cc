@@ -3,6 +3,7 @@
  * scope.h from C++: guards end spans when an exception passes, overloads choose the value's type,
  * nothing is evaluated that nobody records. */
 #include <flowtrace/flowtrace.h>
+#include <flowtrace/user_scope.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -143,6 +144,56 @@ static void check_an_attached_context_and_mode_off(ftr_memory_spans *spans)
     CHECK(n_evaluated == 1);
 }
 
+static void serve()
+{
+    FTR_DUAL_FUNCTION(serving);
+    FTR_SPAN_SET(serving, "who", "operator");
+    FTR_USER_SPAN_SET(serving, "who", evaluated());
+    FTR_USER_FUNCTION(user);
+    FTR_USER_SPAN_SET_ALL(user, "n", 1, "view", std::string_view("view"));
+    FTR_USER_SPAN_EVENT_WITH(user, "hit", {FTR_STR("n"), ftr_value_i64(1)});
+    FTR_USER_SPAN_STATUS(user, FTR_SPAN_OK, FTR_STR(""));
+    FTR_FUNCTION(system);
+    throw std::runtime_error("left");
+}
+
+static void check_user_scopes(ftr_memory_spans *systems, ftr_memory_spans *users)
+{
+    const int n_before = n_evaluated;
+    const ftr_str text = FTR_STR("c1");
+    const ftr_routing routing = ftr_text_routing_of(&text);
+    for (int i = 0; i < 2; i++) {
+        try {
+            serve(); /* nobody's */
+            CHECK(false);
+        } catch (const std::runtime_error &) {
+        }
+    }
+    CHECK(n_evaluated == n_before);
+    CHECK(ftr_flush(5 * second) == FTR_OK && ftr_memory_spans_count(users) == 0);
+    ftr_memory_spans_reset(systems);
+    {
+        FTR_USER_TRACE(request, "request", &routing, nullptr);
+        try {
+            serve();
+            CHECK(false);
+        } catch (const std::runtime_error &) {
+        }
+        CHECK(ftr_user_is_active(nullptr));
+    }
+    CHECK(!ftr_user_is_active(nullptr));
+    CHECK(n_evaluated == n_before + 1);
+    const ftr_span_data inner = span_at(users, 0);
+    const ftr_span_data outer = span_at(users, 1);
+    CHECK(ftr_memory_spans_count(users) == 3 && ftr_memory_spans_count(systems) == 2);
+    CHECK(text_of(inner, "view") == "view" && inner.n_events == 1);
+    CHECK(text_of(outer, "who") == "text");
+    CHECK(text_of(span_at(systems, 1), "who") == "operator");
+    CHECK(std::string_view(outer.name.data, outer.name.len) == "serve");
+    CHECK(std::equal(inner.parent_span_id.bytes, inner.parent_span_id.bytes + 8,
+                     outer.context.span_id.bytes));
+}
+
 int main()
 {
     ftr_memory_spans *spans = ftr_memory_spans_new();
@@ -150,17 +201,24 @@ int main()
     ftr_config config = FTR_CONFIG_INIT;
     config.exporters = &exporter;
     config.n_exporters = 1;
+    ftr_memory_spans *users = ftr_memory_spans_new();
+    ftr_user_config user = FTR_USER_CONFIG_INIT;
+    user.is_enabled = true;
+    user.exporter = ftr_memory_exporter_new(users);
+    config.user = &user;
     CHECK(ftr_init(&config, nullptr) == FTR_OK);
     check_an_exception_ends_the_spans(spans);
     ftr_memory_spans_reset(spans);
     check_types(spans);
     ftr_memory_spans_reset(spans);
     check_an_attached_context_and_mode_off(spans);
+    check_user_scopes(spans, users);
     ftr_statistics statistics = {};
     statistics.size = sizeof statistics;
     ftr_get_statistics(&statistics);
     CHECK(statistics.stale == 0 && statistics.open == 0);
     CHECK(ftr_shutdown(5 * second) == FTR_OK);
     ftr_memory_spans_unref(spans);
+    ftr_memory_spans_unref(users);
     return 0;
 }
