@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True
 import table
 
 PEERS = ("protobuf C++", "protobuf-c")
-SCRIPTS = ("serve.py", "hop_instructions.py")
+SCRIPTS = ("serve.py", "hop_instructions.py", "overhead.py")
 
 
 def run(command):

@@ -9,8 +9,8 @@
  * of the recording process, all its threads; the sink is a process of its own that checks every
  * request.
  *
- * `bench-throughput sustained SECONDS` runs row 7's rate for so long; `work`, `drop`, `http`,
- * `unix` and `grpc` run that part alone, for a profiler. */
+ * `bench-throughput sustained SECONDS` runs row 7's rate for so long, `rate SECONDS` row 8's;
+ * `work`, `drop`, `http`, `unix` and `grpc` run that part alone, for a profiler. */
 #include "measure.h"
 #include "otlp_sink.h"
 #include "session.h"
@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
     PAIRS = 11,
@@ -32,6 +33,8 @@ enum {
     SPEC_SPANS = 200000, /* a run */
     SPEC_AHEAD = 8000,   /* spans that the sink may be behind: their records fit the journal */
     SPEC_CHUNK = 500,
+    SPEC_RATE = 10000,
+    SPEC_RATE_S = 5,
     TRACE_SPANS = 8,
     SUSTAINED_S = 3,
     SEARCH_S = 1,
@@ -124,15 +127,16 @@ static void sleep_until(double wall_ns)
 
 /* Bursts of what is due; after a delay at most twice a step's spans, as a source that has to catch
  * up. Returns the spans. */
-static uint64_t record_at_rate(double rate, double seconds)
+static uint64_t record_at_rate(void (*record)(uint64_t n), double rate, double seconds)
 {
     const double start = measure_wall_ns();
-    const uint64_t most = (uint64_t)(rate * STEP_NS / 1e9 * 2) / TRACE_SPANS * TRACE_SPANS;
+    const uint64_t two_steps = (uint64_t)(rate * STEP_NS / 1e9 * 2) / TRACE_SPANS * TRACE_SPANS;
+    const uint64_t most = two_steps ? two_steps : TRACE_SPANS;
     uint64_t n = 0;
     for (double now = start; now < start + seconds * 1e9; now = measure_wall_ns()) {
         uint64_t due = (uint64_t)((now - start) * rate / 1e9) - n;
         due = due > most ? most : due / TRACE_SPANS * TRACE_SPANS;
-        record_small(due);
+        record(due);
         n += due;
         sleep_until(now + STEP_NS);
     }
@@ -146,7 +150,7 @@ static struct paced run_paced(ftr_exporter *exporter, uint64_t (*n_arrived)(void
     session_start(exporter, NULL);
     const double wall = measure_wall_ns(), thread = measure_thread_ns();
     const double process = measure_process_ns();
-    struct paced result = {.n_spans = record_at_rate(rate, seconds)};
+    struct paced result = {.n_spans = record_at_rate(record_small, rate, seconds)};
     const double wall_ns = measure_wall_ns() - wall;
     const double record_ns = measure_thread_ns() - thread;
     session_drain();
@@ -239,7 +243,7 @@ static void measure_dropping(void)
 {
     session_start(session_counter_new(), NULL);
     session_counter_hold();
-    record_at_rate(GOAL_RATE / 5, 0.3);
+    record_at_rate(record_small, GOAL_RATE / 5, 0.3);
     struct measure_row row = {.row = "7",
                               .name = "worker, a span dropped as the queue is full",
                               .unit = "ns",
@@ -355,6 +359,39 @@ static void measure_spec(const char *transport, const char *url, ftr_otlp_protoc
     print_value("8", name, "ns", spec_wall_ns, NULL, false);
 }
 
+static double resident_mb(void)
+{
+    long n_all = 0, n_resident = 0;
+    FILE *const file = fopen("/proc/self/statm", "re");
+    const int n_read = file ? fscanf(file, "%ld %ld", &n_all, &n_resident) : 0;
+    if (file)
+        (void)fclose(file);
+    if (n_read != 2)
+        session_fail("no /proc/self/statm");
+    return (double)n_resident * (double)sysconf(_SC_PAGESIZE) / 1e6;
+}
+
+/* OpenTelemetry's text on benchmarks of SDKs: CPU and memory at 10,000 spans/s. */
+static void measure_spec_at_rate(double seconds)
+{
+    char name[128];
+    const uint64_t n_before = n_in_sink();
+    const double before_mb = resident_mb();
+    session_start(exporter_to(sink.state->http, FTR_OTLP_HTTP_PROTOBUF), NULL);
+    const double start = measure_wall_ns(), process = measure_process_ns();
+    const uint64_t n = record_at_rate(record_spec, SPEC_RATE, seconds);
+    const double percent = (measure_process_ns() - process) / (measure_wall_ns() - start) * 100;
+    const double added_mb = resident_mb() - before_mb;
+    const ftr_statistics counts = session_stop();
+    if (counts.ended != n || n_in_sink() - n_before != n)
+        session_fail("the sink has not what was recorded");
+    if ((double)n < 0.97 * SPEC_RATE * seconds)
+        session_fail("the rate was not reached");
+    snprintf(name, sizeof name, "10,000 spans/s of 10 attributes for %g s, exported: CPU", seconds);
+    print_value("8", name, "% of a core", percent, NULL, false);
+    print_value("8", "the same, resident memory that it adds", "MB", added_mb, NULL, false);
+}
+
 /* ------------------------------------------------------------------------------------------- */
 
 static void measure_all(void)
@@ -369,6 +406,7 @@ static void measure_all(void)
     measure_spec("HTTP/1.1 over TCP", sink.state->http, FTR_OTLP_HTTP_PROTOBUF);
     measure_spec("HTTP/1.1 over a Unix socket", sink.state->unix_http, FTR_OTLP_HTTP_PROTOBUF);
     measure_spec("gRPC over TCP", sink.state->grpc, FTR_OTLP_GRPC);
+    measure_spec_at_rate(SPEC_RATE_S);
 }
 
 static void stop_sink(void)
@@ -385,6 +423,8 @@ int main(int argc, char **argv)
         const double seconds = argc > 2 ? strtod(argv[2], NULL) : 60;
         measure_sustained("an exporter in the process", run_counter, seconds);
         measure_sustained("a process over HTTP", run_sink, seconds);
+    } else if (strcmp(part, "rate") == 0) {
+        measure_spec_at_rate(argc > 2 ? strtod(argv[2], NULL) : 15);
     } else if (strcmp(part, "work") == 0) {
         work_measure();
     } else if (strcmp(part, "drop") == 0) {

@@ -2,7 +2,7 @@
  *
  * A trace that goes on in another process: the sender writes its context and some baggage into the
  * headers of a request, the receiver goes on below. Both are here in one program.
- * OTEL_PROPAGATORS=b3,baggage (or jaeger, xray, tracecontext) chooses the headers. */
+ * OTEL_PROPAGATORS=b3,baggage (or jaeger, xray, ottrace, tracecontext) chooses the headers. */
 #include <flowtrace/flowtrace.h>
 
 #include <stdio.h>

@@ -52,6 +52,14 @@ static void pass_on(ftr_propagator propagator, const ftr_context *context)
     ftr_context_release(&again);
 }
 
+/* Of the trace id that one passes on half, and nothing if that is 0. */
+static bool passes_on(ftr_propagator propagator, ftr_context *context)
+{
+    if (propagator == FTR_PROPAGATOR_OT_TRACE)
+        memset(context->span.trace_id.bytes, 0, 8);
+    return propagator != FTR_PROPAGATOR_OT_TRACE || ftr_trace_id_is_valid(&context->span.trace_id);
+}
+
 static void check_bounds(const ftr_context *context)
 {
     const ftr_str baggage = ftr_context_baggage(context);
@@ -70,11 +78,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ftr_field fields[FIELDS_MOST];
     ftr_field_list list = {.fields = fields};
     list.n_fields = read_fields((ftr_str){(const char *)data, size}, fields);
-    for (int i = FTR_PROPAGATOR_TRACECONTEXT; i <= FTR_PROPAGATOR_XRAY; i++) {
+    for (int i = FTR_PROPAGATOR_TRACECONTEXT; i <= FTR_PROPAGATOR_OT_TRACE; i++) {
         ftr_context context = FTR_CONTEXT_NONE;
         ftr_extract_as((ftr_propagator)i, &ftr_http_carrier, &list, &context);
         check_bounds(&context);
-        pass_on((ftr_propagator)i, &context);
+        if (passes_on((ftr_propagator)i, &context))
+            pass_on((ftr_propagator)i, &context);
         ftr_context_release(&context);
     }
     return 0;

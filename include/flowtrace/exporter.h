@@ -4,7 +4,8 @@
  *
  * The library calls an exporter from one thread of that exporter, never from a thread that records;
  * a slow exporter delays nobody but its own bounded queue (full: spans are dropped and counted).
- * Retrying inside `export` until the deadline is the exporter's business. */
+ * Retrying inside `export` until the deadline is the exporter's business. Spans that it starts on
+ * that thread are not recorded: they would come back to it without end. */
 #ifndef FLOWTRACE_EXPORTER_H
 #define FLOWTRACE_EXPORTER_H
 

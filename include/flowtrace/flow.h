@@ -56,6 +56,7 @@ typedef struct ftr_node_options {
     ftr_str conventions;
     bool has_loop; /* the node runs on one of several event loops, whose number visits have */
     uint32_t loop;
+    uint64_t generation; /* of the configuration, which its visits tell; 0: none */
 } ftr_node_options;
 
 typedef struct ftr_node ftr_node;
@@ -222,6 +223,7 @@ typedef struct ftr_control_options {
     const ftr_control *whole; /* the action that this one is a part of, not yet ended; or NULL */
     const ftr_attribute *attributes;
     size_t n_attributes;
+    uint64_t generation; /* of the configuration; 0: the node's, or none */
 } ftr_control_options;
 
 FTR_API void ftr_control_start(ftr_control *control, const ftr_control_options *options);

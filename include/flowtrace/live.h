@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Live spans: those that have been started and not ended, while they run. Reading them delays no
- * thread that records. Sampled spans of the system pipeline only, never those of users
+ * thread that records. Spans of the system pipeline that are recorded, whether or not they are
+ * exported: all of them with ftr_config.records_dropped, else the sampled ones; never those of
+ * users
  * (<flowtrace/user.h>). Any thread; several at once. */
 #ifndef FLOWTRACE_LIVE_H
 #define FLOWTRACE_LIVE_H

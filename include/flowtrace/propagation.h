@@ -22,8 +22,8 @@ typedef struct ftr_carrier {
     ftr_str (*get)(void *fields, ftr_str name, size_t nth);
     /* Sets or replaces a field. What does not fit is left out. */
     void (*set)(void *fields, ftr_str name, ftr_str value);
-    /* The name of the nth field of all; `.data` NULL: there is none. May be NULL: Jaeger's baggage,
-     * a field for each member, is then not read. */
+    /* The name of the nth field of all; `.data` NULL: there is none. May be NULL: the baggage
+     * of Jaeger and OpenTracing, a field for each member, is then not read. */
     ftr_str (*name)(void *fields, size_t nth);
 } ftr_carrier;
 
@@ -62,7 +62,8 @@ typedef enum ftr_propagator {
     FTR_PROPAGATOR_B3 = 3,           /* "b3": one field */
     FTR_PROPAGATOR_B3_MULTI = 4,     /* "b3multi": X-B3-TraceId and others */
     FTR_PROPAGATOR_JAEGER = 5,       /* "jaeger": uber-trace-id, uberctx-* */
-    FTR_PROPAGATOR_XRAY = 6          /* "xray": X-Amzn-Trace-Id */
+    FTR_PROPAGATOR_XRAY = 6,         /* "xray": X-Amzn-Trace-Id */
+    FTR_PROPAGATOR_OT_TRACE = 7      /* "ottrace": ot-tracer-* (64-bit ids), ot-baggage-* */
 } ftr_propagator;
 
 /* By its name in OTEL_PROPAGATORS; "none" is one. False: no such name. */

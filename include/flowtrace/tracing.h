@@ -105,6 +105,11 @@ typedef struct ftr_config {
      * environment's values (FLOWTRACE_TAIL_*), else those of FTR_TAIL_CONFIG_INIT. */
     const struct ftr_tail_config *tail;
     const struct ftr_user_config *user; /* spans of users; NULL: off */
+    /* Spans in an exporter's queue and in one of its batches, beside the bytes; a batch has at most
+     * queue_spans. 0: OTEL_BSP_MAX_QUEUE_SIZE and OTEL_BSP_MAX_EXPORT_BATCH_SIZE, which count only
+     * where queue_bytes and batch_bytes are 0, else no limit. */
+    uint32_t queue_spans;
+    uint32_t batch_spans;
 } ftr_config;
 
 #define FTR_PLACE_TEXT(line) #line

@@ -57,6 +57,20 @@ static const struct argument *find_row(const struct command *command, const char
     return NULL;
 }
 
+static int store_value(const struct argument *row, const char *text, void *target)
+{
+    if (!row->is_repeated) {
+        *(const char **)target = text;
+        return 0;
+    }
+    struct argument_values *const values = target;
+    if (values->n == ARGUMENT_VALUES_MAX)
+        return fail(2, "option '--%s' was given more than %d times", row->name,
+                    (int)ARGUMENT_VALUES_MAX);
+    values->items[values->n++] = text;
+    return 0;
+}
+
 /* Reads argv[*i], an option, and its value; moves *i to the last word used. */
 static int read_option(const struct command *command, char **argv, int argc, int *i, void *options)
 {
@@ -75,8 +89,7 @@ static int read_option(const struct command *command, char **argv, int argc, int
     }
     if (!equals && *i + 1 >= argc)
         return fail(2, "option '--%s' needs a value: %s", row->name, row->value);
-    *(const char **)target = equals ? equals + 1 : argv[++*i];
-    return 0;
+    return store_value(row, equals ? equals + 1 : argv[++*i], target);
 }
 
 static bool asks_for_help(int argc, char **argv)

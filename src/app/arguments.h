@@ -6,11 +6,22 @@
 
 #include "base/check.h"
 
+enum { ARGUMENT_VALUES_MAX = 16 };
+
+/* The values of an option that may be given again. */
+struct argument_values {
+    const char *items[ARGUMENT_VALUES_MAX];
+    size_t n;
+};
+
 struct argument {
     const char *name;  /* without the dashes */
     const char *value; /* its placeholder, "FILE"; NULL: a switch */
-    size_t offset;     /* of a const char * (value) or bool (switch) in the options struct */
+    /* in the options struct: of a const char * (value), a struct argument_values (repeated), a bool
+     * (switch) */
+    size_t offset;
     const char *sentence;
+    bool is_repeated;
 };
 
 struct command {

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { ANSWER_LIMIT_BYTES = 1 << 30 };
 
@@ -86,11 +87,24 @@ static int read_traces(const char *url, struct ftri_view body, struct ftri_bytes
     return r < 0 ? ftri_error_errno(error, r, "reading the answer of %s", url) : 0;
 }
 
+/* An answer that a bound of the server cut says so beside its body. */
+static void warn_if_incomplete(void *argument, ftr_str name, ftr_str value)
+{
+    (void)argument;
+    static const char incomplete[] = "Flowtrace-Incomplete";
+    if (name.len == sizeof incomplete - 1 && strncasecmp(name.data, incomplete, name.len) == 0)
+        fail(0, "%.*s", (int)value.len, value.data);
+}
+
 static int call(const char *server, const char *url, struct ftri_bytes *body,
                 struct ftri_error *error)
 {
     const struct ftri_http_request request = {
-        .method = "GET", .url = url, .timeout_ns = 60 * FTRI_NS_PER_S};
+        .method = "GET",
+        .url = url,
+        .timeout_ns = 60 * FTRI_NS_PER_S,
+        .on_header = warn_if_incomplete,
+    };
     struct ftri_http_answer answer = {0};
     struct ftri_http_session *session = ftri_http_session_new();
     const int r = session ? ftri_http_session_call(session, &request, body, &answer) : -ENOMEM;

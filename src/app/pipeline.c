@@ -25,7 +25,7 @@ struct top_options {
     const struct config_value *nodes;
     const struct config_value *connections;
     const char *name, *conventions;
-    uint64_t channel_capacity;
+    uint64_t channel_capacity, generation;
     uint64_t n_loops;
     int tracing;
 };
@@ -42,6 +42,8 @@ static const struct option rows[] = {
      .sentence = "The pipeline's name on spans."},
     {"conventions", OPTION_STR, offsetof(struct top_options, conventions), "",
      .sentence = "Whose names its spans have; default FLOWTRACE_CONVENTIONS, else flowtrace."},
+    {"generation", OPTION_U64, offsetof(struct top_options, generation), "0", .max = INT64_MAX,
+     .sentence = "Which roll-out of its configuration this is, on spans; 0: not told."},
     {"channel_capacity", OPTION_U64, offsetof(struct top_options, channel_capacity), "128",
      .min = 1, .max = 65536, .sentence = "Batches that a node's input channel holds."},
     {"loops", OPTION_U64, offsetof(struct top_options, n_loops), "1", .min = 1,
@@ -165,6 +167,7 @@ static int build(struct pipeline *self, struct ftri_error *error)
         .connections = top.connections,
         .pipeline = top.name,
         .conventions = top.conventions,
+        .generation = top.generation,
         .channel_capacity = (size_t)top.channel_capacity,
         .environment = &self->environment,
         .on_finished = on_finished,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * flowtrace trace get, trace query. */
+#include "api/parameters.h"
 #include "app/client.h"
 #include "app/commands.h"
 #include "app/terminal.h"
@@ -109,6 +110,8 @@ const struct command command_trace_get = {
 
 struct query_options {
     const char *server, *service, *name, *status, *min_duration, *max_duration, *since, *limit;
+    const char *until, *node, *pipeline;
+    struct argument_values attributes;
 };
 
 static const struct argument query_rows[] = {
@@ -119,8 +122,15 @@ static const struct argument query_rows[] = {
     {"min-duration", "D", offsetof(struct query_options, min_duration),
      "With a span that took at least this long, e.g. 200ms."},
     {"max-duration", "D", offsetof(struct query_options, max_duration), "... at most this long."},
-    {"since", "D", offsetof(struct query_options, since),
-     "Started within this time before now, e.g. 1h."},
+    {"node", "ID", offsetof(struct query_options, node), "With a visit of this node."},
+    {"pipeline", "NAME", offsetof(struct query_options, pipeline),
+     "With a visit in this pipeline."},
+    {"attribute", "KEY=VALUE", offsetof(struct query_options, attributes),
+     "With a span of this attribute, its own or of an event; may be given again.", true},
+    {"since", "WHEN", offsetof(struct query_options, since),
+     "Started at or after this time, or within so long before now, e.g. 1h."},
+    {"until", "WHEN", offsetof(struct query_options, until),
+     "Started at or before this time (2026-01-02T03:04:05Z), or so long before now."},
     {"limit", "N", offsetof(struct query_options, limit), "At most N traces; default 20."},
     {"server", "URL", offsetof(struct query_options, server), CLIENT_SERVER_SENTENCE},
 };
@@ -135,19 +145,76 @@ static int add_parameter(struct ftri_bytes *path, const char *name, const char *
     return r;
 }
 
-/* "now minus the given duration" as the API wants it. */
-static int add_since(struct ftri_bytes *path, const char *since)
+enum { TOLD = 1 }; /* what is wrong with an option */
+
+/* A time, or a duration before now, as the API wants it. */
+static int add_when(struct ftri_bytes *path, const char *name, const char *option, const char *when)
 {
     uint64_t ns;
-    if (quantity_parse_duration(since, &ns) < 0)
-        return -EINVAL;
+    if (!when || parameters_time(ftr_str_from(when), &ns))
+        return add_parameter(path, name, when);
+    if (quantity_parse_duration(when, &ns) < 0) {
+        fail(2,
+             "--%s %s: expected a duration such as 90s, 15m, 1h30m or 7d, or a time such as "
+             "2026-01-02T03:04:05Z",
+             option, when);
+        return TOLD;
+    }
     const uint64_t now_ns = ftri_time_wall_ns();
-    const time_t start = (time_t)(ns < now_ns ? (now_ns - ns) / FTRI_NS_PER_S : 0);
+    const uint64_t then_ns = ns < now_ns ? now_ns - ns : 0;
+    const time_t seconds = (time_t)(then_ns / FTRI_NS_PER_S);
     struct tm utc;
-    char text[40];
-    gmtime_r(&start, &utc);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    return add_parameter(path, "startTimeMin", text);
+    char text[40], whole[24];
+    gmtime_r(&seconds, &utc);
+    strftime(whole, sizeof whole, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(text, sizeof text, "%s.%09uZ", whole, (unsigned)(then_ns % FTRI_NS_PER_S));
+    return add_parameter(path, name, text);
+}
+
+static int put_attributes(const struct argument_values *attributes, struct ftri_json_writer *json)
+{
+    for (size_t i = 0; i < attributes->n; i++) {
+        const char *const item = attributes->items[i];
+        const char *const equals = strchr(item, '=');
+        if (!equals || equals == item) {
+            fail(2, "--attribute %s: expected KEY=VALUE", item);
+            return TOLD;
+        }
+        ftri_json_name(json, (ftr_str){item, (size_t)(equals - item)});
+        ftri_json_str(json, ftr_str_from(equals + 1));
+    }
+    return 0;
+}
+
+static void put_attribute(struct ftri_json_writer *json, ftr_str key, const char *value)
+{
+    if (!value)
+        return;
+    ftri_json_name(json, key);
+    ftri_json_str(json, ftr_str_from(value));
+}
+
+static int add_attributes(struct ftri_bytes *path, const struct query_options *options)
+{
+    if (options->attributes.n == 0 && !options->node && !options->pipeline)
+        return 0;
+    struct ftri_bytes text;
+    ftri_bytes_init(&text, 64 * 1024);
+    struct ftri_json_writer json;
+    ftri_json_writer_init(&json, &text);
+    ftri_json_begin_object(&json);
+    put_attribute(&json, FTR_STR("node.id"), options->node);
+    put_attribute(&json, FTR_STR("flow.pipeline"), options->pipeline);
+    int r = put_attributes(&options->attributes, &json);
+    ftri_json_end_object(&json);
+    if (r == 0)
+        r = ftri_json_writer_status(&json);
+    if (r == 0)
+        r = ftri_bytes_append_char(&text, '\0');
+    if (r == 0)
+        r = add_parameter(path, "attributes", (const char *)text.data);
+    ftri_bytes_deinit(&text);
+    return r;
 }
 
 static int build_path(const struct query_options *options, struct ftri_bytes *path)
@@ -163,7 +230,11 @@ static int build_path(const struct query_options *options, struct ftri_bytes *pa
     int r = ftri_bytes_append_str(path, FTR_STR("/api/v3/traces?"));
     for (size_t i = 0; r == 0 && i < FTRI_COUNT(pairs); i++)
         r = add_parameter(path, pairs[i][0], pairs[i][1]);
-    return r == 0 && options->since ? add_since(path, options->since) : r;
+    if (r == 0)
+        r = add_when(path, "startTimeMin", "since", options->since);
+    if (r == 0)
+        r = add_when(path, "startTimeMax", "until", options->until);
+    return r == 0 ? add_attributes(path, options) : r;
 }
 
 struct summary {
@@ -267,16 +338,14 @@ static int query(const void *values, const char *const *operands, size_t n_opera
     if (r == 0)
         return fetch_and_print(options->server, &path, print_summaries);
     ftri_bytes_deinit(&path);
-    if (r == -EINVAL)
-        return fail(2, "--since %s: expected a duration such as 90s, 15m, 1h30m or 7d",
-                    options->since);
-    return fail(2, "the options are too long");
+    return r == TOLD ? 2 : fail(2, "the options are too long");
 }
 
 const struct command command_trace_query = {
     .name = "trace query",
     .operands = "",
     .sentence = "Find traces; one JSON line each, newest first.",
+    .text = "One span of a trace has to meet all conditions.",
     .rows = query_rows,
     .n_rows = FTRI_COUNT(query_rows),
     .options_size = sizeof(struct query_options),

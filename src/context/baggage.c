@@ -191,14 +191,19 @@ static bool stays(char c)
     return is_value_char(c) && c != '%';
 }
 
+bool ftri_baggage_put_decoded(struct ftri_baggage *self, ftr_str key, ftr_str value)
+{
+    char encoded[FTRI_BAGGAGE_BYTES];
+    const size_t len = ftri_percent_encode(value, stays, encoded, sizeof encoded);
+    return len != SIZE_MAX && ftri_baggage_put(self, key, (ftr_str){encoded, len}, FTR_STR(""));
+}
+
 bool ftr_baggage_set(ftr_context *context, ftr_str key, ftr_str value)
 {
     struct ftri_context_parts parts = ftri_context_parts(context);
     struct ftri_baggage baggage;
-    char encoded[FTRI_BAGGAGE_BYTES];
-    const size_t len = ftri_percent_encode(value, stays, encoded, sizeof encoded);
     ftri_baggage_init(&baggage, parts.baggage);
-    if (len == SIZE_MAX || !ftri_baggage_put(&baggage, key, (ftr_str){encoded, len}, FTR_STR("")))
+    if (!ftri_baggage_put_decoded(&baggage, key, value))
         return false;
     parts.baggage = ftri_baggage_text(&baggage);
     return ftri_context_set_parts(context, &parts);

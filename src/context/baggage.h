@@ -36,6 +36,8 @@ bool ftri_baggage_read(struct ftri_baggage *self, ftr_str field);
 /* Adds or replaces one member. False (nothing changed): not a key, a value or properties, or no
  * room. */
 bool ftri_baggage_put(struct ftri_baggage *self, ftr_str key, ftr_str value, ftr_str properties);
+/* The same with any bytes as the value. */
+bool ftri_baggage_put_decoded(struct ftri_baggage *self, ftr_str key, ftr_str value);
 void ftri_baggage_remove(struct ftri_baggage *self, ftr_str key);
 
 static inline ftr_str ftri_baggage_text(const struct ftri_baggage *self)

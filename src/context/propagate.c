@@ -23,6 +23,7 @@ static const struct ftri_propagator *const propagators[] = {
     [FTR_PROPAGATOR_B3_MULTI] = &ftri_propagate_b3_multi,
     [FTR_PROPAGATOR_JAEGER] = &ftri_propagate_jaeger,
     [FTR_PROPAGATOR_XRAY] = &ftri_propagate_xray,
+    [FTR_PROPAGATOR_OT_TRACE] = &ftri_propagate_ot_trace,
 };
 
 ftri_leaving *_Atomic ftri_context_leaving;

@@ -20,6 +20,7 @@ extern const struct ftri_propagator ftri_propagate_b3;
 extern const struct ftri_propagator ftri_propagate_b3_multi;
 extern const struct ftri_propagator ftri_propagate_jaeger;
 extern const struct ftri_propagator ftri_propagate_xray;
+extern const struct ftri_propagator ftri_propagate_ot_trace;
 
 /* What is longer, white space included, is not looked at. */
 enum { FTRI_FIELD_BYTES = 65536 };
@@ -34,5 +35,12 @@ bool ftri_span_id_read(ftr_str digits, size_t least, ftr_span_id *ret_id) FTRI_M
 bool ftri_state_text_read(ftr_str text, ftr_context *context);
 size_t ftri_state_text_write(const ftr_context *context, bool is_padded,
                              char ret_text[FTR_STATE_TEXT_LEN + 1]);
+/* Baggage with a field for each member, prefix and key its name (member_fields.c). Values are
+ * percent-encoded there, or as they are: those that a field cannot hold are then left out. */
+enum ftri_member_form { FTRI_MEMBERS_ENCODED, FTRI_MEMBERS_DECODED };
+void ftri_members_inject(const ftr_context *context, ftr_str prefix, enum ftri_member_form form,
+                         const ftr_carrier *carrier, void *fields);
+void ftri_members_extract(ftr_str prefix, enum ftri_member_form form, const ftr_carrier *carrier,
+                          void *fields, ftr_context *context);
 /* Puts a remote span into the context; the debug flag makes it sampled. */
 void ftri_context_set_remote(ftr_context *context, const ftr_span_context *span, bool is_debug);

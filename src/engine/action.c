@@ -42,6 +42,7 @@ void action_begin(struct graph *graph, enum control_kind kind, const ftr_attribu
         .pipeline = ftr_str_from(graph->options.pipeline ? graph->options.pipeline : ""),
         .attributes = attributes,
         .n_attributes = n_attributes,
+        .generation = graph->options.generation,
     };
     *self = (struct action){.is_open = true, .kind = kind};
     ftr_control_start(&self->control, &options);

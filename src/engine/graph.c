@@ -140,6 +140,12 @@ void graph_set_tracing(struct graph *self, const ftr_mode *mode)
         ftr_node_set_mode(self->nodes[i]->recorder, mode);
 }
 
+void graph_collect_telemetry(struct graph *self)
+{
+    for (size_t i = 0; i < self->n_nodes; i++)
+        scheduler_control(self->nodes[i], CONTROL_COLLECT_TELEMETRY);
+}
+
 void graph_configured(struct graph *self, const ftr_attribute *attributes, size_t n_attributes,
                       const char *error)
 {

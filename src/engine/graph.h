@@ -34,6 +34,7 @@ struct graph_options {
     const char *pipeline;    /* its name on spans; "" */
     const char *conventions; /* whose names its spans have; "" or NULL: the session's */
     size_t loop, n_loops;    /* of an instance (instances.h sets it), for spans; else 0 */
+    uint64_t generation;     /* of the configuration, on spans; 0: none */
     size_t channel_capacity; /* batches per node's input channel; 0: 128 */
     void *environment;       /* node_environment */
     /* All receivers said node_finished and nothing is in flight. */
@@ -63,6 +64,9 @@ void graph_free(struct graph *self);
 /* The mode of the pipeline's tracing from now on; NULL: that of the process (ftr_node_set_mode). */
 void graph_set_tracing(struct graph *self, const ftr_mode *mode);
 
+/* What is counted is about to be reported: every node is told (CONTROL_COLLECT_TELEMETRY), so that
+ * what it adds by then is in the next report. */
+void graph_collect_telemetry(struct graph *self);
 /* A new configuration. error NULL: it was taken over, and every node is told (CONTROL_CONFIG); else
  * why nothing was. Recorded as control/config with the attributes. */
 void graph_configured(struct graph *self, const ftr_attribute *attributes, size_t n_attributes,

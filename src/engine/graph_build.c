@@ -183,6 +183,7 @@ static int make_recorder(const struct builder *self, struct node *node)
         .conventions = ftr_str_from(conventions ? conventions : ""),
         .has_loop = self->graph->options.n_loops > 1,
         .loop = (uint32_t)self->graph->options.loop,
+        .generation = self->graph->options.generation,
     };
     node->recorder = ftr_node_new(&options);
     if (!node->recorder)

@@ -107,6 +107,7 @@ void instance_reach(struct instance *self, uint32_t epoch)
     if ((int32_t)(epoch - self->epoch) <= 0)
         return;
     instance_copy_accounts(self);
+    graph_collect_telemetry(self->graph);
     self->epoch = epoch;
     if (atomic_fetch_sub(&self->all->n_missing, 1) == 1)
         instance_wake(instance_at(self, 0));

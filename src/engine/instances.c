@@ -355,6 +355,7 @@ void instances_look_at_sums(struct instances *self)
 void instances_collect(struct instances *self, void (*on_collected)(void *argument), void *argument)
 {
     if (self->n_loops == 1) {
+        graph_collect_telemetry(self->instances[0].graph);
         on_collected(argument);
         return;
     }

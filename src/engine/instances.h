@@ -41,10 +41,10 @@ void instances_free(struct instances *self);
 /* The first of them: its views (graph_node_view, graph_edge_view) show the accounts of all, as they
  * were when last summed up. */
 struct graph *instances_graph(struct instances *self);
-/* Sums up. While the loops run, by asking each: the sum is of one moment in the sense that nothing
- * is counted as received that was not counted as sent, and what is between loops is queued; then
- * the callback comes on the first loop's thread, which is the caller's. One that is asked for while
- * another is under way stands for both. */
+/* Sums up, and tells every node (CONTROL_COLLECT_TELEMETRY). While the loops run, by asking each:
+ * the sum is of one moment in the sense that nothing is counted as received that was not counted as
+ * sent, and what is between loops is queued; then the callback comes on the first loop's thread,
+ * which is the caller's. One that is asked for while another is under way stands for both. */
 void instances_collect(struct instances *self, void (*on_collected)(void *argument),
                        void *argument);
 /* ... when none of them runs. */

@@ -35,10 +35,10 @@ enum control_kind {
     CONTROL_ACK,  /* a watched pdata was settled well; calldata */
     CONTROL_NACK, /* ... or not; result */
     CONTROL_CONFIG,
-    CONTROL_TIMER_TICK, /* node_set_timer ran out */
-    CONTROL_COLLECT_TELEMETRY,
-    CONTROL_WAKEUP,      /* node_wakeup was called, maybe from another thread */
-    CONTROL_RESUME_DATA, /* after node_can_send was false: the ports have room again */
+    CONTROL_TIMER_TICK,        /* node_set_timer ran out */
+    CONTROL_COLLECT_TELEMETRY, /* the ledger is cut: every 10 s */
+    CONTROL_WAKEUP,            /* node_wakeup was called, maybe from another thread */
+    CONTROL_RESUME_DATA,       /* after node_can_send was false: the ports have room again */
     CONTROL_MEMORY_PRESSURE_CHANGED,
     CONTROL_DRAIN_INGRESS, /* receivers: take in nothing more; call node_drained when done */
     CONTROL_SHUTDOWN       /* give up or send on what is held, before the deadline; comes again when

@@ -226,6 +226,7 @@ static void put_propagators(struct ftri_json_writer *json)
         [FTR_PROPAGATOR_B3_MULTI] = "b3multi",
         [FTR_PROPAGATOR_JAEGER] = "jaeger",
         [FTR_PROPAGATOR_XRAY] = "xray",
+        [FTR_PROPAGATOR_OT_TRACE] = "ottrace",
     };
     ftr_propagator propagators[16];
     const size_t n = ftr_get_propagators(propagators, FTRI_COUNT(propagators));

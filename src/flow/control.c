@@ -27,6 +27,12 @@ static void set_text(ftr_span span, ftr_str key, ftr_str text)
         ftr_span_set_str(span, key, text);
 }
 
+static void set_generation(ftr_span span, uint64_t generation)
+{
+    if (generation)
+        ftr_span_set_i64(span, own_name(FTRI_NAME_GENERATION), (int64_t)generation);
+}
+
 static void start_span(struct control *self, const ftr_control_options *options)
 {
     ftr_context whole = FTR_CONTEXT_NONE;
@@ -62,6 +68,7 @@ void ftr_control_start(ftr_control *control, const ftr_control_options *options)
     ftr_node_annotate(node, self->span);
     set_text(self->span, own_name(FTRI_NAME_PIPELINE),
              known.pipeline.len || !node ? known.pipeline : node->pipeline);
+    set_generation(self->span, known.generation || !node ? known.generation : node->generation);
 }
 
 void ftr_control_touch(ftr_control *control, const ftr_visit *visit)

@@ -5,8 +5,8 @@
  * `channel.`. Those of links and manifests are the same everywhere: stores read lineage by them.
  *
  *   otelcol   The later draft of that document (its attributes), the event guide beside it
- *             (otelcol.<entity>[.<thing>].<verb>, with its verbs), and the Collector's RFC on its
- *             components' telemetry.
+ *             (otelcol.<entity>[.<thing>].<verb>, with its verbs), the Collector's RFC on its
+ *             components' telemetry, and what its engine calls the generation.
  *   numaflow  What 1.8 writes; it drops without a word on the span, so the event is the one that
  * its maintainers asked for in the proposal's review, and the reasons are those of its metrics.
  *   reflow    The spans that its collector makes of events when it exports OTLP.
@@ -28,6 +28,7 @@ static const ftr_str own[FTRI_N_NAMES] = {
     [FTRI_NAME_NODE_TYPE] = NAME("node.type"),
     [FTRI_NAME_PIPELINE] = NAME("flow.pipeline"),
     [FTRI_NAME_LOOP] = NAME("flow.loop"),
+    [FTRI_NAME_GENERATION] = NAME("flow.generation"),
     [FTRI_NAME_STATEFUL] = NAME("stateful"),
     [FTRI_NAME_SIGNAL_TYPE] = NAME("signal.type"),
     [FTRI_NAME_BATCH_SIZE] = NAME("pdata.batch.size"),
@@ -90,6 +91,7 @@ static const ftr_str otelcol[FTRI_N_NAMES] = {
     [FTRI_NAME_NODE_ID] = NAME("otelcol.component.id"),
     [FTRI_NAME_NODE_TYPE] = NAME("otelcol.component.kind"),
     [FTRI_NAME_PIPELINE] = NAME("otelcol.pipeline.id"),
+    [FTRI_NAME_GENERATION] = NAME("deployment.generation"),
     [FTRI_NAME_SIGNAL_TYPE] = NAME("otelcol.signal"),
     [FTRI_NAME_OUTCOME] = NAME("otelcol.component.outcome"),
     [FTRI_NAME_EVENT_EMIT] = NAME("otelcol.channel.send.complete"),

@@ -98,20 +98,26 @@ static void fill_site(ftr_node *self)
     list_names(&site->end, site->end_names, self->names, end, FTRI_N_END_VALUES);
 }
 
-/* The convention's, and the loop. */
+static void add_constant(struct ftri_node_site *site, enum ftri_name name, ftr_value value)
+{
+    const uint32_t n = site->constant.n_keys++;
+    site->constant_names[n] = site->names[name];
+    site->constants[n] = value;
+}
+
+/* The convention's, the loop and the generation. */
 static void fill_constants(struct ftri_node_site *site, const struct ftri_identity *identity,
                            const ftr_node_options *options)
 {
-    uint32_t n = 0;
-    for (; n < identity->n_constants; n++) {
-        site->constant_names[n] = identity->constants[n].key;
-        site->constants[n] = identity->constants[n].value;
+    for (uint32_t i = 0; i < identity->n_constants; i++) {
+        site->constant_names[i] = identity->constants[i].key;
+        site->constants[i] = identity->constants[i].value;
     }
-    if (options->has_loop) {
-        site->constant_names[n] = site->names[FTRI_NAME_LOOP];
-        site->constants[n++] = ftr_value_i64(options->loop);
-    }
-    site->constant = (ftr_keys){.n_keys = n, .keys = site->constant_names};
+    site->constant = (ftr_keys){.n_keys = identity->n_constants, .keys = site->constant_names};
+    if (options->has_loop)
+        add_constant(site, FTRI_NAME_LOOP, ftr_value_i64(options->loop));
+    if (options->generation)
+        add_constant(site, FTRI_NAME_GENERATION, ftr_value_i64((int64_t)options->generation));
 }
 
 /* The node's own, else the session's. */
@@ -148,6 +154,7 @@ ftr_node *ftr_node_new(const ftr_node_options *options)
     memcpy(self->outcomes, identity.outcomes, sizeof self->outcomes);
     self->is_stateful = known.is_stateful;
     self->lineage = known.lineage;
+    self->generation = known.generation;
     put_texts(self, &known, &identity);
     fill_site(self);
     fill_constants(self->site, &identity, &known);

@@ -40,8 +40,8 @@ struct ftri_node_site {
     ftr_str source_names[FTRI_N_SOURCE_VALUES];
     ftr_str emit_names[FTRI_N_EMIT_VALUES];
     ftr_str end_names[FTRI_N_END_VALUES];
-    ftr_str constant_names[FTRI_CONSTANTS_MAX + 1]; /* and the loop */
-    ftr_value constants[FTRI_CONSTANTS_MAX + 1];
+    ftr_str constant_names[FTRI_CONSTANTS_MAX + 2]; /* and the loop, the generation */
+    ftr_value constants[FTRI_CONSTANTS_MAX + 2];
     ftr_str names[FTRI_N_VISIT_NAMES];               /* by the node's convention */
     struct ftri_template arrival_of[FTRI_N_SIGNALS]; /* by ftr_signal */
     struct ftri_template source_of[FTRI_N_SIGNALS];
@@ -58,6 +58,7 @@ struct ftr_node {
     ftr_str id;
     ftr_str type; /* as the convention has it */
     ftr_str pipeline;
+    uint64_t generation; /* 0: none */
     ftr_str span_name;   /* "processor/batch/proc-2" */
     ftr_str failed_name; /* of the span once the visit has failed; empty: the same */
     ftr_str outcomes[FTRI_N_OUTCOMES];

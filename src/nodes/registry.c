@@ -17,6 +17,7 @@ const struct node_class *const nodes_registry[] = {
     &receiver_otlp,
     &receiver_stdin,
     &processor_attributes,
+    &processor_balance,
     &processor_batch,
     &processor_delay,
     &processor_fanout,

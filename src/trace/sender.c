@@ -16,6 +16,7 @@
 #include "trace/os_thread.h"
 #include "trace/queue.h"
 #include "trace/routing.h"
+#include "trace/thread.h"
 #include "trace/untold.h"
 
 #include <pthread.h>
@@ -390,6 +391,7 @@ static void send_metrics(struct ftri_sender *self)
 static void *run(void *argument)
 {
     struct ftri_sender *self = argument;
+    ftri_thread_is_own = true;
     pthread_mutex_lock(&self->lock);
     for (;;) {
         struct ftri_batch *batch = next_batch(self);

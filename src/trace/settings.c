@@ -79,11 +79,14 @@ static void choose_sender(struct ftri_settings *self, const ftr_config *config)
     const uint32_t timeout_ms =
         ftri_variable_choose(config->export_timeout_ms, "OTEL_BSP_EXPORT_TIMEOUT", NULL, 10000);
     sender->timeout_ns = (timeout_ms ? timeout_ms : UINT32_MAX) * FTRI_NS_PER_MS;
-    if (config->queue_bytes == 0)
+    sender->queue_spans = config->queue_spans;
+    sender->batch_spans = config->batch_spans;
+    if (config->queue_spans == 0 && config->queue_bytes == 0)
         sender->queue_spans = read_count("OTEL_BSP_MAX_QUEUE_SIZE");
-    if (config->batch_bytes == 0)
+    if (config->batch_spans == 0 && config->batch_bytes == 0)
         sender->batch_spans = read_count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE");
-    if (sender->queue_spans && sender->batch_spans > sender->queue_spans)
+    if (config->batch_spans == 0 && sender->queue_spans &&
+        sender->batch_spans > sender->queue_spans)
         ftri_diagnose("OTEL_BSP_MAX_EXPORT_BATCH_SIZE: more than OTEL_BSP_MAX_QUEUE_SIZE; %" PRIu32
                       " is used",
                       sender->queue_spans);
@@ -97,6 +100,14 @@ static void choose_exporters(struct ftri_settings *self)
     self->wants_otlp = wishes.otlp;
     self->wants_otlp_stdout = wishes.otlp_stdout;
     self->wants_console = wishes.console;
+}
+
+static bool is_new(ftr_propagator propagator, const ftr_propagator *others, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (others[i] == propagator)
+            return false;
+    return propagator != FTR_PROPAGATOR_NONE;
 }
 
 /* Unknown names are passed over; a list without any known one changes nothing. */
@@ -115,7 +126,7 @@ static void choose_propagators(void)
             continue;
         }
         is_known = true;
-        n += propagators[n] != FTR_PROPAGATOR_NONE;
+        n += is_new(propagators[n], propagators, n);
     }
     if (is_known)
         ftr_set_propagators(propagators, n);

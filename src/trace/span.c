@@ -92,12 +92,18 @@ static void note_clock_word(struct ftri_thread *self, uint32_t session)
     self->below_word = ftri_sampling_is_asked(FTRI_SAMPLING_REMOTE) ? UINT64_MAX : word;
 }
 
+/* NULL: this thread starts none now. The quick way is closed to one that never came by here. */
+static struct ftri_thread *starter(uint32_t session)
+{
+    return ftri_thread_is_own ? NULL : ftri_thread_ready(FTRI_SYSTEM, session);
+}
+
 /* Everything that the quick way below does not do. */
 static ftr_span start_any(const ftr_span_options *options)
 {
     const uint32_t session = __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED);
     const ftr_context *parent = options->parent ? options->parent : &ftri_frame_current()->context;
-    struct ftri_thread *self = ftri_thread_ready(FTRI_SYSTEM, session);
+    struct ftri_thread *self = starter(session);
     if (!self)
         return (ftr_span){0, 0};
     note_clock_word(self, session);
@@ -123,7 +129,7 @@ static __attribute__((noinline)) ftr_span start_slow(ftr_str name, ftr_span_kind
     const uint32_t session = __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED);
     const ftr_context *from = parent ? parent : &ftri_frame_current()->context;
     if (follows_sampled(from)) {
-        struct ftri_thread *self = ftri_thread_ready(FTRI_SYSTEM, session);
+        struct ftri_thread *self = starter(session);
         if (!self)
             return (ftr_span){0, 0};
         note_clock_word(self, session);
@@ -242,8 +248,7 @@ ftr_span ftri_site_start_at(ftr_call_site *site, const ftr_context *parent, uint
 
 ftr_span ftri_root_start(ftr_str name, ftr_span_kind kind, const ftr_context *around)
 {
-    struct ftri_thread *self =
-        ftri_thread_ready(FTRI_SYSTEM, __atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED));
+    struct ftri_thread *self = starter(__atomic_load_n(&ftr_recording_word, __ATOMIC_RELAXED));
     if (!self)
         return (ftr_span){0, 0};
     ftr_context parent;

@@ -26,6 +26,7 @@ struct ftri_thread ftri_thread_none = {.session = UINT32_MAX,
                                        .below_word = UINT64_MAX};
 _Thread_local struct ftri_thread *ftri_thread_self[FTRI_N_PIPELINES] = {&ftri_thread_none,
                                                                         &ftri_thread_none};
+_Thread_local bool ftri_thread_is_own;
 _Atomic uint64_t ftri_stale_elsewhere;
 _Atomic uint64_t ftri_no_slot_elsewhere;
 bool (*ftri_thread_before_setup)(void);
@@ -330,6 +331,7 @@ void ftri_threads_unlock(void)
 void ftri_threads_after_fork(void)
 {
     pthread_mutex_init(&table_lock, NULL);
+    ftri_thread_is_own = false; /* an exporter forked: what its child does is the program's */
     idle[FTRI_SYSTEM] = idle[FTRI_USER] = NULL;
     const uint32_t n = atomic_load(&ftri_n_threads);
     for (uint32_t i = 0; i < n; i++) {

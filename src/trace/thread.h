@@ -142,6 +142,9 @@ extern _Atomic uint32_t ftri_session;
 extern struct ftri_thread ftri_thread_none;
 extern _Thread_local struct ftri_thread *ftri_thread_self[FTRI_N_PIPELINES]
     __attribute__((tls_model("initial-exec")));
+/* True on the library's own threads: what an exporter or a callback starts there is not recorded.
+ * It would be exported in its turn, and so on without end. */
+extern _Thread_local bool ftri_thread_is_own __attribute__((tls_model("initial-exec")));
 /* Counted where there is no thread of its own to count at. */
 extern _Atomic uint64_t ftri_stale_elsewhere;
 extern _Atomic uint64_t ftri_no_slot_elsewhere;

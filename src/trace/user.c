@@ -19,11 +19,12 @@ extern inline ftr_span ftr_user_span_start_site(ftr_call_site *site, const ftr_c
 _Atomic uint32_t ftri_user_session;
 ftri_user_starting *_Atomic ftri_user_listener;
 
-/* The calling thread's, if the user pipeline is on. */
+/* The calling thread's, if the user pipeline is on and the thread is none of the library's. */
 static struct ftri_thread *ready(void)
 {
     const uint32_t session = atomic_load_explicit(&ftri_user_session, memory_order_relaxed);
-    struct ftri_thread *self = session != 0 ? ftri_thread_ready(FTRI_USER, session) : NULL;
+    struct ftri_thread *self =
+        session != 0 && !ftri_thread_is_own ? ftri_thread_ready(FTRI_USER, session) : NULL;
     const uint64_t word = ftri_clock_word_now();
     if (self && word >> 32 == session && (uint32_t)word < FTRI_CLOCK_SYSTEM)
         self->clock_word = word;

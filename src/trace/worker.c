@@ -452,6 +452,7 @@ static bool work(size_t *ret_n, uint64_t *ret_now_ns, uint64_t *ret_due_ns)
 static void *run(void *argument)
 {
     (void)argument;
+    ftri_thread_is_own = true;
     size_t n_idle = 0;
     uint64_t now_ns;
     uint64_t due_ns;

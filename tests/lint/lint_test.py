@@ -147,12 +147,12 @@ class LintTest(unittest.TestCase):
         places, status, text = self.in_tree(GOOD, [])
         self.assertEqual(places, [], text)
         self.assertEqual(status, 0)
-        self.assertIn("3 skipped; 0 findings", text)
+        self.assertIn("4 skipped; 0 findings", text)
 
     def test_every_rule_has_a_case(self):
         done = subprocess.run([sys.executable, RUN, "no-such-rule"], stderr=subprocess.PIPE, check=False)
         rules = set(done.stderr.decode().split("there are: ")[1].split())
-        cases = {title.split(":")[0] for title, _, _ in CASES} | {"exported-symbols", "needed-libraries", "symbol-lists"}
+        cases = {title.split(":")[0] for title, _, _ in CASES} | {"exported-symbols", "forbidden-imports", "needed-libraries", "symbol-lists"}
         self.assertEqual(rules, cases)
 
 
@@ -193,6 +193,16 @@ class LibraryTest(unittest.TestCase):
         self.link_versioned("int ftr_a, hidden;\nstatic __thread int b;\nint ftr_c(void) { return ++b; }\n")
         places, status, text = findings(self.root, ["exported-symbols", "needed-libraries"])
         self.assertEqual((places, status), ([], 0), text)
+
+    def test_calls_that_are_the_programs(self):
+        self.link("#include <signal.h>\n#include <stdlib.h>\n#include <stdio.h>\n#include <unistd.h>\n"
+                  "void ftr_a(char **p) { signal(2, SIG_IGN); execvp(*p, p); perror(*p); fork(); abort(); }\n"
+                  "int ftr_b(char *p) { sigset_t s; sigfillset(&s); return snprintf(p, 1, \"%d\", getpid()) + write(2, p, 1); }\n")
+        _, status, text = findings(self.root, ["forbidden-imports"])
+        self.assertEqual(status, 1)
+        for name in ("signal", "abort", "execvp", "perror", "fork"):
+            self.assertIn(f"calls {name};", text)
+        self.assertEqual(text.count(" calls "), 5, text)
 
     def test_export_library_needs_its_own(self):
         self.link("int ftr_a;\n", "-lz", "-lm", name="libflowtrace-export")

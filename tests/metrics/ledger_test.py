@@ -14,7 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scenario"))
 import harness  # noqa: E402
 
-MODES = ["full", "tail=0", "tail=0.01"]
+MODES = ["full", "tail=0", "tail=0.01", "tail=1"]
 NAMES = ["read", "parse", 'GET /a"b\\c', "grüße\nzwei", "write"]
 STATUSES = ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"]
 SAMPLE = re.compile(r'^traces_span_metrics_(\w+)\{(.*?)\} (\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?: # .*)?$', re.M)

@@ -34,7 +34,11 @@ class Commands(Scenario):
                                  (("components", "exporter/stor"), "exporter/store"),
                                  (("serve", "--http", "0.0.0.0:0"), "--insecure"),
                                  (("sink", "--listen", "0.0.0.0:0"), "--insecure"),
-                                 (("trace", "query", "--since", "soon"), "--since")]:
+                                 (("trace", "query", "--since", "soon"), "--since soon"),
+                                 (("trace", "query", "--until", "2026-02-30T00:00:00Z"), "--until"),
+                                 (("trace", "query", "--attribute", "late"), "KEY=VALUE"),
+                                 (("trace", "query", "--attribute", "=late"), "KEY=VALUE"),
+                                 (("trace", "query", *["--attribute=a=b"] * 17), "--attribute")]:
             done = self.call(*arguments)
             self.assertEqual(done.returncode, 2, arguments)
             self.assertIn(words, done.stderr)
@@ -90,6 +94,62 @@ class Commands(Scenario):
         missing = self.call("trace", "get", new_id(16), *server)
         self.assertEqual(missing.returncode, 1)
         self.assertIn("no span of trace", missing.stderr)
+
+    def query(self, collector, *arguments):
+        """(ids of the traces found, newest first; what was said beside)"""
+        done = self.call("trace", "query", "--server", collector.url(), *arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return [json.loads(line)["traceId"] for line in done.stdout.splitlines()], done.stderr
+
+    def visit(self, hours_ago, name, node, pipeline, event=None, **fields):
+        start = time.time_ns() - hours_ago * 3600 * 10**9
+        events = [] if event is None else [dict(event, timeUnixNano=str(start))]
+        attributes = [{"key": key, "value": {"stringValue": value}}
+                      for key, value in (("node.id", node), ("flow.pipeline", pipeline))]
+        return new_span(name, traceId=new_id(16), startTimeUnixNano=str(start),
+                        endTimeUnixNano=str(start + 1000), events=events, attributes=attributes,
+                        **fields)
+
+    def test_query_by_node_pipeline_attribute_and_time(self):
+        collector = self.start()
+        late = {"name": "flow.drop", "attributes": [
+            {"key": "drop.reason", "value": {"stringValue": "late"}},
+            {"key": "drop.items", "value": {"intValue": "3"}}]}
+        spans = [self.visit(1, "processor/window/sum", "sum", "orders", late),
+                 self.visit(3, "exporter/http/out", "out", "orders", status={"code": 2}),
+                 self.visit(5, "processor/window/sum", "sum", "bills = \"x\"")]
+        spans[2]["attributes"].append({"key": "message.id", "value": {"stringValue": "a=b\\c"}})
+        self.assertEqual(send_json(collector.otlp, span_document(spans))[0], 200)
+        first, second, third = (span["traceId"] for span in spans)
+        middle = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 2 * 3600))
+        for arguments, expected in [
+                ((), [first, second, third]),
+                (("--node", "sum"), [first, third]),
+                (("--pipeline", "orders"), [first, second]),
+                (("--pipeline", "orders", "--node", "sum"), [first]),
+                (("--pipeline", 'bills = "x"'), [third]),
+                (("--attribute", "drop.reason=late", "--attribute", "drop.items=3"), [first]),
+                (("--attribute", "drop.reason=late", "--attribute", "drop.items=4"), []),
+                (("--attribute", "event=flow.drop"), [first]),
+                (("--attribute", "otelcol.component.id=out"), [second]),
+                (("--attribute=message.id=a=b\\c",), [third]),
+                (("--attribute", "message.id="), []),
+                (("--status", "error", "--pipeline", "orders"), [second]),
+                (("--until", "2h"), [second, third]),
+                (("--since", "4h", "--until", "2h"), [second]),
+                (("--since", middle), [first]),
+                (("--until", middle), [second, third]),
+                (("--until", "0"), [first, second, third])]:
+            self.assertEqual(self.query(collector, *arguments), (expected, ""), arguments)
+
+    def test_a_query_that_a_bound_cut_says_so(self):
+        collector = self.start()
+        spans = [new_span(traceId=new_id(16)) for _ in range(10_050)]  # docs/jaeger-api.md: 10,000
+        self.assertEqual(send_json(collector.otlp, span_document(spans))[0], 200)
+        found, said = self.query(collector, "--attribute", "no.such=1")
+        self.assertEqual(found, [])
+        self.assertIn("incomplete: only the newest traces were searched", said)
+        self.assertEqual(self.query(collector, "--limit", "1")[1], "")
 
 
 if __name__ == "__main__":

@@ -263,9 +263,9 @@ class Limits(LimitScenario):
             self.assertTrue(other.recv(4096))
             for peer in held + [other]:
                 peer.close()
-        told = [line for line in self.collector.lines if "max_connections_per_ip" in line]
         self.wait_until(lambda: len([line for line in self.collector.lines
                                      if "127.0.0.1 has 2 connections" in line]) >= 2)
+        told = [line for line in self.collector.lines if "max_connections_per_ip" in line]
         self.assertIn(f"127.0.0.1:{self.collector.otlp}", told[0])
 
     def dial(self, port, source):

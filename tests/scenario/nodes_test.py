@@ -227,6 +227,52 @@ class Nodes(unittest.TestCase):
                 resource = json.loads(line)[top][0]["resource"]
                 self.assertIn({"key": "env", "value": {"stringValue": "test"}}, resource["attributes"])
 
+    def test_every_node_passes_every_signal(self):
+        """Each item that is made arrives at each destination that takes, by the accounts of all."""
+        receiver = HttpReceiver()
+        self.addCleanup(receiver.close)
+        written = os.path.join(self.folder, "written")
+        line = [("limit", "memory_limiter", {}),
+                ("gather", "batch", {"max_items": 20}),
+                ("keep", "filter", {"attribute": "tenant", "values": ["a", "b", "c", "d"]}),
+                ("mark", "attributes", {"actions": [{"action": "insert", "key": "k", "value": "v"}]}),
+                ("again", "retry", {}),
+                ("wait", "delay", {"delay": "1ms"}),
+                ("window", "window", {"size": "1s", "time": "arrival", "max_wait": "50ms"}),
+                ("meet", "forward", {}),
+                ("by", "route", {"attribute": "service.name", "routes": {"ours": ["generator"]}}),
+                ("each", "fanout", {"destinations": {"one": {}, "two": {}, "three": {}, "four": {},
+                                                     "bad": {"best_effort": True}}}),
+                ("any", "balance", {"ports": ["left", "right"]})]
+        ends = {'each["one"]': ("any", None, None),
+                'any["left"]': ("file", "exporter/file", {"path": written}),
+                'any["right"]': ("stdout", "exporter/stdout", {}),
+                'each["two"]': ("http", "exporter/http", {"url": receiver.url}),
+                'each["three"]': ("otlp", "exporter/otlp", {"endpoint": receiver.url}),
+                'each["four"]': ("noop", "exporter/noop", {}),
+                'each["bad"]': ("error", "exporter/error", {"permanent": True})}
+        names = [name for name, *_ in line[:-1]]
+        ports = {"by": 'by["ours"]'}
+        connections = [{"from": ports.get(a, a), "to": b}
+                       for a, b in zip(["make", *names], names)]
+        connections += [{"from": port, "to": end[0]} for port, end in ends.items()]
+        for signal in SIGNALS:
+            nodes = {"make": {"type": "receiver/generator", "config": {
+                "signal": signal, "rate": 0, "count": 40, "batch": 8}}}
+            nodes.update({name: {"type": f"processor/{kind}", "config": config}
+                          for name, kind, config in line})
+            nodes.update({name: {"type": kind, "config": config}
+                          for name, kind, config in ends.values() if kind})
+            _, accounts = self.run_graph(nodes, connections)
+            for name in names:
+                self.assertEqual(accounts[name]["forwarded"], 40, (signal, name))
+            for name in ("http", "otlp", "noop"):
+                self.assertEqual(accounts[name]["absorbed"], 40, (signal, name))
+            self.assertEqual(accounts["file"]["absorbed"] + accounts["stdout"]["absorbed"], 40)
+            self.assertEqual(accounts["error"]["failed"], 40)
+        sent = {path for path, *_ in receiver.requests}
+        self.assertLessEqual({path for path, *_ in SIGNALS.values()}, sent)
+
     def test_otlp_over_http(self):
         for signal, (path, *_) in SIGNALS.items():
             for config in ({}, {"compression": "gzip"}, {"protocol": "http/json"}):

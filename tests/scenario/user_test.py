@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """examples/user-tracing.yaml as it stands: spans of two customers and of a third that nobody knows,
-over a Unix socket, and what each destination has in the end. The customers' destinations are
-collectors of their own."""
+over a Unix socket, from the service in examples/user-tracing and from clients that try more than it
+would, and what each destination has in the end. The customers' destinations are collectors of their
+own."""
 
 import contextlib
 import http.client
@@ -15,7 +16,8 @@ import time
 import unittest
 
 import harness
-from harness import Collector, get_json, new_id, new_span, program, span_document
+from harness import (Collector, get_json, get_trace, new_id, new_span, program,
+                     span_document)
 
 EXAMPLE = os.path.join(harness.ROOT, "examples", "user-tracing.yaml")
 TIMEOUT_S = 60
@@ -92,6 +94,32 @@ class Router:
             self.process.wait()
 
 
+class Service:
+    """The application: examples/user-tracing."""
+
+    KEY = "s3cret"
+
+    def __init__(self, path):
+        self.process = subprocess.Popen(
+            [os.path.join(harness.BUILD, "examples", "user-tracing"), path, self.KEY],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+
+    def get(self, path, control, key=KEY):
+        """The id of the user's trace; None: there was none."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
+        with contextlib.closing(connection):
+            connection.request("GET", path, headers={"X-Proxy-Key": key, "User-Tracing": control})
+            traceparent = connection.getresponse().getheader("X-User-Traceparent")
+        return None if traceparent == "none" else traceparent.split("-")[1]
+
+    def stop(self):
+        """The operator's spans, as text."""
+        _, operators = self.process.communicate(timeout=TIMEOUT_S)
+        assert self.process.returncode == 0, operators
+        return operators
+
+
 class UserTracing(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory(prefix="flowtrace-")
@@ -123,8 +151,11 @@ class UserTracing(unittest.TestCase):
         self.sent.setdefault(whose, set()).add(trace_id)
 
     def found(self, collector):
-        _, answer = get_json(collector.api, "/api/traces?service=scenario&limit=1000")
-        return {trace["traceID"] for trace in answer["data"]}
+        """Of every service there is."""
+        _, services = get_json(collector.api, "/api/services")
+        answers = [get_json(collector.api, f"/api/traces?service={name}&limit=1000")[1]
+                   for name in services["data"] or ()]
+        return {trace["traceID"] for answer in answers for trace in answer["data"]}
 
     def found_unknown(self):
         if not os.path.exists(self.unknown):
@@ -156,6 +187,24 @@ class UserTracing(unittest.TestCase):
             self.send(router, "south", [routing(SOUTH)])
             self.send(router, "unknown", [routing(STRANGER)])
         self.check()
+        router.stop()
+
+    def test_from_the_application_to_each_customer(self):
+        router = self.route()
+        service = Service(router.socket)
+        self.addCleanup(lambda: service.process.poll() is None and service.process.kill())
+        for whose, account in [("north", NORTH), ("south", SOUTH), ("unknown", STRANGER)] * 4:
+            trace_id = service.get(f"/{whose}", f"-; {routing(account)}")
+            self.sent.setdefault(whose, set()).add(trace_id)
+        self.assertIsNone(service.get("/stolen", f"-; {routing(NORTH)}", key="guessed"))
+        operators = service.stop()
+        self.check()
+        for trace_id in self.sent["north"]:
+            wait_until(lambda: sorted(span["name"] for span in get_trace(self.north.api, trace_id))
+                       == ["cache", "look_up", "request"], "not the whole trace arrived")
+        for trace_id in set.union(*self.sent.values()):
+            self.assertNotIn(trace_id, operators)
+        self.assertEqual(operators.count(" request"), 13)
         router.stop()
 
     def test_what_a_stranger_tries(self):

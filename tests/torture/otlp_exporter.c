@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The library with its OTLP exporter, made by the environment, from init to shutdown: once against
- * a port that refuses connections (all is counted as lost), once against a server that takes what
- * comes (all is delivered), once against one that answers no. */
+ * The library with its OTLP exporter, made by the environment, from init to shutdown, over HTTP and
+ * over gRPC: once against a port that refuses connections (all is counted as lost), once against a
+ * server that takes what comes (all is delivered), once against one that answers no. */
 #include "peer.h"
 #include "torture.h"
 
@@ -35,6 +35,7 @@ static struct session live(const struct peer *peer)
     char url[64];
     snprintf(url, sizeof url, "http://127.0.0.1:%u", peer->port);
     setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url, 1);
+    setenv("OTEL_EXPORTER_OTLP_PROTOCOL", peer->is_grpc ? "grpc" : "http/protobuf", 1);
     /* No time for a second try where the first cannot work, plenty where it has to. */
     setenv("OTEL_EXPORTER_OTLP_TIMEOUT", peer->answer ? "60000" : "700", 1);
     ftr_config config = FTR_CONFIG_INIT;
@@ -69,39 +70,47 @@ static uint64_t check(const struct session *self)
     return e->delivered;
 }
 
+/* INVALID_ARGUMENT in gRPC. */
 static int say_no(struct peer *self, struct ftri_view body)
 {
-    (void)self, (void)body;
-    return 400;
+    (void)body;
+    return self->is_grpc ? 3 : 400;
 }
 
 static int take(struct peer *self, struct ftri_view body)
 {
-    (void)self, (void)body;
-    return 200;
+    (void)body;
+    return self->is_grpc ? 0 : 200;
 }
+
+enum { KINDS = 3, TAKING = 2, PEERS = 2 * KINDS }; /* of HTTP, and again of gRPC */
 
 void torture_run(void)
 {
-    struct peer refusing = {.answer = NULL}, saying_no = {.answer = say_no},
-                taking = {.answer = take};
-    struct peer *const peers[] = {&refusing, &saying_no, &taking};
+    struct peer peers[PEERS] = {{.answer = NULL}, {.answer = say_no}, {.answer = take}};
+    struct session sessions[PEERS];
     setenv("OTEL_EXPORTER_OTLP_HEADERS", "tenant=torture,note=a%20b", 1);
     setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip", 1);
     setenv("OTEL_SERVICE_NAME", "torture", 1);
-    for (size_t i = 0; i < FTRI_COUNT(peers); i++)
-        peer_open(peers[i]);
+    for (size_t i = 0; i < PEERS; i++) {
+        peers[i].answer = peers[i % KINDS].answer;
+        peers[i].is_grpc = i >= KINDS;
+        peer_open(&peers[i]);
+    }
     torture_begin();
-    const struct session first = live(&refusing);
-    const struct session second = live(&saying_no);
-    const struct session third = live(&taking);
+    for (size_t i = 0; i < PEERS; i++)
+        sessions[i] = live(&peers[i]);
     torture_end();
-    EXPECT(check(&first) == 0 && check(&second) == 0);
-    const uint64_t n_delivered = check(&third);
-    EXPECT(torture_has_struck() || n_delivered == SPANS);
-    const struct session last = live(&taking);
-    EXPECT_THAT(last.status == FTR_OK, "%s", last.error.text);
-    EXPECT(check(&last) == SPANS);
-    for (size_t i = 0; i < FTRI_COUNT(peers); i++)
-        peer_close(peers[i]);
+    for (size_t i = 0; i < PEERS; i++) {
+        const uint64_t n_delivered = check(&sessions[i]);
+        EXPECT(i % KINDS == TAKING ? torture_has_struck() || n_delivered == SPANS
+                                   : n_delivered == 0);
+    }
+    for (size_t i = TAKING; i < PEERS; i += KINDS) {
+        const struct session last = live(&peers[i]);
+        EXPECT_THAT(last.status == FTR_OK, "%s", last.error.text);
+        EXPECT(check(&last) == SPANS);
+    }
+    for (size_t i = 0; i < PEERS; i++)
+        peer_close(&peers[i]);
 }

@@ -3,6 +3,7 @@
  * Connections are served together, each with the requests that come on it, by one thread. */
 #include "peer.h"
 
+#include "peer_grpc.h"
 #include "torture.h"
 
 #include <arpa/inet.h>
@@ -17,7 +18,8 @@
 enum { CONNECTIONS = 8, REQUEST_BYTES = 256 * 1024 };
 
 struct connection {
-    int fd; /* -1: free */
+    int fd;                 /* -1: free */
+    struct peer_grpc *grpc; /* NULL: HTTP */
     size_t len;
     char text[REQUEST_BYTES];
 };
@@ -39,6 +41,8 @@ static void end(struct connection *connection)
 {
     close(connection->fd);
     connection->fd = -1;
+    peer_grpc_free(connection->grpc);
+    connection->grpc = NULL;
 }
 
 static void serve(struct peer *self, struct connection *connection)
@@ -47,6 +51,11 @@ static void serve(struct peer *self, struct connection *connection)
                            sizeof connection->text - 1 - connection->len, 0);
     if (n <= 0) {
         end(connection);
+        return;
+    }
+    if (connection->grpc) {
+        if (!peer_grpc_take(connection->grpc, connection->text, (size_t)n))
+            end(connection);
         return;
     }
     connection->len += (size_t)n;
@@ -63,13 +72,16 @@ static void serve(struct peer *self, struct connection *connection)
         end(connection);
 }
 
-static void take_connection(const struct peer *self, struct connection *connections)
+static void take_connection(struct peer *self, struct connection *connections)
 {
     for (size_t i = 0; i < CONNECTIONS; i++) {
         if (connections[i].fd >= 0)
             continue;
         connections[i].fd = accept(self->fd, NULL, NULL);
         connections[i].len = 0;
+        if (self->is_grpc && connections[i].fd >= 0)
+            connections[i].grpc =
+                peer_grpc_new(connections[i].fd, self->answer(self, (struct ftri_view){0}));
         return;
     }
     torture_fail(__FILE__, __LINE__, "more than %d connections", CONNECTIONS);
@@ -101,7 +113,7 @@ static void *run(void *argument)
         ;
     for (size_t i = 0; i < CONNECTIONS; i++)
         if (connections[i].fd >= 0)
-            close(connections[i].fd);
+            end(&connections[i]);
     free(connections);
     return NULL;
 }

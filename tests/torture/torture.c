@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- *     torture.NAME memory|thread [MOST]      fails call 1, 2, ... of the seam, each in a process of
- *                                            its own; of more than MOST calls, a choice of MOST
- *     torture.NAME once memory|thread N DIR  one run in the empty directory DIR; N 0: nothing fails
+ *     torture.NAME SEAM [MOST]      fails call 1, 2, ... of the seam, each in a process of its own;
+ *                                   of more than MOST calls, a choice of MOST
+ *     torture.NAME once SEAM N DIR  one run in the empty directory DIR; N 0: nothing fails
  *
  * The first form counts the calls of a run in which nothing fails, then starts the second form once
  * a call. This process makes no thread and does nothing but start, wait and report; a run that
  * takes longer than the limit has hung and is killed. */
 #include "torture.h"
+
+#include "sockets.h"
 
 #include "base/mem.h"
 #include "base/thread.h"
@@ -43,6 +45,7 @@ struct seam {
 static const struct seam seams[] = {
     {"memory", ftri_mem_fail_at, ftri_mem_requests, -ENOMEM},
     {"thread", ftri_thread_fail_at, ftri_thread_starts, -EAGAIN},
+    {"socket", sockets_fail_at, sockets_count, -EIO},
 };
 
 static struct {
@@ -266,7 +269,7 @@ int main(int argc, char **argv)
     if (argc == 5 && strcmp(argv[1], "once") == 0)
         return run_once(find_seam(argv[2]), argv[3], argv[4]);
     if (argc != 2 && argc != 3) {
-        fprintf(stderr, "usage: %s memory|thread [MOST]\n       %s once memory|thread N DIR\n",
+        fprintf(stderr, "usage: %s memory|thread|socket [MOST]\n       %s once SEAM N DIR\n",
                 argv[0], argv[0]);
         return 2;
     }

@@ -16,6 +16,13 @@ NEEDED = {
     "libflowtrace-export.so": re.compile(rf"^({C_LIBRARY}|libflowtrace\.so\.\d+|libcurl\.so\.4|libz\.so\.1|libzstd\.so\.1)$"),
 }
 
+# What belongs to the program that a library is in: its processes, its end, its signals, its streams.
+FORBIDDEN = re.compile(
+    r"^(f?exec[lv]\w*|posix_spawnp?|v?fork|_Fork|clone|system|popen|wordexp"
+    r"|abort|_?exit|_Exit|quick_exit|kill|killpg|raise|tgkill|pthread_kill|__assert_fail"
+    r"|signal|sigaction|sigaltstack|sigprocmask|siginterrupt|setitimer|timer_create|alarm"
+    r"|(__)?v?f?printf(_chk)?|puts|putchar|fputs|fputc|fwrite|perror|stdout|stderr)$")
+
 
 class NotBuilt(Exception):
     """The rule needs something that is not there; it is skipped."""
@@ -49,6 +56,16 @@ def exported_symbols(tree):
             if not name.startswith("ftr_"):
                 yield Finding(os.path.relpath(library, tree.root), 1, f"exports {name.split('@')[0]}",
                               "make it static, or hidden (do not mark it FTR_API)")
+
+
+def forbidden_imports(tree):
+    """a library starts no process, ends none, leaves signals alone and prints nothing through stdio"""
+    for library in libraries(tree):
+        listed = output(["nm", "-D", "--undefined-only", "--format=posix", library]).stdout.decode()
+        for name in (line.split("@")[0].split()[0] for line in listed.splitlines()):
+            if FORBIDDEN.match(name):
+                yield Finding(os.path.relpath(library, tree.root), 1, f"calls {name}",
+                              "that is the program's: return an error, or count and say it to on_diagnostic")
 
 
 def symbol_lists(tree):

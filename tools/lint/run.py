@@ -37,6 +37,7 @@ RULES = {
     "counting": words.counting,
     "words": words.forbidden_words,
     "exported-symbols": binary.exported_symbols,
+    "forbidden-imports": binary.forbidden_imports,
     "symbol-lists": binary.symbol_lists,
     "needed-libraries": binary.needed_libraries,
 }

@@ -4,6 +4,7 @@
 struct node_class;
 
 extern const struct node_class processor_attributes;
+extern const struct node_class processor_balance;
 extern const struct node_class processor_batch;
 extern const struct node_class processor_delay;
 extern const struct node_class processor_fanout;

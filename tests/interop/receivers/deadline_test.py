@@ -136,6 +136,11 @@ class Deadlines(Suite):
         for protocol in PROTOCOLS:
             self.assert_keeps_deadlines(protocol, f"http://127.0.0.1:{receiver.port}")
 
+    def test_a_name_service_that_does_not_answer(self):
+        """otlp-send's own getaddrinfo never returns for such a name."""
+        for protocol in PROTOCOLS:
+            self.assert_keeps_deadlines(protocol, "http://never.invalid:4318")
+
     def test_a_unix_socket_that_nobody_serves(self):
         with tempfile.TemporaryDirectory(prefix="flowtrace-") as folder:
             path = os.path.join(folder, "s")

@@ -129,7 +129,7 @@ static void test_they_do_not_leave_the_process(void **state)
     memset(&context.span.trace_id, 1, 16);
     memset(&context.span.span_id, 2, 8);
     assert_true(set_text(&context, "job_id", "j"));
-    for (int i = FTR_PROPAGATOR_TRACECONTEXT; i <= FTR_PROPAGATOR_XRAY; i++)
+    for (int i = FTR_PROPAGATOR_TRACECONTEXT; i <= FTR_PROPAGATOR_OT_TRACE; i++)
         ftr_inject_as((ftr_propagator)i, &context, &ftr_map_carrier, &list);
     assert_true(list.n_fields > 0);
     for (size_t i = 0; i < list.n_fields; i++)

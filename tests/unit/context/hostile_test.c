@@ -20,11 +20,12 @@
 #define SPAN "e457b5a2e4d86bd1"
 #define W3C "00-" TRACE "-" SPAN "-01"
 
-enum { EDGE = 256 * 1024, HUGE_LEN = 8 << 20, PROPAGATORS = 6 };
+enum { EDGE = 256 * 1024, HUGE_LEN = 8 << 20, PROPAGATORS = 7 };
 
 static const ftr_propagator propagators[PROPAGATORS] = {
     FTR_PROPAGATOR_TRACECONTEXT, FTR_PROPAGATOR_BAGGAGE, FTR_PROPAGATOR_B3,
     FTR_PROPAGATOR_B3_MULTI,     FTR_PROPAGATOR_JAEGER,  FTR_PROPAGATOR_XRAY,
+    FTR_PROPAGATOR_OT_TRACE,
 };
 
 /* 8 MiB that repeat a piece, of which the first and last 256 KiB may be read. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Expected values: openzipkin/b3-propagation, jaegertracing.io "Propagation format", the AWS X-Ray
- * developer guide "Tracing header", W3C Baggage; W3C Trace Context level 2 for repeated fields. */
+ * developer guide "Tracing header", OpenTelemetry's propagators for OpenTracing, W3C Baggage; W3C
+ * Trace Context level 2 for repeated fields. */
 #include <flowtrace/propagation.h>
 
 #include "base/mem.h"
@@ -238,6 +239,76 @@ static void test_xray(void **state)
                    "X-Amzn-Trace-Id: Root=" ROOT ";Parent=53995c3f42cd8ad8;Sampled=1\n");
 }
 
+/* The values are those of OpenTelemetry's propagator for Python, but "1" (for Java and Go). */
+static void test_ot_trace(void **state)
+{
+    (void)state;
+#define LAST "64fe8b2a57d3eff7"
+    static const struct {
+        const char *trace, *span, *sampled, *read, *written; /* read NULL: not a context */
+        unsigned flags;
+    } cases[] = {
+        {TRACE, SPAN, "true", TRACE, LAST, 1},
+        {TRACE, SPAN, "TRUE", TRACE, LAST, 1},
+        {TRACE, SPAN, "1", TRACE, LAST, 1},
+        {TRACE, SPAN, "false", TRACE, LAST, 0},
+        {TRACE, SPAN, "maybe", TRACE, LAST, 0},
+        {TRACE, SPAN, "", TRACE, LAST, 0},
+        {"abc", SPAN, "true", "00000000000000000000000000000abc", "0000000000000abc", 1},
+        {LAST "0000000000000000", SPAN, "true", LAST "0000000000000000", NULL, 1},
+        {"0", SPAN, "true", NULL, NULL, 0},
+        {TRACE "0", SPAN, "true", NULL, NULL, 0},
+        {"80F198EE56343BA864FE8B2A57D3EFF7", SPAN, "true", NULL, NULL, 0},
+        {TRACE, "", "true", NULL, NULL, 0},
+        {TRACE, SPAN "0", "true", NULL, NULL, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct request *request = new_request();
+        ftr_context context = FTR_CONTEXT_NONE;
+        char written[256] = "";
+        add(request, "OT-Tracer-TraceId", cases[i].trace);
+        add(request, "ot-tracer-spanid", cases[i].span);
+        add(request, "ot-tracer-sampled", cases[i].sampled);
+        ftr_extract_as(FTR_PROPAGATOR_OT_TRACE, &ftr_http_carrier, &request->list, &context);
+        free(request);
+        if (!cases[i].read) {
+            assert_nothing(&context);
+            continue;
+        }
+        assert_context(&context, cases[i].read, SPAN, cases[i].flags);
+        if (cases[i].written)
+            snprintf(written, sizeof written,
+                     "ot-tracer-traceid: %s\not-tracer-spanid: " SPAN "\not-tracer-sampled: %s\n",
+                     cases[i].written, cases[i].flags ? "true" : "false");
+        assert_written(FTR_PROPAGATOR_OT_TRACE, &context, written);
+        ftr_context_release(&context);
+    }
+}
+
+static void test_ot_trace_baggage(void **state)
+{
+    (void)state;
+    struct request *request = new_request();
+    ftr_context context = FTR_CONTEXT_NONE;
+    add(request, "ot-baggage-user", "Ann & sons, 50%");
+    ftr_extract_as(FTR_PROPAGATOR_OT_TRACE, &ftr_http_carrier, &request->list, &context);
+    assert_nothing(&context); /* only beside ids */
+    add(request, "OT-Baggage-n", "1");
+    add(request, "ot-baggage-", "no name");
+    add(request, "ot-baggage-bad", "a\nb");
+    add(request, "ot-tracer-traceid", LAST);
+    add(request, "ot-tracer-spanid", SPAN);
+    ftr_extract_as(FTR_PROPAGATOR_OT_TRACE, &ftr_http_carrier, &request->list, &context);
+    assert_string_equal(ftr_context_baggage(&context).data, "user=Ann%20&%20sons%2C%2050%25,n=1");
+    assert_true(ftr_baggage_set(&context, FTR_STR("split"), FTR_STR("a\r\nb")));
+    assert_written(FTR_PROPAGATOR_OT_TRACE, &context,
+                   "ot-tracer-traceid: " LAST "\not-tracer-spanid: " SPAN
+                   "\not-tracer-sampled: false\not-baggage-user: Ann & sons, 50%\n"
+                   "ot-baggage-n: 1\n");
+    ftr_context_release(&context);
+    free(request);
+}
+
 static void test_baggage_is_normalised(void **state)
 {
     (void)state;
@@ -414,7 +485,7 @@ static void test_the_process_uses_what_it_was_told(void **state)
     assert_int_equal(found, FTR_PROPAGATOR_B3_MULTI);
     assert_true(ftr_propagator_find(FTR_STR("none"), &found));
     assert_int_equal(found, FTR_PROPAGATOR_NONE);
-    assert_false(ftr_propagator_find(FTR_STR("ottrace"), &found));
+    assert_false(ftr_propagator_find(FTR_STR("ottrac"), &found));
 }
 
 static void test_carriers_compare_names_as_their_kind_does(void **state)
@@ -456,9 +527,13 @@ static void test_carriers_write_within_their_room(void **state)
 static void test_environment(void **state)
 {
     (void)state;
+    setenv("traceparent", W3C, 1); /* only the normalised name is one */
+    ftr_context context = ftr_extract(&ftr_environment_carrier, NULL);
+    unsetenv("traceparent");
+    assert_nothing(&context);
     setenv("TRACEPARENT", W3C, 1);
     setenv("BAGGAGE", "a=1", 1);
-    ftr_context context = ftr_extract(&ftr_environment_carrier, NULL);
+    context = ftr_extract(&ftr_environment_carrier, NULL);
     unsetenv("TRACEPARENT");
     unsetenv("BAGGAGE");
     assert_context(&context, TRACE, SPAN, 1);
@@ -500,6 +575,8 @@ int main(void)
         cmocka_unit_test(test_jaeger),
         cmocka_unit_test(test_jaeger_baggage),
         cmocka_unit_test(test_xray),
+        cmocka_unit_test(test_ot_trace),
+        cmocka_unit_test(test_ot_trace_baggage),
         cmocka_unit_test(test_baggage_is_normalised),
         cmocka_unit_test(test_baggage_of_a_context),
         cmocka_unit_test(test_baggage_is_capped_over_all_fields),

@@ -166,6 +166,66 @@ static void test_split_is_settled_when_all_parts_are(void **state)
 }
 
 /* Each contributor of a merge learns why it failed, and whether for good. */
+/* A part fails for good, and the other is taken. */
+static void test_failure_of_a_part_is_the_inputs(void **state)
+{
+    (void)state;
+    lab_run(
+        "nodes:\n"
+        "  in: {type: receiver/test}\n"
+        "  s: {type: processor/split}\n"
+        "  a: {type: exporter/hold}\n"
+        "  b: {type: exporter/hold}\n"
+        "connections: [{from: in, to: s}, {from: 's[\"a\"]', to: a}, {from: 's[\"b\"]', to: b}]",
+        0);
+    assert_true(lab_ingest("in", 10, 1));
+    lab_settle();
+    const struct result refusal = {
+        .is_permanent = true, .cause = NACK_NODE_SHUTDOWN, .reason = "for good"};
+    node_nack((struct node *)(uintptr_t)lab.holders[0], lab.held[0], &refusal);
+    lab_settle();
+    assert_null(lab_answer(1));
+    node_ack((struct node *)(uintptr_t)lab.holders[1], lab.held[1]);
+    lab_settle();
+    const struct lab_message *const answer = lab_answer(1);
+    assert_int_equal(answer->kind, CONTROL_NACK);
+    assert_true(answer->result.is_permanent);
+    assert_int_equal(answer->result.cause, NACK_NODE_SHUTDOWN);
+    assert_string_equal(answer->result.reason, "for good");
+    lab_check();
+}
+
+/* Two inputs are split, and the four parts merged: the answer goes up both splits. */
+static void test_failure_goes_up_through_a_merge_and_splits(void **state)
+{
+    (void)state;
+    lab_run(
+        "nodes:\n"
+        "  in: {type: receiver/test}\n"
+        "  s: {type: processor/split}\n"
+        "  m: {type: processor/merge, config: {n: 4}}\n"
+        "  out: {type: exporter/hold}\n"
+        "connections: [{from: in, to: s}, {from: 's[\"a\"]', to: m}, {from: 's[\"b\"]', to: m},\n"
+        "  {from: m, to: out}]",
+        0);
+    assert_true(lab_ingest("in", 10, 1));
+    assert_true(lab_ingest("in", 6, 2));
+    lab_settle();
+    assert_int_equal(lab.n_held, 1);
+    const struct result refusal = {
+        .is_permanent = true, .cause = NACK_ROUTE_CLOSED, .reason = "for good"};
+    node_nack(lab_node("out"), lab.held[0], &refusal);
+    lab_settle();
+    for (uint64_t i = 1; i <= 2; i++) {
+        assert_int_equal(lab_answer(i)->kind, CONTROL_NACK);
+        assert_true(lab_answer(i)->result.is_permanent);
+        assert_int_equal(lab_answer(i)->result.cause, NACK_ROUTE_CLOSED);
+        assert_string_equal(lab_answer(i)->result.reason, "for good");
+    }
+    assert_int_equal(lab.graph->n_live, 0);
+    lab_check();
+}
+
 static void test_fan_in_answers_every_contributor(void **state)
 {
     (void)state;
@@ -568,6 +628,8 @@ int main(void)
         LAB(test_items_are_accounted_for_when_their_number_changes),
         LAB(test_receiver_that_drops_has_received),
         LAB(test_split_is_settled_when_all_parts_are),
+        LAB(test_failure_of_a_part_is_the_inputs),
+        LAB(test_failure_goes_up_through_a_merge_and_splits),
         LAB(test_fan_in_answers_every_contributor),
         LAB(test_ten_thousand_inputs_are_merged_and_answered),
         LAB(test_chain_of_a_thousand_nodes),

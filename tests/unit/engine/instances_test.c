@@ -46,6 +46,7 @@ static struct {
     _Atomic uint64_t n_spans_sent, n_spans_seen, n_acks, n_nacks;
     _Atomic uint64_t n_seen_on[LOOPS_MAX];
     _Atomic unsigned n_finished, n_drained, n_failed, n_collected;
+    _Atomic unsigned n_told[4];    /* to collect telemetry, by loop */
     _Atomic uint64_t n_imbalanced; /* sums that did not agree */
 } lab;
 
@@ -115,6 +116,8 @@ static void source_control(struct node *node, const struct control *message)
         source->n_unanswered--;
         atomic_fetch_add(message->kind == CONTROL_ACK ? &lab.n_acks : &lab.n_nacks, 1);
     }
+    if (message->kind == CONTROL_COLLECT_TELEMETRY)
+        atomic_fetch_add(&lab.n_told[node_loop_index(node)], 1);
     if (message->kind == CONTROL_DRAIN_INGRESS)
         node_drained(node);
     else
@@ -403,12 +406,11 @@ static void collect(void *argument)
     instances_collect(lab.instances, on_collected, argument);
 }
 
-/* While all loops work, what is summed up is of one moment. */
-static void test_sums_agree_while_it_runs(void **state)
+/* Nodes may be told twice at once. */
+static void collect_while_it_runs(size_t n_loops)
 {
-    (void)state;
     lab.n_batches = 20000;
-    build(4, 16);
+    build(n_loops, 16);
     struct loop_timer *timer = NULL;
     timer = loop_timer_new(lab.loops[0].loop, collect, &timer);
     loop_timer_start(timer, FTRI_NS_PER_MS / 10);
@@ -417,6 +419,21 @@ static void test_sums_agree_while_it_runs(void **state)
     check();
     assert_true(lab.n_collected > 2);
     assert_int_equal(lab.n_imbalanced, 0);
+    for (size_t i = 0; i < n_loops; i++)
+        assert_in_range(lab.n_told[i], 1, lab.n_collected + 1);
+}
+
+/* While all loops work, what is summed up is of one moment. */
+static void test_sums_agree_while_it_runs(void **state)
+{
+    (void)state;
+    collect_while_it_runs(4);
+}
+
+static void test_one_loop_is_summed_up_likewise(void **state)
+{
+    (void)state;
+    collect_while_it_runs(1);
 }
 
 /* Freed in the midst: as at a deadline. */
@@ -469,9 +486,14 @@ int main(void)
 {
 #define LAB(function) cmocka_unit_test_setup_teardown(function, open_lab, close_lab)
     const struct CMUnitTest tests[] = {
-        LAB(test_one_loop_is_a_graph),           LAB(test_all_arrives_over_four_loops),
-        LAB(test_backpressure_across_loops),     LAB(test_deadline_comes_to_all_loops),
-        LAB(test_sums_agree_while_it_runs),      LAB(test_free_settles_across_loops),
+        LAB(test_one_loop_is_a_graph),
+        LAB(test_all_arrives_over_four_loops),
+        LAB(test_backpressure_across_loops),
+        LAB(test_deadline_comes_to_all_loops),
+        LAB(test_sums_agree_while_it_runs),
+        LAB(test_free_settles_across_loops),
+        LAB(test_one_loop_is_summed_up_likewise),
+        LAB(test_free_settles_across_loops),
         LAB(test_each_request_for_memory_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,6 +61,33 @@ static void visit_by(const ftr_node *node, enum way way, ftr_outcome outcome)
     ftr_visit_end(&visit, outcome, FTR_STR(""));
 }
 
+static ftr_node *generation_of(uint64_t generation, const char *conventions)
+{
+    const ftr_node_options options = {
+        .size = sizeof options,
+        .id = FTR_STR("n-1"),
+        .type = FTR_STR("exporter/http"),
+        .kind = FTR_NODE_EXPORTER,
+        .conventions = ftr_str_from(conventions),
+        .has_loop = true,
+        .loop = 3,
+        .generation = generation,
+    };
+    ftr_node *const node = ftr_node_new(&options);
+    assert_non_null(node);
+    return node;
+}
+
+static void act_at(const ftr_node *node, uint64_t generation)
+{
+    ftr_control control;
+    ftr_control_start(&control, &(ftr_control_options){.size = sizeof(ftr_control_options),
+                                                       .name = FTR_STR("control/shutdown"),
+                                                       .node = node,
+                                                       .generation = generation});
+    ftr_control_end(&control, FTR_OUTCOME_SUCCESS, FTR_STR(""));
+}
+
 struct expected {
     const char *key, *text;
 };
@@ -210,6 +237,36 @@ static void test_a_visit_by_each_convention(void **state)
     for (size_t i = 0; i < FTRI_COUNT(cases); i++)
         for (int way = 0; way < N_WAYS; way++)
             assert_case(&cases[i], (enum way)way);
+}
+
+/* By otelcol as that project's engine has it on its own telemetry: deployment.generation. */
+static void test_visits_and_actions_tell_the_generation(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {{"flowtrace", "flow.generation"},
+                                          {"otelcol", "deployment.generation"},
+                                          {"numaflow-1.8", "flow.generation"},
+                                          {"reflow", "flow.generation"}};
+    for (size_t i = 0; i < FTRI_COUNT(rows) * N_WAYS; i++) {
+        const char *const *const row = rows[i / N_WAYS];
+        ftr_node *const node = generation_of(7, row[0]);
+        visit_by(node, (enum way)(i % N_WAYS), FTR_OUTCOME_SUCCESS);
+        const ftr_span_data visit = only_span();
+        assert_i64(attribute(&visit, row[1]), 7);
+        assert_i64(attribute(&visit, "flow.loop"), 3);
+        ftr_memory_spans_reset(spans);
+        act_at(node, 0);
+        const ftr_span_data action = only_span();
+        assert_i64(attribute(&action, "flow.generation"), 7);
+        ftr_node_free(node);
+    }
+    ftr_memory_spans_reset(spans);
+    act_at(NULL, 8);
+    const ftr_span_data whole = only_span();
+    assert_i64(attribute(&whole, "flow.generation"), 8);
+    visit_by(processor, USUAL, FTR_OUTCOME_SUCCESS);
+    const ftr_span_data none = only_span();
+    assert_null(attribute(&none, "flow.generation"));
 }
 
 /* Events, by the convention: drop, with the span's own attribute; backpressure; a second emit. */
@@ -371,6 +428,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_visit_by_each_convention),
         cmocka_unit_test(test_a_visit_that_the_sampler_takes),
+        cmocka_unit_test(test_visits_and_actions_tell_the_generation),
         cmocka_unit_test(test_events_by_each_convention),
         cmocka_unit_test(test_words_for_engines),
         cmocka_unit_test(test_checking_a_name),

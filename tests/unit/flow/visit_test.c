@@ -100,6 +100,27 @@ static void test_paused_time_is_not_work(void **state)
     assert_true(span.end_time_ns - span.start_time_ns >= 24900000);
 }
 
+/* Of a plain span the context is put together here: it has all that the span's own would have. */
+static void test_what_is_sent_names_the_current_user_span(void **state)
+{
+    (void)state;
+    const ftr_hop from = hop_from(9, true);
+    const ftr_context at_user = {.user = from.context.span};
+    const ftr_attachment attachment = ftr_attach(&at_user);
+    ftr_visit visit;
+    ftr_visit_start(&visit, receiver, NULL, 0, NULL);
+    ftr_hop hop;
+    memset(&hop, 0xff, sizeof hop);
+    ftr_visit_emit(&visit, FTR_STR("main"), 1, 1, &hop);
+    ftr_context own = ftr_span_context_of(ftr_visit_span(&visit));
+    assert_memory_equal(&own.user, &at_user.user, sizeof own.user);
+    assert_memory_equal(&hop.context, &own, sizeof own);
+    ftr_context_release(&own);
+    ftr_hop_release(&hop);
+    ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+    ftr_detach(attachment);
+}
+
 static void test_split_children_share_the_parent_and_carry_one_link(void **state)
 {
     (void)state;
@@ -556,6 +577,7 @@ int main(void)
         TEST(test_attributes_are_those_of_the_document),
         TEST(test_a_node_on_one_of_several_loops_says_which),
         TEST(test_paused_time_is_not_work),
+        TEST(test_what_is_sent_names_the_current_user_span),
         TEST(test_split_children_share_the_parent_and_carry_one_link),
         TEST(test_unsampled_flow_is_carried_on_and_not_recorded),
         TEST(test_drops_are_events_and_a_sum),

@@ -260,6 +260,30 @@ static void test_the_delay_grows_as_told(void **state)
     rig_close();
 }
 
+/* Thirty delays of 300 ms, each up to so much shorter or longer: that none is shorter, or none
+ * longer, happens once in a thousand million runs. */
+static void test_jitter_spreads_the_delays(void **state)
+{
+    (void)state;
+    const uint64_t delay_ns = 300 * FTRI_NS_PER_MS;
+    rig_open(GRAPH("{initial_delay: 300ms, max_delay: 300ms, jitter: 1}", "{refuse: 30}"));
+    for (size_t i = 0; i < 30; i++)
+        rig_feed_key("a");
+    rig_wait(rig_is_settled);
+    assert_int_equal(rig.n_acks, 30);
+    uint64_t first_ns = UINT64_MAX, last_ns = 0;
+    for (size_t i = 0; i < rig.n_arrivals; i++) {
+        const uint64_t after_ns = rig.arrivals[i].at_ns - rig.arrivals[0].at_ns;
+        if (rig.arrivals[i].n_attempt == 0)
+            continue;
+        first_ns = after_ns < first_ns ? after_ns : first_ns;
+        last_ns = after_ns > last_ns ? after_ns : last_ns;
+    }
+    assert_true(first_ns < delay_ns);
+    assert_true(last_ns > delay_ns);
+    rig_close();
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -286,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_held_at_the_deadline_of_a_shutdown),
         cmocka_unit_test(test_nothing_is_sent_again_without_time),
         cmocka_unit_test(test_the_delay_grows_as_told),
+        cmocka_unit_test(test_jitter_spreads_the_delays),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,8 @@ struct rig_arrival {
     uint64_t at_ns;
 };
 
+static size_t rig_capacity; /* of channels; 0: as usual */
+
 static struct {
     struct loop *loop;
     struct loop_timer *watch;
@@ -185,6 +187,7 @@ static int rig_build(const char *text, struct ftri_error *error)
         .classes = classes,
         .nodes = config_get(config_root(rig.document), "nodes"),
         .connections = config_get(config_root(rig.document), "connections"),
+        .channel_capacity = rig_capacity,
         .on_finished = rig_on_finished,
         .on_drained = rig_on_drained,
         .on_failed = rig_on_failed,

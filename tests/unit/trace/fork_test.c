@@ -535,6 +535,39 @@ static void test_flows_that_wait_stay_with_the_parent(void **state)
     }
 }
 
+static void fork_and_record(void *instance, const ftr_export_batch *batch, uint64_t deadline_ns,
+                            ftr_export_result *ret_result)
+{
+    (void)deadline_ns;
+    int *status = instance;
+    const pid_t child = fork();
+    if (child == 0) {
+        record(3);
+        _exit(counts().started == 3 ? 0 : 1);
+    }
+    waitpid(child, status, 0);
+    ret_result->n_delivered = batch->n_spans;
+}
+
+static void test_a_child_of_an_exporter_records(void **state)
+{
+    (void)state;
+    static const ftr_exporter_class forking = {.size = sizeof forking,
+                                               .name = "forking",
+                                               .form = FTR_EXPORT_SPANS,
+                                               .export_batch = fork_and_record};
+    int status = -1;
+    ftr_exporter *exporter = ftr_exporter_new(&forking, &status);
+    ftr_config config = FTR_CONFIG_INIT;
+    config.exporters = &exporter;
+    config.n_exporters = 1;
+    assert_int_equal(ftr_init(&config, NULL), FTR_OK);
+    record(1);
+    assert_int_equal(ftr_shutdown(10 * SECOND), FTR_OK);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     if (!CAN_FORK)
@@ -551,6 +584,7 @@ int main(void)
         cmocka_unit_test(test_a_child_is_not_told_what_its_parent_lost),
         cmocka_unit_test(test_a_tap_of_the_child_is_its_own),
         cmocka_unit_test(test_fork_while_a_thread_asks_the_sampler),
+        cmocka_unit_test(test_a_child_of_an_exporter_records),
         cmocka_unit_test(test_exit_without_shutdown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,7 @@
 struct probe {
     pthread_mutex_t gate; /* held: exports hang */
     _Atomic size_t n_spans;
+    _Atomic size_t n_batches;
     _Atomic bool is_in_export;
     _Atomic bool is_closed;
     char otlp[4096];
@@ -42,6 +43,7 @@ static inline void probe_export(void *instance, const ftr_export_batch *batch, u
         atomic_store(&probe->otlp_len, batch->otlp_len);
     }
     atomic_fetch_add(&probe->n_spans, batch->n_spans);
+    atomic_fetch_add(&probe->n_batches, 1);
     ret_result->n_delivered = batch->n_spans;
 }
 

@@ -130,6 +130,79 @@ static void test_a_queue_of_few_spans_is_emptied_when_it_is_full(void **state)
     unsetenv("OTEL_BSP_MAX_QUEUE_SIZE");
 }
 
+/* An exporter that is instrumented itself, with a span of the program's in its hands. */
+struct recorder {
+    struct probe probe;
+    ftr_span span;
+    int n_recording;
+};
+
+static void record_in_every_way(struct recorder *self, const ftr_context *parent)
+{
+    static ftr_call_site site = {.kind = FTR_KIND_CLIENT, .name = {"site", 4}};
+    const ftr_span_options root = {.size = sizeof root, .is_root = true, .is_linked = true};
+    const ftr_span_options below = {.size = sizeof below, .parent = parent};
+    const ftr_span spans[] = {
+        ftr_span_start(FTR_STR("short"), FTR_KIND_CLIENT, NULL),
+        ftr_span_start(FTR_STR("short"), FTR_KIND_CLIENT, parent),
+        ftr_span_start(FTR_STR("a name beyond sixteen bytes"), FTR_KIND_CLIENT, NULL),
+        ftr_span_start_site(&site, NULL),
+        ftr_span_start_site(&site, parent),
+        ftr_span_start_with(&root),
+        ftr_span_start_with(&below),
+    };
+    for (size_t i = 0; i < sizeof spans / sizeof spans[0]; i++) {
+        self->n_recording += ftr_span_is_recording(spans[i]);
+        ftr_span_end(spans[i]);
+    }
+}
+
+static void export_and_record(void *instance, const ftr_export_batch *batch, uint64_t deadline_ns,
+                              ftr_export_result *ret_result)
+{
+    struct recorder *self = instance;
+    ftr_context parent = ftr_span_context_of(self->span);
+    record_in_every_way(self, &parent);
+    ftr_span_set_bool(self->span, FTR_STR("seen"), true);
+    ftr_span_end(self->span);
+    record_in_every_way(self, &parent);
+    ftr_context_release(&parent);
+    probe_export(&self->probe, batch, deadline_ns, ret_result);
+}
+
+static void close_and_record(void *instance)
+{
+    record_in_every_way(instance, NULL);
+    probe_close(&((struct recorder *)instance)->probe);
+}
+
+static void test_what_an_exporter_starts_is_not_recorded(void **state)
+{
+    (void)state;
+    static const ftr_exporter_class recorder_class = {.size = sizeof recorder_class,
+                                                      .name = "recorder",
+                                                      .form = FTR_EXPORT_OTLP,
+                                                      .export_batch = export_and_record,
+                                                      .close = close_and_record};
+    struct recorder recorder = {.probe.gate = PTHREAD_MUTEX_INITIALIZER};
+    ftr_exporter *exporter = ftr_exporter_new(&recorder_class, &recorder);
+    ftr_config config = FTR_CONFIG_INIT;
+    config.exporters = &exporter;
+    config.n_exporters = 1;
+    assert_int_equal(ftr_init(&config, NULL), FTR_OK);
+    recorder.span = ftr_span_start(FTR_STR("the program's"), FTR_KIND_INTERNAL, NULL);
+    record(1);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(ftr_flush(5 * SECOND), FTR_OK);
+    assert_int_equal(counts().started, 2);
+    assert_int_equal(counts().exporters[0].delivered, 2);
+    assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
+    assert_true(recorder.probe.is_closed);
+    assert_int_equal(recorder.n_recording, 0);
+    assert_int_equal(counts().ended, 2);
+    assert_int_equal(counts().no_slot + counts().roots_dropped, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +210,7 @@ int main(void)
         cmocka_unit_test(test_a_span_larger_than_the_queue_is_lost_alone),
         cmocka_unit_test(test_a_queue_smaller_than_a_batch_is_emptied_before_it_is_full),
         cmocka_unit_test(test_a_queue_of_few_spans_is_emptied_when_it_is_full),
+        cmocka_unit_test(test_what_an_exporter_starts_is_not_recorded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
