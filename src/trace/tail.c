@@ -54,6 +54,7 @@ static struct {
     const struct ftri_tail_exit *exit;
     enum regime regime;
     uint32_t last_mode;
+    uint32_t pass_mode; /* as the pass found it before it read what was recorded */
     bool has_buffer;
     bool has_told;   /* that there is no memory for the buffer */
     bool has_passed; /* a pass has begun in this session */
@@ -254,6 +255,7 @@ void ftri_tail_begin(void)
         hold();
     else if (mode == FTR_MODE_FULL && tail.regime == HOLDING)
         to_full(is_holding(mode));
+    tail.pass_mode = mode;
     tail.has_passed = true;
 }
 
@@ -455,9 +457,8 @@ static uint64_t let_go(uint64_t now_ns)
 
 uint64_t ftri_tail_end(void)
 {
-    const uint32_t mode = atomic_load(&tail.mode);
-    const bool is_turned_off = mode == FTR_MODE_OFF && tail.last_mode != FTR_MODE_OFF;
-    tail.last_mode = mode;
+    const bool is_turned_off = tail.pass_mode == FTR_MODE_OFF && tail.last_mode != FTR_MODE_OFF;
+    tail.last_mode = tail.pass_mode;
     if (tail.regime == PASSING)
         return UINT64_MAX;
     const uint64_t now_ns = ftri_time_monotonic_ns();

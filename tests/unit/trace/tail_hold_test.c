@@ -131,6 +131,24 @@ static void test_what_waits_for_the_process_goes_when_that_is_in_full(void **sta
     assert_int_equal(n_kept, 2);
 }
 
+/* The mode was switched when the journals had been read: what lies in them waits for the next pass,
+ * and is decided in it although a third mode follows. */
+static void test_what_a_pass_reads_after_the_switch_is_decided_too(void **state)
+{
+    (void)state;
+    ftri_tail_set_mode(FTR_MODE_TAIL);
+    ftri_tail_begin();
+    ftri_tail_set_mode(FTR_MODE_OFF);
+    (void)ftri_tail_end();
+    ftri_tail_begin();
+    accept(1, 0);
+    (void)ftri_tail_end();
+    ftri_tail_set_mode(FTR_MODE_FULL);
+    ftri_tail_begin();
+    decide_all();
+    assert_int_equal(n_kept, 0);
+}
+
 #define HELD(function) cmocka_unit_test_setup_teardown(function, begin, end)
 
 int main(void)
@@ -139,6 +157,7 @@ int main(void)
         HELD(test_the_first_flow_waits_though_the_pass_began_before),
         HELD(test_a_flow_of_an_earlier_period_is_not_cut_in_two),
         HELD(test_what_waits_for_the_process_goes_when_that_is_in_full),
+        HELD(test_what_a_pass_reads_after_the_switch_is_decided_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
