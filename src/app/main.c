@@ -101,10 +101,10 @@ static int run(int argc, char **argv)
         printf("flowtrace %s\n", FTR_VERSION);
         return 0;
     }
-    if (argc == 4 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "node") == 0) {
+    if (argc > 2 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "node") == 0) {
         char components[] = "components";
-        char *words[] = {components, argv[3]};
-        return dispatch(2, words);
+        argv[2] = components; /* with a type: that one's options */
+        return dispatch(argc - 2, argv + 2);
     }
     if (strcmp(argv[1], "help") == 0) {
         char help[] = "--help";

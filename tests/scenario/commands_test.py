@@ -26,6 +26,9 @@ class Commands(Scenario):
         self.assertEqual(self.call("trace", "--help").returncode, 0)
         self.assertEqual(self.call("help", "serve").returncode, 0)
         self.assertEqual(self.call("help", "trace", "get").returncode, 0)
+        self.assertEqual(self.call("help", "node").stdout, self.call("components").stdout)
+        self.assertEqual(self.call("help", "node", "processor/batch").stdout,
+                         self.call("components", "processor/batch").stdout)
 
     def test_wrong_usage_is_2_and_names_the_nearest(self):
         for arguments, words in [(("srve",), "serve"), (("serve", "--dat", "x"), "--data"),
