@@ -24,7 +24,7 @@ BUILD = None
 
 
 def program():
-    return os.path.join(BUILD, "bin", "flowtrace")
+    return os.environ.get("TESTED_PROGRAM") or os.path.join(BUILD, "bin", "flowtrace")
 
 
 def setting(name):
