@@ -189,9 +189,13 @@ class Program:
 
     def __init__(self, command, text, sink):
         self.folder = tempfile.TemporaryDirectory(prefix="flowtrace-")
-        self.ports = {"grpc": harness.free_port(), "http": harness.free_port(),
-                      "health": harness.free_port()}
         self.path = os.path.join(self.folder.name, "collector.yaml")
+        while not self.start(command, text, sink):
+            pass
+
+    def start(self, command, text, sink):
+        """False: somebody else took one of the ports in between."""
+        self.ports = dict(zip(("grpc", "http", "health"), harness.free_ports(3)))
         with open(self.path, "w", encoding="utf-8") as file:
             file.write(text.replace("GRPC", f"127.0.0.1:{self.ports['grpc']}")
                        .replace("HEALTH", f"127.0.0.1:{self.ports['health']}")
@@ -203,7 +207,7 @@ class Program:
             self.process = subprocess.Popen(
                 command + [self.path], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=dict(os.environ, OTEL_SDK_DISABLED="true", SCENARIO_HEADER="from-environment"))
-        self.wait_until_it_listens()
+        return self.wait_until_it_listens()
 
     def log(self):
         with open(os.path.join(self.folder.name, "log"), encoding="utf-8", errors="replace") as file:
@@ -212,14 +216,21 @@ class Program:
     def wait_until_it_listens(self):
         deadline = time.monotonic() + PATIENCE_S
         for port in (self.ports["grpc"], self.ports["http"]):
-            while True:
-                try:
-                    harness.connect(port).close()
-                    break
-                except OSError:
-                    assert self.process.poll() is None, self.log()
-                    assert time.monotonic() < deadline, self.log()
-                    time.sleep(0.05)
+            while not self.answers(port):
+                if self.process.poll() is not None and "Address already in use" in self.log():
+                    return False
+                assert self.process.poll() is None, self.log()
+                assert time.monotonic() < deadline, self.log()
+                time.sleep(0.05)
+        return True
+
+    @staticmethod
+    def answers(port):
+        try:
+            harness.connect(port).close()
+        except OSError:
+            return False
+        return True
 
     def post(self, name, body):
         """The HTTP status."""

@@ -3,6 +3,7 @@
 OTLP requests written by hand. Standard library only."""
 
 import argparse
+import contextlib
 import http.client
 import json
 import os
@@ -170,10 +171,17 @@ class Collector:
         return self.memory_bytes()
 
 
+def free_ports(n):
+    """As many different ones, which others may take before they are used."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(n)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
 def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    return free_ports(1)[0]
 
 
 def connect(port, timeout=30):
