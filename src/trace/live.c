@@ -169,21 +169,26 @@ ftr_status ftri_live_walk(ftri_live_function *each, void *argument)
     return walk.lacked_memory ? FTR_ERR_MEMORY : FTR_OK;
 }
 
+/* The flags' place in the word that begins with the kind. */
+enum { FLAGS_AT = offsetof(struct ftri_record, trace_flags) - offsetof(struct ftri_record, kind) };
+
 /* False: none is open. */
-static bool read_trace(const struct ftri_slot *slot, ftr_trace_id *ret_id)
+static bool read_trace(const struct ftri_slot *slot, ftr_trace_id *ret_id, uint8_t *ret_flags)
 {
     uint64_t id[2];
+    uint8_t word[sizeof(uint64_t)];
     const uint64_t generation = atomic_load_explicit(&slot->generation, memory_order_acquire);
     if ((generation & 3) != FTRI_SLOT_OPEN)
         return false;
     copy_words((uint8_t *)id, &slot->record.trace_id, sizeof id);
+    copy_words(word, &slot->record.kind, sizeof word);
     ftri_slot_fence(memory_order_acquire);
     memcpy(ret_id, id, sizeof id);
+    *ret_flags = word[FLAGS_AT];
     return atomic_load_explicit(&slot->generation, memory_order_relaxed) == generation;
 }
 
-void ftri_live_walk_traces(void (*each)(void *argument, const ftr_trace_id *trace_id),
-                           void *argument)
+void ftri_live_walk_traces(ftri_live_trace_function *each, void *argument)
 {
     const uint32_t session = atomic_load(&ftri_session);
     const uint32_t n_threads = atomic_load(&ftri_n_threads);
@@ -194,9 +199,10 @@ void ftri_live_walk_traces(void (*each)(void *argument, const ftr_trace_id *trac
         const uint32_t n = atomic_load_explicit(&thread->n_slots_used, memory_order_acquire);
         const struct ftri_slot *slots = slots_of(thread);
         ftr_trace_id id;
+        uint8_t flags;
         for (uint32_t k = 0; k < n; k++)
-            if (read_trace(&slots[k], &id))
-                each(argument, &id);
+            if (read_trace(&slots[k], &id, &flags))
+                each(argument, &id, flags);
     }
 }
 

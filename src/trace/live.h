@@ -33,5 +33,6 @@ typedef bool ftri_live_function(void *argument, const struct ftri_record *record
 ftr_status ftri_live_walk(ftri_live_function *each, void *argument);
 
 /* The traces of all open spans, sampled or not; of one that ends meanwhile perhaps. */
-void ftri_live_walk_traces(void (*each)(void *argument, const ftr_trace_id *trace_id),
-                           void *argument);
+typedef void ftri_live_trace_function(void *argument, const ftr_trace_id *trace_id,
+                                      uint8_t trace_flags);
+void ftri_live_walk_traces(ftri_live_trace_function *each, void *argument);

@@ -57,7 +57,7 @@ static struct {
     uint32_t pass_mode; /* as the pass found it before it read what was recorded */
     bool has_buffer;
     bool has_told;   /* that there is no memory for the buffer */
-    bool has_passed; /* a pass has begun in this session */
+    bool has_begun;  /* flows that are exported, maybe, and are not noted */
     struct ftri_flow_buffer buffer;
     struct ftri_tail_reader reader;
     struct ftri_bytes copy;     /* of a span that refers to its context's block */
@@ -119,9 +119,10 @@ void ftri_tail_set_mode(ftr_mode mode)
 
 void ftri_tail_set_holders(uint32_t n_holders)
 {
-    if (atomic_exchange(&tail.n_holders, n_holders) == 0 && n_holders != 0)
+    if (atomic_load(&tail.n_holders) == 0 && n_holders != 0)
         atomic_store(&tail.marks,
                      FTRI_TRACE_WAITS | (~atomic_load(&tail.marks) & FTRI_TRACE_IS_ODD));
+    atomic_store(&tail.n_holders, n_holders);
 }
 
 uint8_t ftri_tail_marks(void)
@@ -140,7 +141,7 @@ static bool is_for_certain(const struct ftri_record *record)
 {
     if (record->trace_flags & (FTRI_TRACE_WAITS | FTRI_TRACE_IS_KEPT))
         return (record->trace_flags & FTRI_TRACE_IS_KEPT) != 0;
-    return atomic_load_explicit(&tail.mode, memory_order_relaxed) == FTR_MODE_FULL;
+    return tail.pass_mode == FTR_MODE_FULL;
 }
 
 /* ---- on the way out ---- */
@@ -197,24 +198,44 @@ static bool make_buffer(void)
     return tail.has_buffer;
 }
 
-static void note_begun(void *argument, const ftr_trace_id *trace_id)
+/* Nothing of its flow has gone out: it began after somebody started to hold spans back. */
+static bool waits_from_the_start(uint8_t trace_flags)
 {
-    const uint64_t *now_ns = argument;
-    ftri_flow_buffer_note(&tail.buffer, trace_id, FTR_TAIL_MODE, *now_ns);
+    return (trace_flags & FTRI_TRACE_WAITS) &&
+           !((trace_flags ^ ftri_tail_marks()) & FTRI_TRACE_IS_ODD);
 }
 
-/* Flows that began in FTR_MODE_FULL may have spans at the exporters already: they go there whole.
- * Those are the ones that have a span open now, and those of spans that are known to have started
- * before. */
+static void note_begun(void *argument, const ftr_trace_id *trace_id, uint8_t trace_flags)
+{
+    const uint64_t *now_ns = argument;
+    if (!waits_from_the_start(trace_flags))
+        ftri_flow_buffer_note(&tail.buffer, trace_id, FTR_TAIL_MODE, *now_ns);
+}
+
+/* At FTR_MODE_TAIL after FTR_MODE_FULL: flows that began before may have spans at the exporters
+ * already, and go there whole. Those are the ones that have a span open now, and those of spans
+ * that are known to have started before. */
+static void note_all_begun(void)
+{
+    uint64_t now_ns = ftri_time_monotonic_ns();
+    tail.since_ns = ftri_time_wall_ns();
+    tail.has_begun = false;
+    ftri_live_walk_traces(note_begun, &now_ns);
+}
+
+static void keep_what_waits(void)
+{
+    while (!ftri_flow_buffer_is_empty(&tail.buffer))
+        ftri_flow_buffer_decide_oldest(&tail.buffer, FTRI_REASON(FTR_TAIL_MODE));
+}
+
 static void hold(void)
 {
     if (!make_buffer())
         return;
-    tail.since_ns = tail.has_passed ? ftri_time_wall_ns() : 0;
+    if (tail.regime == FOLLOWING)
+        keep_what_waits();
     tail.regime = HOLDING;
-    uint64_t now_ns = ftri_time_monotonic_ns();
-    if (tail.has_passed)
-        ftri_live_walk_traces(note_begun, &now_ns);
 }
 
 static void follow(uint64_t now_ns)
@@ -230,8 +251,7 @@ static void to_full(bool is_still_holding)
     if (!is_still_holding)
         follow(ftri_time_monotonic_ns());
     else if (tail.last_mode == FTR_MODE_TAIL)
-        while (!ftri_flow_buffer_is_empty(&tail.buffer))
-            ftri_flow_buffer_decide_oldest(&tail.buffer, FTRI_REASON(FTR_TAIL_MODE));
+        keep_what_waits();
 }
 
 /* What is recorded before the first pass has the session's first mode, too. */
@@ -241,9 +261,9 @@ void ftri_tail_start(const struct ftri_tail_settings *settings, const struct ftr
     tail.settings = settings;
     tail.exit = exit;
     tail.regime = PASSING;
-    tail.has_told = tail.has_passed = tail.has_looked = false;
-    tail.next_look_ns = 0;
-    tail.last_mode = atomic_load(&tail.mode);
+    tail.has_told = tail.has_begun = tail.has_looked = false;
+    tail.next_look_ns = tail.since_ns = 0;
+    tail.last_mode = tail.pass_mode = atomic_load(&tail.mode);
     if (is_holding(tail.last_mode))
         hold();
 }
@@ -255,8 +275,11 @@ void ftri_tail_begin(void)
         hold();
     else if (mode == FTR_MODE_FULL && tail.regime == HOLDING)
         to_full(is_holding(mode));
+    if (mode == FTR_MODE_FULL || tail.regime != HOLDING)
+        tail.has_begun = true;
+    else if (mode == FTR_MODE_TAIL && tail.has_begun)
+        note_all_begun();
     tail.pass_mode = mode;
-    tail.has_passed = true;
 }
 
 /* ---- spans ---- */
@@ -264,9 +287,9 @@ void ftri_tail_begin(void)
 /* Whatever its flow, what is above it may have been exported already. */
 static uint32_t reasons_of_mode(const struct ftri_record *record)
 {
-    const bool is_of_now = !(record->trace_flags & FTRI_TRACE_WAITS) ||
-                           !((record->trace_flags ^ ftri_tail_marks()) & FTRI_TRACE_IS_ODD);
-    return is_for_certain(record) || !is_of_now ? FTRI_REASON(FTR_TAIL_MODE) : 0;
+    const bool is_of_before =
+        (record->trace_flags & FTRI_TRACE_WAITS) && !waits_from_the_start(record->trace_flags);
+    return is_for_certain(record) || is_of_before ? FTRI_REASON(FTR_TAIL_MODE) : 0;
 }
 
 /* Spans without marks that started before this may have something exported above them, too. */
@@ -402,9 +425,10 @@ bool ftri_tail_shows_open(const struct ftri_record *record)
 
 /* ---- deciding ---- */
 
-static void see_open(void *argument, const ftr_trace_id *trace_id)
+static void see_open(void *argument, const ftr_trace_id *trace_id, uint8_t trace_flags)
 {
     (void)argument;
+    (void)trace_flags;
     ftri_flow_buffer_see_open(&tail.buffer, trace_id);
 }
 

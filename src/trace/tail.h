@@ -3,7 +3,8 @@
  * Between the worker and the exporters: what is kept at once, what waits for its flow to be decided
  * (FTR_MODE_TAIL), what is not exported at all. Memory exists only in FTR_MODE_TAIL and for as long
  * afterwards as its verdicts hold.
- * Functions are the worker's unless marked (any); around fork() nobody is inside. */
+ * Functions are the worker's unless marked (any) or (one at a time: any thread, under the session's
+ * lock); around fork() nobody is inside. */
 #pragma once
 
 #include "sampling/policy.h"
@@ -35,7 +36,7 @@ void ftri_tail_set_mode(ftr_mode mode);
 
 /* The marks of a flow that begins now and is to wait: FTRI_TRACE_WAITS, maybe with IS_ODD. (any) */
 uint8_t ftri_tail_marks(void);
-/* How many hold spans back though the mode may be another one. (any) */
+/* How many hold spans back though the mode may be another one. (one at a time) */
 void ftri_tail_set_holders(uint32_t n_holders);
 
 /* Whether all sampled spans are kept at once. */

@@ -205,7 +205,8 @@ class Program:
                        .replace("FOLDER", self.folder.name))
         with open(os.path.join(self.folder.name, "log"), "wb") as log:
             self.process = subprocess.Popen(
-                command + [self.path], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                command + [self.path], cwd=self.folder.name,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=dict(os.environ, OTEL_SDK_DISABLED="true", SCENARIO_HEADER="from-environment"))
         return self.wait_until_it_listens()
 

@@ -40,6 +40,14 @@ static void free_pipeline(struct pipeline *self)
     ftr_node_free(self->second);
 }
 
+static ftr_trace_id trace_of(const ftr_visit *visit)
+{
+    ftr_context context = ftr_span_context_of(ftr_visit_span(visit));
+    const ftr_trace_id id = context.span.trace_id;
+    ftr_context_release(&context);
+    return id;
+}
+
 enum fault { NONE, DROPS, FAILS };
 
 /* A flow through both nodes with a span of the program's below the second. Returns its trace; none:
@@ -146,6 +154,34 @@ static void test_slow_flows_are_kept(void **state)
     assert_int_equal(n_exported_of(&ids[1]), 2);
     free_pipeline(&a);
     stop();
+}
+
+/* What begins in tail waits, also when the worker first hears of tail while it is open. */
+static void test_a_flow_open_when_the_worker_looks_waits(void **state)
+{
+    (void)state;
+    const ftr_tail_config tail = faults_only();
+    struct pipeline a = pipeline_of("a");
+    start_in(FTR_MODE_FULL, &tail);
+    for (int round = 0; round < 3; round++) {
+        set_mode(&a, &full);
+        const ftr_trace_id before = run_flow(&a, NONE);
+        ftr_visit open_before, open_after;
+        ftr_visit_start(&open_before, a.first, NULL, 0, NULL);
+        set_mode(&a, &tail_mode);
+        ftr_visit_start(&open_after, a.first, NULL, 0, NULL);
+        const ftr_trace_id ids[] = {trace_of(&open_before), trace_of(&open_after)};
+        assert_int_equal(ftr_flush(60 * SECOND), FTR_OK);
+        ftr_visit_end(&open_before, FTR_OUTCOME_SUCCESS, FTR_STR(""));
+        ftr_visit_end(&open_after, FTR_OUTCOME_SUCCESS, FTR_STR(""));
+        wait_for_verdicts();
+        assert_int_equal(n_exported_of(&before), 3);
+        assert_int_equal(n_exported_of(&ids[0]), 1);
+        assert_int_equal(n_exported_of(&ids[1]), 0);
+    }
+    free_pipeline(&a);
+    stop();
+    assert_accounts();
 }
 
 /* From the first flow on, though the worker has not looked yet; and back. */
@@ -332,6 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_three_pipelines_in_three_modes),
         cmocka_unit_test(test_slow_flows_are_kept),
+        cmocka_unit_test(test_a_flow_open_when_the_worker_looks_waits),
         cmocka_unit_test(test_switching_while_running),
         cmocka_unit_test(test_switching_at_any_moment_keeps_flows_whole),
         cmocka_unit_test(test_a_flow_through_two_pipelines_is_whole),

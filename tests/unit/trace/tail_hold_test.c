@@ -112,6 +112,26 @@ static void test_a_flow_of_an_earlier_period_is_not_cut_in_two(void **state)
     assert_int_equal(n_kept, 3);
 }
 
+/* The same when both switches come within one pass, which has not let go yet. */
+static void test_what_was_to_be_let_go_is_when_holding_begins_again(void **state)
+{
+    (void)state;
+    ftri_tail_set_holders(1);
+    const uint8_t marks = ftri_tail_marks();
+    ftri_tail_begin();
+    accept(1, marks);
+    ftri_tail_set_holders(0);
+    ftri_tail_begin();
+    accept(1, marks);
+    assert_int_equal(n_kept, 1);
+    ftri_tail_set_holders(1);
+    accept(2, ftri_tail_marks());
+    assert_int_equal(n_kept, 2);
+    accept(1, marks);
+    decide_all();
+    assert_int_equal(n_kept, 3);
+}
+
 /* From FTR_MODE_TAIL to FTR_MODE_FULL what waits is kept, also while a node goes on holding. */
 static void test_what_waits_for_the_process_goes_when_that_is_in_full(void **state)
 {
@@ -156,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HELD(test_the_first_flow_waits_though_the_pass_began_before),
         HELD(test_a_flow_of_an_earlier_period_is_not_cut_in_two),
+        HELD(test_what_was_to_be_let_go_is_when_holding_begins_again),
         HELD(test_what_waits_for_the_process_goes_when_that_is_in_full),
         HELD(test_what_a_pass_reads_after_the_switch_is_decided_too),
     };
