@@ -25,6 +25,8 @@ static const struct {
     {"parentbased_probability", FTRI_SAMPLER_PROBABILITY, RATIO, true},
     {"parentbased_ratelimiting", FTRI_SAMPLER_ON, RATE, true},
     {"passive", FTRI_SAMPLER_OFF, NONE, true},
+    {"jaeger_remote", FTRI_SAMPLER_CUSTOM, NONE, false},
+    {"parentbased_jaeger_remote", FTRI_SAMPLER_CUSTOM, NONE, true},
 };
 
 static void set_ratio(struct ftri_sampler *self, double ratio)

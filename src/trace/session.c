@@ -48,6 +48,7 @@
 
 #include <errno.h>
 #include <flowtrace/live.h>
+#include <flowtrace/sampler.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -63,6 +64,7 @@ static struct {
     bool is_disabled;
     _Atomic bool needs_threads; /* in a forked child that has not recorded yet */
     struct ftri_origin *origin;
+    ftr_sampler *sampler; /* NULL: there is none that has an owner */
     struct ftri_sender *senders[FTRI_SENDERS_MAX];
     size_t n_senders;
     size_t n_span_senders;   /* the first ones, */
@@ -196,7 +198,7 @@ static void publish(const ftr_config *config)
     ftri_threads_unlock();
     choose_form(settings->convention);
     ftri_convention_set(settings->convention);
-    ftri_sampling_start(settings);
+    ftri_sampling_start(settings, session.sampler);
     session.unfinished = config->unfinished;
     session.unfinished_argument = config->unfinished_argument;
     ftri_threads_forget_counts();
@@ -301,6 +303,7 @@ static int start(const ftr_config *config, const void *caller, struct ftri_error
         ftri_origin_unref(origin);
         return rc;
     }
+    session.sampler = choice.sampler;
     ftri_initiator_note(&session.initiator, config->place, caller, ftri_origin_service(origin));
     publish(config);
     return 0;
@@ -474,7 +477,24 @@ static bool stop_threads(uint64_t deadline_ns)
     return is_done;
 }
 
-static void finish(void)
+/* A thread that was asking at the deadline may be through meanwhile. */
+static bool is_sampler_at_rest(bool is_judged)
+{
+    static const uint64_t grace_ns = 50 * FTRI_NS_PER_MS;
+    return is_judged || (session.sampler && ftri_sampling_stop(deadline_after(grace_ns)));
+}
+
+/* One that a thread is still asking is left behind, and what it tells by stays with it. */
+static void close_sampler(bool is_at_rest)
+{
+    if (is_at_rest)
+        ftr_sampler_free(session.sampler);
+    else if (session.sampler)
+        (void)ftri_origin_ref(session.origin);
+    session.sampler = NULL;
+}
+
+static void finish(bool is_at_rest)
 {
     count_live(&session.last);
     count_users(&session.last_user);
@@ -485,6 +505,7 @@ static void finish(void)
         ftri_sender_unref(session.senders[i]);
     session.n_senders = session.n_span_senders = session.n_system_senders = 0;
     ftri_routings_reset();
+    close_sampler(is_at_rest);
     ftri_origin_unref(session.origin);
     session.origin = NULL;
     session.state = IDLE;
@@ -518,8 +539,9 @@ ftr_status ftr_shutdown(uint64_t timeout_ns)
     const bool is_done = stop_threads(deadline_ns) && is_judged;
     if (session.unfinished)
         (void)ftr_live_spans(session.unfinished, session.unfinished_argument);
+    const bool is_at_rest = is_sampler_at_rest(is_judged);
     pthread_mutex_lock(&session.lock);
-    finish();
+    finish(is_at_rest);
     pthread_mutex_unlock(&session.lock);
     return is_done ? FTR_OK : FTR_ERR_TIMEOUT;
 }
