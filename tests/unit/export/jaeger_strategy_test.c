@@ -242,7 +242,7 @@ static void write_many(unsigned n, struct ftri_bytes *out)
     ftri_bytes_reset(out);
     assert_int_equal(ftri_wire_begin(out, 4, &mark), 0);
     for (unsigned i = 0; i < n; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "%04u", i);
         assert_int_equal(ftri_bytes_append(out, "\x1a\x11\x0a\x04", 4), 0);
         assert_int_equal(ftri_bytes_append(out, name, 4), 0);
@@ -261,7 +261,7 @@ static void test_operations_are_bounded(void **state)
     write_many(FTRI_JAEGER_LISTED_MAX, &answer);
     struct ftri_jaeger_strategy *strategy = next(first(0), ftri_bytes_view(&answer));
     for (unsigned i = 0; i < FTRI_JAEGER_LISTED_MAX; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "%04u", i);
         assert_true(takes(strategy, name, 0xff, 1));
     }
