@@ -4,14 +4,13 @@
 #include "export/jaeger_call.h"
 
 #include "base/error.h"
-#include "base/time.h"
 #include "codec/wire.h"
 #include "export/http_client.h"
 
 #include <errno.h>
 
 #define PATH "/jaeger.api_v2.SamplingManager/GetSamplingStrategy"
-#define TIMEOUT_NS (10 * FTRI_NS_PER_S)
+#define TIMEOUT_NS UINT64_C(10000000000)
 
 enum { URL_BYTES = 1024, REQUEST_BYTES = 64 << 10 };
 
