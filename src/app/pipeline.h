@@ -47,6 +47,8 @@ int pipeline_start(struct pipeline *self, struct ftri_error *error) FTRI_MUST_CH
 /* Runs until the work is done, a node fails, or SIGINT or SIGTERM; drains (a second signal cuts it
  * short). 0, or -EIO with `failure` filled, also when the accounts contradict each other. */
 int pipeline_run(struct pipeline *self) FTRI_MUST_CHECK;
+/* Where its receivers listen, a line each on the standard error. */
+void pipeline_print_listeners(const struct pipeline *self);
 /* Begins to drain, as a signal does: pipeline_run then returns. */
 void pipeline_stop(struct pipeline *self);
 /* Reads the file again and takes `tracing` over; anything else that changed is refused, and then
