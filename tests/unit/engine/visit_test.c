@@ -624,6 +624,8 @@ static void test_late_derivative_is_still_below_the_ended_visit(void **state)
     const ftr_span_data h = span_named("processor/hold/h", 0);
     const ftr_span_data out = span_named("exporter/test/out", 0);
     assert_child(&out, &h);
+    assert_i64(&h, "flow.hops", 1);
+    assert_i64(&out, "flow.hops", 2);
     assert_int_equal(lab_answer(9)->kind, CONTROL_ACK);
     lab_check();
 }
