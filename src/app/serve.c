@@ -119,10 +119,9 @@ static int start_api(const struct pipeline *pipeline, const char *address, struc
     return api_start(&options, ret_api, error);
 }
 
-static void print_listeners(const struct pipeline *pipeline, const struct api *api)
+static void print_ready(const struct pipeline *pipeline, const struct api *api)
 {
-    for (size_t i = 0; i < pipeline->environment.n_listeners; i++)
-        fprintf(stderr, "%s\n", pipeline->environment.listeners[i]);
+    pipeline_print_listeners(pipeline);
     if (api)
         fprintf(stderr, "http listening on %s\n", api_address(api));
     fprintf(stderr, "ready\n");
@@ -141,7 +140,7 @@ static void on_started(void *argument)
     struct serving *self = argument;
     struct ftri_error error = {.text = "memory is short"};
     if (start_api(self->pipeline, self->http, &self->api, &error) == 0) {
-        print_listeners(self->pipeline, self->api);
+        print_ready(self->pipeline, self->api);
         return;
     }
     self->has_failed = true;
