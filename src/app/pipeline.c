@@ -341,12 +341,6 @@ int pipeline_run(struct pipeline *self)
     return self->has_failed ? -EIO : 0;
 }
 
-void pipeline_print_listeners(const struct pipeline *self)
-{
-    for (size_t i = 0; i < self->environment.n_listeners; i++)
-        fprintf(stderr, "%s\n", self->environment.listeners[i]);
-}
-
 void pipeline_stop(struct pipeline *self)
 {
     if (!self->is_draining)

@@ -34,9 +34,9 @@ struct pipeline {
 };
 
 /* Reads the native form (top level: nodes, connections, channel_capacity, loops, pipeline,
- * generation, conventions, tracing) or the Collector's (nodes/collector/form.h) and builds the graph; nothing
- * is started. path (which lives as long as the pipeline), or text under a name for errors. On
- * failure nothing is left. */
+ * generation, conventions, tracing) or the Collector's (nodes/collector/form.h) and builds the
+ * graph; nothing is started. path (which lives as long as the pipeline), or text under a name for
+ * errors. On failure nothing is left. */
 int pipeline_open_file(struct pipeline *self, const char *path, const char *data_directory,
                        struct ftri_error *error) FTRI_MUST_CHECK;
 int pipeline_open_text(struct pipeline *self, ftr_str text, const char *name,
@@ -49,8 +49,6 @@ void pipeline_print_listeners(const struct pipeline *self);
 /* Runs until the work is done, a node fails, or SIGINT or SIGTERM; drains (a second signal cuts it
  * short). 0, or -EIO with `failure` filled, also when the accounts contradict each other. */
 int pipeline_run(struct pipeline *self) FTRI_MUST_CHECK;
-/* Where its receivers listen, a line each on the standard error. */
-void pipeline_print_listeners(const struct pipeline *self);
 /* Begins to drain, as a signal does: pipeline_run then returns. */
 void pipeline_stop(struct pipeline *self);
 /* Reads the file again and takes `tracing` over; anything else that changed is refused, and then

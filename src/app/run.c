@@ -75,7 +75,6 @@ static int run_pipeline(struct pipeline *pipeline, const struct run_options *opt
     pipeline_print_listeners(pipeline);
     if (start_metrics(options, &api, &error) < 0)
         return fail(1, "%s", error.text);
-    pipeline_print_listeners(pipeline);
     struct ledger *ledger = ledger_start_exported(pipeline);
     int status = pipeline_run(pipeline) < 0 ? fail(1, "%s", pipeline->failure) : 0;
     api_stop(api);
