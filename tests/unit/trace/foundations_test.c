@@ -113,6 +113,75 @@ static void test_kind_and_status(void **state)
     stop();
 }
 
+static size_t metrics_len;
+static char metrics_text[16384];
+
+static bool take_text(void *argument, const char *text, size_t len)
+{
+    (void)argument;
+    assert_true(metrics_len + len < sizeof metrics_text);
+    memcpy(metrics_text + metrics_len, text, len);
+    metrics_len += len;
+    metrics_text[metrics_len] = '\0';
+    return true;
+}
+
+/* As they are exported: of an internal span no kind, of one with a tag an error; whether or not a
+ * tag makes series of their own. */
+static void test_metrics_say_what_the_spans_say(void **state)
+{
+    (void)state;
+    const ftr_str dimension = FTR_STR("zone");
+    for (size_t n_dimensions = 0; n_dimensions <= 1; n_dimensions++) {
+        ftr_metrics_config metrics = FTR_METRICS_CONFIG_INIT;
+        ftr_config config = FTR_CONFIG_INIT;
+        metrics.dimensions = &dimension;
+        metrics.n_dimensions = n_dimensions;
+        config.metrics = &metrics;
+        config.conventions = FTR_STR("foundations-5.8");
+        start(&config);
+        {
+            FTR_SPAN(tagged, "tagged");
+            FTR_SPAN_SET(tagged, "error", true);
+            FTR_SPAN(plain, "plain");
+        }
+        assert_int_equal(ftr_flush(5 * SECOND), FTR_OK);
+        metrics_len = 0;
+        assert_int_equal(ftr_metrics_text(FTR_METRICS_PROMETHEUS, take_text, NULL), FTR_OK);
+        assert_non_null(strstr(metrics_text, "span_name=\"tagged\",span_kind="
+                                             "\"SPAN_KIND_UNSPECIFIED\",status_code="
+                                             "\"STATUS_CODE_ERROR\""));
+        assert_non_null(strstr(metrics_text, "span_name=\"plain\",span_kind="
+                                             "\"SPAN_KIND_UNSPECIFIED\",status_code="
+                                             "\"STATUS_CODE_UNSET\""));
+        stop();
+    }
+}
+
+/* What is exported as an error is kept as one. */
+static void test_a_tag_keeps_its_flow(void **state)
+{
+    (void)state;
+    ftr_tail_config tail = FTR_TAIL_CONFIG_INIT;
+    ftr_config config = FTR_CONFIG_INIT;
+    tail.keeps_errors = true;
+    tail.share = 0;
+    config.tail = &tail;
+    config.has_mode = true;
+    config.mode = FTR_MODE_TAIL;
+    config.conventions = FTR_STR("foundations-5.8");
+    start(&config);
+    ftr_span_end(ftr_span_start(FTR_STR("plain"), FTR_KIND_INTERNAL, NULL));
+    const ftr_span tagged = ftr_span_start(FTR_STR("tagged"), FTR_KIND_INTERNAL, NULL);
+    const ftr_value no = ftr_value_bool(false);
+    ftr_span_set(tagged, FTR_STR("error"), &no);
+    ftr_span_end(tagged);
+    assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
+    assert_int_equal(counts().tail_kept[FTR_TAIL_ERROR], 1);
+    assert_int_equal(ftr_memory_spans_count(spans), 1);
+    ftr_memory_spans_unref(spans);
+}
+
 static char otlp[4096];
 static size_t otlp_len;
 
@@ -189,6 +258,8 @@ int main(void)
         cmocka_unit_test(test_events_are_log_entries_of_texts),
         cmocka_unit_test(test_a_span_full_of_small_events),
         cmocka_unit_test(test_kind_and_status),
+        cmocka_unit_test(test_metrics_say_what_the_spans_say),
+        cmocka_unit_test(test_a_tag_keeps_its_flow),
         cmocka_unit_test(test_the_scope_has_no_name),
         cmocka_unit_test(test_a_plain_span_has_no_kind_in_otlp),
     };
