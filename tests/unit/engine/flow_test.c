@@ -165,7 +165,6 @@ static void test_split_is_settled_when_all_parts_are(void **state)
     lab_check();
 }
 
-/* Each contributor of a merge learns why it failed, and whether for good. */
 /* A part fails for good, and the other is taken. */
 static void test_failure_of_a_part_is_the_inputs(void **state)
 {
@@ -226,6 +225,7 @@ static void test_failure_goes_up_through_a_merge_and_splits(void **state)
     lab_check();
 }
 
+/* Each contributor of a merge learns why it failed, and whether for good. */
 static void test_fan_in_answers_every_contributor(void **state)
 {
     (void)state;
