@@ -11,11 +11,6 @@
 
 #include "trace/clock.h"
 
-static int64_t limited(uint64_t value)
-{
-    return value > INT64_MAX ? INT64_MAX : (int64_t)value;
-}
-
 /* NULL: nothing is to be written. */
 static struct visit *recording(ftr_visit *visit)
 {
@@ -35,11 +30,12 @@ static void record_first_emit(struct visit *self, struct ftri_slot *slot, ftr_st
                               uint64_t n_items, uint64_t n_bytes)
 {
     struct ftri_node_site *const site = self->node->site;
-    const uint64_t numbers[] = {(uint64_t)limited(n_items), (uint64_t)limited(n_bytes)};
+    const uint64_t numbers[] = {(uint64_t)visit_limited(n_items), (uint64_t)visit_limited(n_bytes)};
     if (has_form(&site->first_emit, port) && ftri_template_put(&site->first_emit, slot, numbers))
         return;
-    const ftr_value values[FTRI_N_EMIT_VALUES] = {
-        ftr_value_str(port), ftr_value_i64(limited(n_items)), ftr_value_i64(limited(n_bytes))};
+    const ftr_value values[FTRI_N_EMIT_VALUES] = {ftr_value_str(port),
+                                                  ftr_value_i64(visit_limited(n_items)),
+                                                  ftr_value_i64(visit_limited(n_bytes))};
     ftr_span_set_values(self->span, &site->emit, values);
     ftri_template_make(&site->first_emit, &site->emit, values);
 }
@@ -57,8 +53,8 @@ static void record_emit(struct visit *self, struct ftri_slot *slot, ftr_str port
     }
     const ftr_attribute attributes[] = {
         {names[FTRI_NAME_OUT_PORT], ftr_value_str(port)},
-        {names[FTRI_NAME_OUT_ITEMS], ftr_value_i64(limited(n_items))},
-        {names[FTRI_NAME_OUT_BYTES], ftr_value_i64(limited(n_bytes))},
+        {names[FTRI_NAME_OUT_ITEMS], ftr_value_i64(visit_limited(n_items))},
+        {names[FTRI_NAME_OUT_BYTES], ftr_value_i64(visit_limited(n_bytes))},
     };
     ftr_span_event(self->span, names[FTRI_NAME_EVENT_EMIT], attributes, FTRI_COUNT(attributes));
 }
@@ -140,7 +136,7 @@ void ftr_visit_drop(ftr_visit *visit, ftr_drop_reason reason, uint64_t n_items)
     const ftr_str reason_name = ftri_drop_reason_word(self->node->convention, reason);
     const ftr_attribute attributes[] = {
         {names[FTRI_NAME_DROP_REASON], ftr_value_str(reason_name)},
-        {names[FTRI_NAME_DROP_ITEMS], ftr_value_i64(limited(n_items))},
+        {names[FTRI_NAME_DROP_ITEMS], ftr_value_i64(visit_limited(n_items))},
     };
     ftr_span_event(self->span, names[FTRI_NAME_EVENT_DROP], attributes, FTRI_COUNT(attributes));
     if (self->as.recording.n_dropped_items == 0)
@@ -201,7 +197,7 @@ static void record_sums(const struct visit *self)
         ftr_span_set_i64(self->span, names[FTRI_NAME_OUT_COUNT], self->as.recording.n_emits);
     if (self->as.recording.n_dropped_items)
         ftr_span_set_i64(self->span, names[FTRI_NAME_DROP_ITEMS],
-                         limited(self->as.recording.n_dropped_items));
+                         visit_limited(self->as.recording.n_dropped_items));
     if (self->as.recording.blocked_ns) {
         const ftr_value blocked = visit_value_ms(self->as.recording.blocked_ns);
         ftr_span_set(self->span, names[FTRI_NAME_BLOCKED_MS], &blocked);
@@ -219,7 +215,7 @@ static void record_fan_in(const struct visit *self)
         n_missed += ftri_fan_in_n_dropped(self->fan_in);
     }
     if (n_missed)
-        ftr_span_set_i64(self->span, names[FTRI_NAME_MANIFEST_DROPPED], limited(n_missed));
+        ftr_span_set_i64(self->span, names[FTRI_NAME_MANIFEST_DROPPED], visit_limited(n_missed));
 }
 
 static void record_failure(const struct visit *self, ftr_outcome outcome, ftr_str error)
