@@ -690,6 +690,20 @@ static const struct {
                 "[traces/x]}]}\nservice: {pipelines: {traces: {receivers: [otlp], exporters: "
                 "[routing]}, traces/y: {receivers: [routing], exporters: [debug]}}}",
      "c.yaml:4:69: connectors::routing: there is no pipeline 'traces/x'"},
+    {OTLP DEBUG "connectors:\n  routing: {table: [{condition: 'attributes[\"a\"] == \"\"', "
+                "pipelines: [traces/y]}]}\nservice: {pipelines: {traces: {receivers: [otlp], "
+                "exporters: [routing]}, traces/y: {receivers: [routing], exporters: [debug]}}}",
+     "c.yaml:4:34: connectors::routing: table: comparing with an empty text is not supported; "
+     "default_pipelines takes what no entry does"},
+    {OTLP DEBUG
+     "connectors:\n  routing:\n    table:\n"
+     "    - {condition: 'attributes[\"a\"] == 1', pipelines: [traces/x]}\n"
+     "    - {condition: 'attributes[\"a\"] == \"1\"', pipelines: [traces/y]}\n"
+     "service: {pipelines: {traces: {receivers: [otlp], exporters: [routing]}, traces/x: "
+     "{receivers: [routing], exporters: [debug]}, traces/y: {receivers: [routing], "
+     "exporters: [debug]}}}",
+     "c.yaml:7:20: connectors::routing: table: entries above take all that this one would; remove "
+     "it"},
     {OTLP DEBUG "connectors:\n  routing: {table: [{condition: 'attributes[\"a\"] == 1 or "
                 "attributes[\"b\"] == 1', pipelines: [traces/y]}]}\nservice: {pipelines: {traces: "
                 "{receivers: [otlp], exporters: [routing]}, traces/y: {receivers: [routing], "
