@@ -34,9 +34,9 @@ struct pipeline {
 };
 
 /* Reads the native form (top level: nodes, connections, channel_capacity, loops, pipeline,
- * generation, conventions, tracing) or the Collector's (nodes/collector/form.h) and builds the graph; nothing
- * is started. path (which lives as long as the pipeline), or text under a name for errors. On
- * failure nothing is left. */
+ * generation, conventions, tracing) or the Collector's (nodes/collector/form.h) and builds the
+ * graph; nothing is started. path (which lives as long as the pipeline), or text under a name for
+ * errors. On failure nothing is left. */
 int pipeline_open_file(struct pipeline *self, const char *path, const char *data_directory,
                        struct ftri_error *error) FTRI_MUST_CHECK;
 int pipeline_open_text(struct pipeline *self, ftr_str text, const char *name,

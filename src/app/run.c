@@ -60,9 +60,10 @@ static int start_metrics(const struct run_options *options, struct api **ret_api
         return 0;
     const struct api_options api = {.address = options->metrics};
     const int r = api_start(&api, ret_api, error);
-    if (r == 0)
-        fprintf(stderr, "metrics listening on %s\n", api_address(*ret_api));
-    return r;
+    if (r < 0)
+        return ftri_error_prefix(error, r, "--metrics");
+    fprintf(stderr, "metrics listening on %s\n", api_address(*ret_api));
+    return 0;
 }
 
 static int run_pipeline(struct pipeline *pipeline, const struct run_options *options)
@@ -88,6 +89,15 @@ static int run_pipeline(struct pipeline *pipeline, const struct run_options *opt
     return status;
 }
 
+/* What could not be written at the end is said before anything begins. */
+static int prepare_files(const struct run_options *options, struct ftri_error *error)
+{
+    const int r = options->data ? ftri_file_make_directories(options->data) : 0;
+    if (r < 0)
+        return ftri_error_errno(error, r, "--data: making %.300s", options->data);
+    return options->accounts ? accounts_check_file(options->accounts, error) : 0;
+}
+
 static int run(const void *values, const char *const *operands, size_t n_operands)
 {
     (void)n_operands;
@@ -100,6 +110,10 @@ static int run(const void *values, const char *const *operands, size_t n_operand
     const int r = pipeline_open_file(&pipeline, operands[0], options->data, &error);
     if (r < 0)
         return fail(r == -EINVAL ? 2 : 1, "%s", error.text);
+    if (prepare_files(options, &error) < 0) {
+        pipeline_close(&pipeline);
+        return fail(1, "%s", error.text);
+    }
     pipeline.environment.is_insecure = options->is_insecure;
     if (telemetry_start(pipeline.conventions, &error) < 0) {
         pipeline_close(&pipeline);

@@ -116,7 +116,8 @@ static int start_api(const struct pipeline *pipeline, const char *address, struc
                               "the graph has no exporter/store for the HTTP API to read; add one, "
                               "or use --http off");
     const struct api_options options = {.address = address, .store = pipeline->environment.store};
-    return api_start(&options, ret_api, error);
+    const int r = api_start(&options, ret_api, error);
+    return r < 0 ? ftri_error_prefix(error, r, "--http") : 0;
 }
 
 static void print_ready(const struct pipeline *pipeline, const struct api *api)
