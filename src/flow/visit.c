@@ -5,8 +5,7 @@
  *
  * Work time counts only between start or resume and pause or end; the time in the input channel
  * (flow.queue.wait_ms) and for room in the output channel (flow.blocked_ms) stand apart, though the
- * latter lies within the work time unless the engine pauses the visit while it waits.
- * Specification: DESIGN 4.2, DF-14, DF-17. */
+ * latter lies within the work time unless the engine pauses the visit while it waits. */
 #include "flow/visit.h"
 
 #include "trace/clock.h"

@@ -104,7 +104,7 @@ static void assert_child(const ftr_span_data *child, const ftr_span_data *parent
     assert_memory_equal(&child->parent_span_id, &parent->context.span_id, 8);
 }
 
-/* DF-14: p calls nothing but node_send. */
+/* p calls nothing but node_send. */
 static void test_node_that_only_sends_has_complete_visits(void **state)
 {
     (void)state;
@@ -144,7 +144,7 @@ static void test_node_that_only_sends_has_complete_visits(void **state)
     assert_null(event(&exporter, "control/ack"));
 }
 
-/* DF-14: otelcol.*, as the project's later draft has the keys and its guide the events; of a graph
+/* otelcol.*, as the project's later draft has the keys and its guide the events; of a graph
  * while the session has other names. */
 static void test_a_graph_by_otelcol(void **state)
 {
@@ -183,7 +183,7 @@ static void test_a_graph_by_otelcol(void **state)
             assert_memory_equal(span.events[k].name.data, "otelcol.", 8);
 }
 
-/* DF-16: failure at the node at fault, refused above it. */
+/* Failure at the node at fault, refused above it. */
 static void test_outcome_is_failure_below_and_refused_above(void **state)
 {
     (void)state;
@@ -221,7 +221,7 @@ static void assert_split(const ftr_span_data *span, const ftr_span_data *origin,
     assert_int_equal(find(link->attributes, link->n_attributes, "flow.split.count")->as.i64, count);
 }
 
-/* DF-21: clones are separate children of the visit that sent them. */
+/* Clones are separate children of the visit that sent them. */
 static void test_fan_out_children_share_their_parent(void **state)
 {
     (void)state;
@@ -292,7 +292,6 @@ static void test_merge_is_below_its_inputs_visits(void **state)
     assert_child(&inputs[0], &in);
 }
 
-/* DF-15 */
 static void test_timer_tick_is_an_event_on_the_merge(void **state)
 {
     (void)state;
@@ -362,7 +361,7 @@ static ftr_span_data action(const char *name)
     return span;
 }
 
-/* DF-15: what affects many flows is a span of its own, linked to those it touched. */
+/* What affects many flows is a span of its own, linked to those it touched. */
 static void test_shutdown_is_a_span_linked_to_what_it_touched(void **state)
 {
     (void)state;
@@ -514,7 +513,7 @@ static void test_untraced_batches_leave_no_spans(void **state)
     lab_check();
 }
 
-/* Our own telemetry and somebody's in one batch: DESIGN 4.2, the parent is the first contributor
+/* Our own telemetry and somebody's in one batch: the parent is the first contributor
  * that is sampled. It used to be a new trace when the first of all was not. */
 static void test_merge_is_below_the_first_input_that_is_traced(void **state)
 {

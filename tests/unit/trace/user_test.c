@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * User spans beside system spans: what is recorded below a user root, where it goes and where it
- * never goes. FD-10 to FD-12 of the checklist of foundations' user tracing. */
+ * never goes. docs/user-tracing.md. */
 #include "users.h"
 
 #include <flowtrace/live.h>
