@@ -258,7 +258,8 @@ static int check_retry(const struct collector_translation *translation,
 {
     const uint64_t elapsed = form->max_elapsed_ns;
     const bool is_too_short =
-        elapsed && (elapsed < form->initial_interval_ns || elapsed < form->max_interval_ns);
+        form->is_enabled && elapsed &&
+        (elapsed < form->initial_interval_ns || elapsed < form->max_interval_ns);
     if (is_too_short)
         return collector_refuse(translation, instance,
                                 collector_place(instance, section, "max_elapsed_time"),

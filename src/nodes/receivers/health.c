@@ -37,6 +37,12 @@ struct health_state {
     bool is_draining;
 };
 
+static int health_check(const void *values, struct ftri_error *error)
+{
+    const struct health_options *options = values;
+    return listener_check("address", options->address, error);
+}
+
 static void on_request(void *argument, struct http_exchange *exchange)
 {
     const struct health_state *state = argument;
@@ -102,6 +108,7 @@ const struct node_class receiver_health = {
     .ports = no_ports,
     .state_size = sizeof(struct health_state),
     .state = STATE_OF_GRAPH,
+    .check = health_check,
     .start = health_start,
     .control = health_control,
     .stop = health_stop,

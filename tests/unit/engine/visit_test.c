@@ -464,6 +464,32 @@ static void test_configuration_that_is_refused_is_a_failure_and_nobody_is_told(v
     assert_int_equal(lab.messages[lab.n_messages - 1].kind, CONTROL_CONFIG);
 }
 
+/* The last node that is told does well; the action as a whole does not. */
+static void test_action_fails_when_any_node_fails_in_it(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  b: {type: processor/brittle}\n"
+            "  out: {type: exporter/hold}\n"
+            "connections: [{from: in, to: b}, {from: b, to: out}]",
+            0);
+    graph_configured(lab.graph, NULL, 0, NULL);
+    lab_settle();
+    assert_string_equal(lab.messages[lab.n_messages - 1].node, "out");
+    const ftr_span_data whole = action("control/config");
+    assert_str(&whole, "flow.outcome", "failure");
+    assert_str(&whole, "error", "broken by a message");
+    const ftr_span_data before = action_at("control/config", "in");
+    assert_str(&before, "flow.outcome", "success");
+    const ftr_span_data broken = action_at("control/config", "b");
+    assert_str(&broken, "flow.outcome", "failure");
+    const ftr_span_data after = action_at("control/config", "out");
+    assert_str(&after, "flow.outcome", "success");
+    graph_configured(lab.graph, NULL, 0, "graph.yaml:3:1: unknown key");
+    assert_int_equal(count_spans(), 5);
+}
+
 static void test_untraced_batches_leave_no_spans(void **state)
 {
     (void)state;
@@ -624,6 +650,8 @@ static void test_late_derivative_is_still_below_the_ended_visit(void **state)
     const ftr_span_data h = span_named("processor/hold/h", 0);
     const ftr_span_data out = span_named("exporter/test/out", 0);
     assert_child(&out, &h);
+    assert_i64(&h, "flow.hops", 1);
+    assert_i64(&out, "flow.hops", 2);
     assert_int_equal(lab_answer(9)->kind, CONTROL_ACK);
     lab_check();
 }
@@ -718,6 +746,7 @@ int main(void)
         RECORDED(test_shutdown_that_runs_out_of_time_is_a_failure),
         RECORDED(test_memory_pressure_is_told_to_all_and_linked_to_what_is_held),
         RECORDED(test_configuration_that_is_refused_is_a_failure_and_nobody_is_told),
+        RECORDED(test_action_fails_when_any_node_fails_in_it),
         RECORDED(test_untraced_batches_leave_no_spans),
         RECORDED(test_merge_is_below_the_first_input_that_is_traced),
         RECORDED(test_what_comes_of_a_copy_after_its_visit_continues_the_flow),

@@ -4,6 +4,7 @@
  * makes of a span. Events are named "Log entry" and have attributes of texts; kind unspecified;
  * status Error if and only if there is a tag named `error`, even one that is false; one scope
  * without a name. */
+#include "sent.h"
 #include "spans.h"
 
 #include "base/check.h"
@@ -113,28 +114,9 @@ static void test_kind_and_status(void **state)
     stop();
 }
 
-static char otlp[4096];
-static size_t otlp_len;
-
-static void keep_bytes(void *instance, const ftr_export_batch *batch, uint64_t deadline_ns,
-                       ftr_export_result *ret_result)
-{
-    (void)instance, (void)deadline_ns;
-    otlp_len = batch->otlp_len < sizeof otlp ? batch->otlp_len : sizeof otlp;
-    memcpy(otlp, batch->otlp, otlp_len);
-    ret_result->n_delivered = batch->n_spans;
-}
-
-static const ftr_exporter_class keeping = {
-    .size = sizeof keeping,
-    .name = "keeping",
-    .form = FTR_EXPORT_OTLP,
-    .export_batch = keep_bytes,
-};
-
 static void send_one(const char *conventions, bool has_event)
 {
-    ftr_exporter *exporter = ftr_exporter_new(&keeping, NULL);
+    ftr_exporter *exporter = ftr_exporter_new(&keeper, NULL);
     ftr_config config = FTR_CONFIG_INIT;
     config.exporters = &exporter;
     config.n_exporters = 1;
@@ -145,11 +127,6 @@ static void send_one(const char *conventions, bool has_event)
         ftr_span_event(span, FTR_STR("query"), NULL, 0);
     ftr_span_end(span);
     assert_int_equal(ftr_shutdown(10 * SECOND), FTR_OK);
-}
-
-static bool has_bytes(const void *bytes, size_t len)
-{
-    return memmem(otlp, otlp_len, bytes, len) != NULL;
 }
 
 /* Field 1 of ScopeSpans, a name: 0a len { 0a 09 "flowtrace" 12 ... }; in between a plain session,
@@ -165,9 +142,9 @@ static void test_the_scope_has_no_name(void **state)
     } sessions[] = {{"flowtrace", true}, {"foundations-5.8", false}, {"otelcol", true}};
     for (size_t i = 0; i < FTRI_COUNT(sessions); i++) {
         send_one(sessions[i].conventions, true);
-        assert_true(has_bytes(named, sizeof named - 1) == sessions[i].is_named);
-        assert_true(has_bytes("Log entry", 9) != sessions[i].is_named);
-        assert_true(has_bytes("query", 5));
+        assert_true(was_sent(named, sizeof named - 1) == sessions[i].is_named);
+        assert_true(was_sent("Log entry", 9) != sessions[i].is_named);
+        assert_true(was_sent("query", 5));
     }
 }
 
@@ -177,10 +154,10 @@ static void test_a_plain_span_has_no_kind_in_otlp(void **state)
 {
     (void)state;
     send_one("flowtrace", false);
-    assert_true(has_bytes("\x2a\x01s\x30\x01\x39", 6));
+    assert_true(was_sent("\x2a\x01s\x30\x01\x39", 6));
     send_one("foundations-5.8", false);
-    assert_false(has_bytes("\x2a\x01s\x30\x01\x39", 6));
-    assert_true(has_bytes("\x2a\x01s\x39", 4));
+    assert_false(was_sent("\x2a\x01s\x30\x01\x39", 6));
+    assert_true(was_sent("\x2a\x01s\x39", 4));
 }
 
 int main(void)
