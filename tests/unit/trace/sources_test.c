@@ -2,40 +2,16 @@
  *
  * Metrics that the program counts itself. Expected texts by: Prometheus "Exposition formats",
  * OpenMetrics 1.0. */
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "codec/wire.h"
+#include "metrics_text.h"
 #include "trace/metrics.h"
 
-#include "base/bytes.h"
-
-#include <flowtrace/metrics.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-static char text[1 << 16];
-
-static bool keep_text(void *argument, const char *piece, size_t len)
-{
-    (void)argument;
-    assert_true(len < sizeof text);
-    memcpy(text, piece, len);
-    text[len] = '\0';
-    return true;
-}
-
-static const char *read_text(ftr_metrics_format format)
-{
-    text[0] = '\0';
-    assert_int_equal(ftr_metrics_text(format, keep_text, NULL), FTR_OK);
-    return text;
-}
 
 static ftr_metric_family family_of(const char *name, const char *unit, ftr_metric_kind kind)
 {
@@ -101,10 +77,10 @@ static void test_text(void **state)
                         "shop_basket_sum{shop_aisle=\"4\"} 9\n"
                         "shop_basket_count{shop_aisle=\"4\"} 4\n");
     read_text(FTR_METRICS_OPENMETRICS);
-    assert_non_null(strstr(text, "# TYPE shop_open_seconds counter\n"
-                                 "# UNIT shop_open_seconds seconds\n"));
-    assert_non_null(strstr(text, "# TYPE shop_shelf_total_bytes gauge\n"));
-    assert_non_null(strstr(text, "\nshop_shelf_total_bytes{shop_aisle=\"4\"} 12\n"));
+    assert_non_null(strstr(metrics_text, "# TYPE shop_open_seconds counter\n"
+                                         "# UNIT shop_open_seconds seconds\n"));
+    assert_non_null(strstr(metrics_text, "# TYPE shop_shelf_total_bytes gauge\n"));
+    assert_non_null(strstr(metrics_text, "\nshop_shelf_total_bytes{shop_aisle=\"4\"} 12\n"));
     ftr_metric_source_free(source);
     assert_string_equal(read_text(FTR_METRICS_PROMETHEUS), "");
 }
@@ -116,11 +92,11 @@ static void test_sources_keep_their_order(void **state)
     ftr_metric_source *sources[] = {ftr_metric_source_new(write_shop, &first),
                                     ftr_metric_source_new(write_shop, &second)};
     read_text(FTR_METRICS_PROMETHEUS);
-    assert_true(strstr(text, "aisle=\"1\"") < strstr(text, "aisle=\"2\""));
+    assert_true(strstr(metrics_text, "aisle=\"1\"") < strstr(metrics_text, "aisle=\"2\""));
     ftr_metric_source_free(sources[0]);
     read_text(FTR_METRICS_PROMETHEUS);
-    assert_null(strstr(text, "aisle=\"1\""));
-    assert_non_null(strstr(text, "aisle=\"2\""));
+    assert_null(strstr(metrics_text, "aisle=\"1\""));
+    assert_non_null(strstr(metrics_text, "aisle=\"2\""));
     ftr_metric_source_free(sources[1]);
     ftr_metric_source_free(NULL);
 }
