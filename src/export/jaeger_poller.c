@@ -186,30 +186,38 @@ static int init(struct ftri_jaeger_poller *self, ftr_str service, struct ftri_er
                           : ftri_error_set(error, r, "out of memory");
 }
 
-int ftri_jaeger_poller_new(const struct ftri_jaeger_settings *settings, ftr_str service,
-                           void (*tell_function)(void *argument, const char *text), void *argument,
-                           struct ftri_jaeger_poller **ret_poller, struct ftri_error *error)
+/* On failure it is gone. */
+static int start(struct ftri_jaeger_poller *self, const ftr_remote_sampler_options *options,
+                 struct ftri_error *error)
 {
-    struct ftri_jaeger_poller *self = ftri_zalloc(sizeof *self);
-    if (!self)
-        return ftri_error_set(error, -ENOMEM, "out of memory");
-    self->settings = *settings;
-    self->pid = getpid();
-    self->tell = tell_function;
-    self->argument = argument;
-    int r = init(self, service, error);
+    int r = ftri_jaeger_settings_read(options->argument, &self->settings, error);
+    if (r == 0)
+        r = init(self, options->service_name, error);
     if (r < 0) {
         ftri_free(self);
         return r;
     }
     init_waiting(self);
     r = ftri_thread_start(run, self, NULL);
-    if (r < 0) {
-        free_poller(self);
-        return ftri_error_errno(error, r, "starting the thread that asks for strategies");
-    }
-    *ret_poller = self;
-    return 0;
+    if (r == 0)
+        return 0;
+    free_poller(self);
+    return ftri_error_errno(error, r, "starting the thread that asks for strategies");
+}
+
+int ftri_jaeger_poller_new(const ftr_remote_sampler_options *options,
+                           struct ftri_jaeger_poller **ret_poller, struct ftri_error *error)
+{
+    struct ftri_jaeger_poller *self = ftri_zalloc(sizeof *self);
+    if (!self)
+        return ftri_error_set(error, -ENOMEM, "out of memory");
+    self->pid = getpid();
+    self->tell = options->on_diagnostic;
+    self->argument = options->diagnostic_argument;
+    const int r = start(self, options, error);
+    if (r == 0)
+        *ret_poller = self;
+    return r;
 }
 
 /* The child has no thread that could free it; it stays reachable. */

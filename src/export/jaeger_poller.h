@@ -13,16 +13,13 @@
 
 #include "base/check.h"
 
-#include <flowtrace/types.h>
-
+struct ftr_remote_sampler_options;
 struct ftr_sampler_class;
 struct ftri_error;
 struct ftri_jaeger_poller;
-struct ftri_jaeger_settings;
 
-/* tell: with argument, until it is closed. 0, -ENOMEM, or why there is no thread, with error. */
-int ftri_jaeger_poller_new(const struct ftri_jaeger_settings *settings, ftr_str service,
-                           void (*tell)(void *argument, const char *text), void *argument,
+/* 0; -EINVAL: the argument is wrong; -ENOMEM; or why there is no thread; with error. */
+int ftri_jaeger_poller_new(const struct ftr_remote_sampler_options *options,
                            struct ftri_jaeger_poller **ret_poller,
                            struct ftri_error *error) FTRI_MUST_CHECK;
 const struct ftr_sampler_class *ftri_jaeger_poller_class(void);

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "export/jaeger_poller.h"
-#include "export/jaeger_settings.h"
 
 #include <errno.h>
 #include <string.h>
@@ -28,12 +27,8 @@ static ftr_status status_of(int result)
 static int make(const ftr_remote_sampler_options *options, ftr_sampler **ret_sampler,
                 struct ftri_error *error)
 {
-    struct ftri_jaeger_settings settings;
     struct ftri_jaeger_poller *poller = NULL;
-    int r = ftri_jaeger_settings_read(options->argument, &settings, error);
-    if (r == 0)
-        r = ftri_jaeger_poller_new(&settings, options->service_name, options->on_diagnostic,
-                                   options->diagnostic_argument, &poller, error);
+    const int r = ftri_jaeger_poller_new(options, &poller, error);
     if (r < 0)
         return r;
     *ret_sampler = ftr_sampler_new(ftri_jaeger_poller_class(), poller);

@@ -3,7 +3,6 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "base/number.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -55,7 +54,7 @@ static int take_endpoint(struct ftri_jaeger_settings *self, ftr_str value, struc
 static int take_interval(struct ftri_jaeger_settings *self, ftr_str value, struct ftri_error *error)
 {
     uint64_t ms = 0;
-    if (!ftri_number_whole(value, UINT32_MAX, &ms) || ms == 0)
+    if (!ftri_text_whole(value, UINT32_MAX, &ms) || ms == 0)
         return ftri_error_set(error, -EINVAL,
                               "pollingIntervalMs: '%.*s' is not a whole number from 1 to %" PRIu32,
                               (int)ftri_size_min(value.len, 100), value.data, UINT32_MAX);
@@ -66,7 +65,7 @@ static int take_interval(struct ftri_jaeger_settings *self, ftr_str value, struc
 static int take_rate(struct ftri_jaeger_settings *self, ftr_str value, struct ftri_error *error)
 {
     double rate;
-    if (!ftri_number_decimal(value, &rate) || !(rate >= 0 && rate <= 1))
+    if (!ftri_text_decimal(value, &rate) || !(rate >= 0 && rate <= 1))
         return ftri_error_set(error, -EINVAL,
                               "initialSamplingRate: '%.*s' is not a ratio between 0 and 1",
                               (int)ftri_size_min(value.len, 100), value.data);

@@ -2,7 +2,7 @@
 #include "export/otlp_environment.h"
 
 #include "base/error.h"
-#include "base/number.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -115,7 +115,7 @@ static int take_compression(const struct environment *self, struct ftri_otlp_set
 static bool parse_timeout(ftr_str text, uint32_t *ret_ms)
 {
     uint64_t ms = 0;
-    if (!ftri_number_whole(text, UINT32_MAX, &ms))
+    if (!ftri_text_whole(text, UINT32_MAX, &ms))
         return false;
     *ret_ms = ms ? (uint32_t)ms : FTRI_OTLP_NO_TIMEOUT;
     return true;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sampling/sampler.h"
 
-#include "base/number.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "sampling/ot_state.h"
@@ -60,7 +59,7 @@ bool ftri_sampler_set_argument(struct ftri_sampler *self, ftr_str text)
     double value;
     if (self->argument == NONE)
         return true;
-    if (!ftri_number_decimal(ftri_trim(text), &value) || value < 0)
+    if (!ftri_text_decimal(ftri_trim(text), &value) || value < 0)
         return false;
     if (self->argument == RATIO && value <= 1)
         set_ratio(self, value);

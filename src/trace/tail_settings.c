@@ -2,7 +2,6 @@
  *
  * The mode a session starts in, and what FTR_MODE_TAIL keeps. */
 #include "base/error.h"
-#include "base/number.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "sampling/threshold.h"
@@ -66,7 +65,7 @@ static uint64_t read_scaled(const char *name, uint64_t unit, uint64_t least, uin
     uint64_t value = 0;
     const char *text = ftri_variable(name);
     if (!text ||
-        (ftri_number_whole(ftr_str_from(text), most / unit, &value) && value * unit >= least))
+        (ftri_text_whole(ftr_str_from(text), most / unit, &value) && value * unit >= least))
         return text ? value * unit : standard;
     ftri_diagnose("%s: ignored, expected a whole number from %" PRIu64 " to %" PRIu64, name,
                   least / unit, most / unit);

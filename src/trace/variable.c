@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trace/variable.h"
 
-#include "base/number.h"
 #include "base/text.h"
 #include "trace/diagnostics.h"
 
@@ -19,7 +18,7 @@ bool ftri_variable_number(const char *name, uint64_t max, uint64_t *ret_value)
     const char *text = ftri_variable(name);
     if (!text)
         return false;
-    if (ftri_number_whole(ftr_str_from(text), max, ret_value))
+    if (ftri_text_whole(ftr_str_from(text), max, ret_value))
         return true;
     ftri_diagnose("%s: ignored, expected a whole number from 0 to %" PRIu64, name, max);
     return false;

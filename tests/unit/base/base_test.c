@@ -5,7 +5,6 @@
 #include "base/hex.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "base/number.h"
 #include "base/random.h"
 #include "base/text.h"
 
@@ -146,14 +145,14 @@ static void test_whole_numbers_keep_to_their_limit(void **state)
                                         "1 ", "0x1", "1e1", "/",  ":"};
     uint64_t value = 77;
     for (size_t i = 0; i < FTRI_COUNT(wrong); i++)
-        assert_false(ftri_number_whole((ftr_str){wrong[i], strlen(wrong[i])}, 10, &value));
+        assert_false(ftri_text_whole((ftr_str){wrong[i], strlen(wrong[i])}, 10, &value));
     assert_int_equal(value, 77);
-    assert_true(ftri_number_whole(FTR_STR("010"), 10, &value) && value == 10);
-    assert_true(ftri_number_whole(FTR_STR(""), 10, &value) && value == 0);
-    assert_false(ftri_number_whole(FTR_STR("9"), 8, &value));
-    assert_true(ftri_number_whole(FTR_STR("18446744073709551615"), UINT64_MAX, &value));
+    assert_true(ftri_text_whole(FTR_STR("010"), 10, &value) && value == 10);
+    assert_true(ftri_text_whole(FTR_STR(""), 10, &value) && value == 0);
+    assert_false(ftri_text_whole(FTR_STR("9"), 8, &value));
+    assert_true(ftri_text_whole(FTR_STR("18446744073709551615"), UINT64_MAX, &value));
     assert_true(value == UINT64_MAX);
-    assert_false(ftri_number_whole(FTR_STR("18446744073709551616"), UINT64_MAX, &value));
+    assert_false(ftri_text_whole(FTR_STR("18446744073709551616"), UINT64_MAX, &value));
 }
 
 static void test_decimals_are_read_as_written(void **state)
@@ -162,9 +161,9 @@ static void test_decimals_are_read_as_written(void **state)
     static const char *const wrong[] = {"", "nan", "inf", "0x1", "1,5", "1.5 ", "1e", "--1"};
     double value = 7;
     for (size_t i = 0; i < FTRI_COUNT(wrong); i++)
-        assert_false(ftri_number_decimal((ftr_str){wrong[i], strlen(wrong[i])}, &value));
-    assert_true(ftri_number_decimal(FTR_STR("-2.5E-1"), &value) && value == -0.25);
-    assert_true(ftri_number_decimal((ftr_str){"0.125678", 5}, &value) && value == 0.125);
+        assert_false(ftri_text_decimal((ftr_str){wrong[i], strlen(wrong[i])}, &value));
+    assert_true(ftri_text_decimal(FTR_STR("-2.5E-1"), &value) && value == -0.25);
+    assert_true(ftri_text_decimal((ftr_str){"0.125678", 5}, &value) && value == 0.125);
 }
 
 static void test_error_chains_its_causes(void **state)

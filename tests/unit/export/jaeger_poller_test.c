@@ -8,12 +8,12 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/time.h"
-#include "export/jaeger_settings.h"
 #include "net/grpc_server.h"
 #include "net/loop.h"
 
 #include <errno.h>
 #include <flowtrace/sampler.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -166,10 +166,18 @@ static unsigned count_told(void)
 
 static int make(uint32_t interval_ms, struct ftri_error *error)
 {
-    struct ftri_jaeger_settings settings = {.interval_ms = interval_ms, .initial_rate = 0};
-    snprintf(settings.endpoint, sizeof settings.endpoint, "http://%s",
-             grpc_server_address(served.server));
-    return ftri_jaeger_poller_new(&settings, FTR_STR("checkout"), tell, told, &poller, error);
+    char argument[200];
+    snprintf(argument, sizeof argument,
+             "endpoint=http://%s,pollingIntervalMs=%" PRIu32 ",initialSamplingRate=0",
+             grpc_server_address(served.server), interval_ms);
+    const ftr_remote_sampler_options options = {
+        .size = sizeof options,
+        .service_name = FTR_STR("checkout"),
+        .argument = ftr_str_from(argument),
+        .on_diagnostic = tell,
+        .diagnostic_argument = told,
+    };
+    return ftri_jaeger_poller_new(&options, &poller, error);
 }
 
 static void start(uint32_t interval_ms)
