@@ -46,7 +46,8 @@ typedef struct ftr_sampler_class {
      * value that is not an ftr_decision drops. */
     ftr_decision (*decide)(void *instance, const ftr_sampling_question *question,
                            ftr_str *tracestate);
-    /* Of what ftr_sampler_new made: called once, when nobody is in decide or will be; may be NULL.
+    /* Of what ftr_sampler_new made: called once, when nobody is in decide or will be, and may not
+     * call set-up functions, nor wait for somebody who does; may be NULL.
      * Not called for ftr_config.sampler_class, whose instance is the caller's. */
     void (*close)(void *instance);
 } ftr_sampler_class;

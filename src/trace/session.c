@@ -23,7 +23,8 @@
  *     each tap's lock     its reader
  *
  * No exporter, sampler, finish callback or reader of metrics is called with any of them held; a
- * diagnostic may be (on_diagnostic may not call the library). */
+ * diagnostic may be (on_diagnostic may not call the library). A sampler is made and closed with
+ * session.lock: a child that is forked in between goes on with it. */
 #include <flowtrace/tracing.h>
 
 #include "base/error.h"

@@ -164,7 +164,8 @@ static unsigned count_told(void)
     return n;
 }
 
-static int make(uint32_t interval_ms, struct ftri_error *error)
+static int make_with(uint32_t interval_ms, void (*tell_function)(void *argument, const char *text),
+                     void *tell_argument, struct ftri_error *error)
 {
     char argument[200];
     snprintf(argument, sizeof argument,
@@ -174,10 +175,15 @@ static int make(uint32_t interval_ms, struct ftri_error *error)
         .size = sizeof options,
         .service_name = FTR_STR("checkout"),
         .argument = ftr_str_from(argument),
-        .on_diagnostic = tell,
-        .diagnostic_argument = told,
+        .on_diagnostic = tell_function,
+        .diagnostic_argument = tell_argument,
     };
     return ftri_jaeger_poller_new(&options, &poller, error);
+}
+
+static int make(uint32_t interval_ms, struct ftri_error *error)
+{
+    return make_with(interval_ms, tell, told, error);
 }
 
 static void start(uint32_t interval_ms)
@@ -234,16 +240,18 @@ static void test_a_strategy_is_followed(void **state)
 
 static void assert_told(unsigned n, const char *end)
 {
+    char begin[64], text[sizeof told];
     while (count_told() < n)
         usleep(1000);
     wait_for_calls(5);
     pthread_mutex_lock(&telling);
-    char begin[64];
-    snprintf(begin, sizeof begin, "jaeger_remote: http://%s: ", grpc_server_address(served.server));
-    if (n_told != n || strncmp(told, begin, strlen(begin)) != 0 ||
-        strcmp(told + strlen(begin), end) != 0)
-        fail_msg("%u: %s", n_told, told);
+    const unsigned n_now = n_told;
+    memcpy(text, told, sizeof text);
     pthread_mutex_unlock(&telling);
+    snprintf(begin, sizeof begin, "jaeger_remote: http://%s: ", grpc_server_address(served.server));
+    if (n_now != n || strncmp(text, begin, strlen(begin)) != 0 ||
+        strcmp(text + strlen(begin), end) != 0)
+        fail_msg("%u: %s", n_now, text);
 }
 
 static void test_a_failure_is_told_once_and_changes_nothing(void **state)
@@ -305,6 +313,39 @@ static void test_in_a_forked_child_the_last_strategy_goes_on(void **state)
     stop();
 }
 
+/* On the poller's thread, which holds its lock. */
+static void fork_and_close(void *argument, const char *text)
+{
+    int *ret_status = argument;
+    (void)text;
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(60); /* not for ever */
+        stop();
+        _exit(0);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    pthread_mutex_lock(&telling);
+    *ret_status = status;
+    n_told++;
+    pthread_mutex_unlock(&telling);
+}
+
+static void test_a_child_that_is_forked_at_any_moment_can_close_it(void **state)
+{
+    (void)state;
+    struct ftri_error error = {""};
+    int status = -1;
+    answer_with(GRPC_UNAVAILABLE, NULL, 0);
+    if (make_with(5, fork_and_close, &status, &error) < 0)
+        fail_msg("%s", error.text);
+    while (count_told() < 1)
+        usleep(1000);
+    stop();
+    assert_int_equal(status, 0);
+}
+
 /* The n-th request fails, or the thread does not start: an error that says so, and nothing left. */
 static void test_a_start_that_fails(void **state)
 {
@@ -352,6 +393,8 @@ int main(void)
                                         start_server, stop_server),
         cmocka_unit_test_setup_teardown(test_closing_waits_for_nobody, start_server, stop_server),
         cmocka_unit_test_setup_teardown(test_in_a_forked_child_the_last_strategy_goes_on,
+                                        start_server, stop_server),
+        cmocka_unit_test_setup_teardown(test_a_child_that_is_forked_at_any_moment_can_close_it,
                                         start_server, stop_server),
         cmocka_unit_test_setup_teardown(test_a_start_that_fails, start_server, stop_server),
         cmocka_unit_test_setup_teardown(test_memory_that_is_short_while_it_runs, start_server,
