@@ -38,6 +38,7 @@
 #include "trace/initiator.h"
 #include "trace/metrics.h"
 #include "trace/origin.h"
+#include "trace/sampler.h"
 #include "trace/sampling.h"
 #include "trace/sender.h"
 #include "trace/settings.h"
@@ -49,7 +50,6 @@
 
 #include <errno.h>
 #include <flowtrace/live.h>
-#include <flowtrace/sampler.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -289,10 +289,22 @@ static int start_exporting(const struct ftri_choice *choice, struct ftri_origin 
     return rc;
 }
 
+/* Those that nobody is asking any more. */
+static void close_left_samplers(void)
+{
+    ftr_sampler *sampler = NULL;
+    while (!ftri_threads_are_judging() && (sampler = ftri_sampler_take_left()) != NULL) {
+        struct ftri_origin *origin = sampler->origin;
+        ftr_sampler_free(sampler);
+        ftri_origin_unref(origin);
+    }
+}
+
 static int start(const ftr_config *config, const void *caller, struct ftri_error *error)
 {
     struct ftri_origin *origin = NULL;
     struct ftri_choice choice;
+    close_left_samplers();
     int rc = ftri_origin_new(config, &origin, error);
     if (rc < 0)
         return rc;
@@ -491,13 +503,12 @@ static bool is_sampler_at_rest(bool is_judged)
     return is_judged || (session.sampler && ftri_sampling_stop(deadline_after(grace_ns)));
 }
 
-/* One that a thread is still asking is left behind, and what it tells by stays with it. */
 static void close_sampler(bool is_at_rest)
 {
     if (is_at_rest)
         ftr_sampler_free(session.sampler);
     else if (session.sampler)
-        (void)ftri_origin_ref(session.origin);
+        ftri_sampler_leave(session.sampler, ftri_origin_ref(session.origin));
     session.sampler = NULL;
 }
 
