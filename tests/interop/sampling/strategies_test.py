@@ -273,8 +273,8 @@ class Strategies(unittest.TestCase):
         self.assertEqual(asked.n_taken("any", 100), 100)
 
     def test_a_forked_child_keeps_the_last_strategy(self):
-        if harness.setting("FTR_SANITIZE") == "thread":
-            self.skipTest("ThreadSanitizer starts no thread in a forked child")
+        if harness.setting("FTR_SANITIZE"):
+            self.skipTest("a sanitizer's own locks may be held in a child that is forked beside a busy thread")
         server = self.serve(probabilistic(1))
         asked = self.ask(server, initial=0, interval_ms=1)
         asked.until(lambda asked: asked.n_taken("any", 10) == 10)
