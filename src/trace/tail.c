@@ -213,10 +213,12 @@ static bool waits_from_the_start(uint8_t trace_flags)
     return period != 0 && period == ftri_tail_marks() && period != tail.gone_period;
 }
 
-/* A span goes out, though it may be of a flow that was to wait. */
+/* A span goes out, though it may be of a flow that was to wait. Of earlier periods that is known.
+ */
 static void note_gone(uint8_t trace_flags)
 {
-    if (FTRI_UNLIKELY(trace_flags & FTRI_TRACE_WAITS) && tail.regime != HOLDING)
+    if (FTRI_UNLIKELY(trace_flags & FTRI_TRACE_WAITS) && tail.regime != HOLDING &&
+        period_of(trace_flags) == ftri_tail_marks())
         tail.gone_period = period_of(trace_flags);
 }
 
@@ -287,6 +289,8 @@ void ftri_tail_start(const struct ftri_tail_settings *settings, const struct ftr
 void ftri_tail_begin(void)
 {
     const uint32_t mode = atomic_load(&tail.mode);
+    if (tail.gone_period != ftri_tail_marks())
+        tail.gone_period = 0; /* its number comes again */
     if (is_holding(mode) && tail.regime != HOLDING)
         hold();
     else if (mode == FTR_MODE_FULL && tail.regime == HOLDING)

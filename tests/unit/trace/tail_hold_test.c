@@ -320,11 +320,13 @@ static void test_what_a_node_let_go_is_whole_when_the_process_holds(void **state
     ftri_tail_begin();
     accept(1, marks);
     assert_int_equal(n_kept, 1);
+    accept(2, marks ^ FTRI_TRACE_NEXT_PERIOD); /* one of a period before goes on meanwhile */
+    assert_int_equal(n_kept, 2);
     ftri_tail_set_mode(FTR_MODE_TAIL);
     ftri_tail_begin();
     accept(1, marks);
     decide_all();
-    assert_int_equal(n_kept, 2);
+    assert_int_equal(n_kept, 3);
 }
 
 /* The same when no pass has seen the node hold anything; and an open span was shown. */
