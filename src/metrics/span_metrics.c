@@ -215,18 +215,16 @@ static struct ftri_span_series *add(struct ftri_span_metrics *self, uint64_t has
     return series;
 }
 
-/* adds: makes it if it is not there; else the overflow's. */
-static inline struct ftri_span_series *series_of(struct ftri_span_metrics *self,
-                                                 const struct ftri_span_view *span, bool adds)
+/* Of a span that was observed; the overflow's if it has none. */
+static struct ftri_span_series *series_of(struct ftri_span_metrics *self,
+                                          const struct ftri_span_view *span)
 {
     const struct ftri_span_service *service = find_service(self, span->service);
-    if (FTRI_UNLIKELY(!service))
+    if (!service)
         return self->overflow;
     const uint64_t hash = ftri_span_hash(service, span, self->n_dimensions);
     struct ftri_span_series *series = find(self, hash, service, span)->series;
-    if (FTRI_LIKELY(series))
-        return series;
-    return adds ? add(self, hash, service, span) : self->overflow;
+    return series ? series : self->overflow;
 }
 
 static uint64_t duration_of(const struct ftri_span_view *span)
@@ -341,16 +339,10 @@ void ftri_span_metrics_observe_all(struct ftri_span_metrics *self,
         observe_batch(self, spans + done, series + done, ftri_size_min(n - done, FTRI_SPAN_BATCH));
 }
 
-void ftri_span_metrics_observe(struct ftri_span_metrics *self, const struct ftri_span_view *span)
-{
-    count(self, series_of(self, span, true), span,
-          ftri_bounds_find_ns(&self->bounds, duration_of(span)));
-}
-
 void ftri_span_metrics_offer(struct ftri_span_metrics *self, const struct ftri_span_view *span)
 {
     if (self->shape.n_exemplars > 0)
-        ftri_span_metrics_offer_in(self, series_of(self, span, false), span);
+        ftri_span_metrics_offer_in(self, series_of(self, span), span);
 }
 
 void ftri_span_metrics_offer_in(const struct ftri_span_metrics *self,
