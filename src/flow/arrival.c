@@ -3,8 +3,7 @@
  * The beginning of a visit: choosing the parent, starting the span, taking in contributors.
  *
  * Parent: the first sampled contributor, else the first. A sampled one that comes after an
- * unsampled start replaces the span by one below itself, with the same start time.
- * Specification: DESIGN 4.2, DF-14, DF-17, DF-19, DF-21, DF-22. */
+ * unsampled start replaces the span by one below itself, with the same start time. */
 #include "flow/visit.h"
 
 #include "base/time.h"

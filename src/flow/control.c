@@ -2,7 +2,7 @@
  *
  * Actions that touch many flows. The span of one is a root, or lies below that of the action it is
  * a part of; no sampler is asked. Whatever the conventions of its nodes, what came of it goes by
- * our own names: one audit trail. Specification: DF-15, DESIGN 4.2. */
+ * our own names: one audit trail. */
 #include "flow/node.h"
 #include "trace/hold.h"
 
