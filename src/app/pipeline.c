@@ -319,6 +319,12 @@ int pipeline_start(struct pipeline *self, struct ftri_error *error)
     return r == 0 ? loops_start(self->loops, error) : r;
 }
 
+void pipeline_print_listeners(const struct pipeline *self)
+{
+    for (size_t i = 0; i < self->environment.n_listeners; i++)
+        fprintf(stderr, "%s\n", self->environment.listeners[i]);
+}
+
 int pipeline_run(struct pipeline *self)
 {
     struct ftri_error error = {{0}};
@@ -329,12 +335,6 @@ int pipeline_run(struct pipeline *self)
     if (self->is_drained && instances_check_accounts(self->instances, &error) < 0)
         fail_because(self, "the accounts do not balance: %s", error.text);
     return self->has_failed ? -EIO : 0;
-}
-
-void pipeline_print_listeners(const struct pipeline *self)
-{
-    for (size_t i = 0; i < self->environment.n_listeners; i++)
-        fprintf(stderr, "%s\n", self->environment.listeners[i]);
 }
 
 void pipeline_stop(struct pipeline *self)

@@ -70,9 +70,11 @@ static int run_pipeline(struct pipeline *pipeline, const struct run_options *opt
 {
     struct ftri_error error = {.text = "memory is short"};
     struct api *api = NULL;
-    if (pipeline_start(pipeline, &error) < 0 || start_metrics(options, &api, &error) < 0)
+    if (pipeline_start(pipeline, &error) < 0)
         return fail(1, "%s", error.text);
     pipeline_print_listeners(pipeline);
+    if (start_metrics(options, &api, &error) < 0)
+        return fail(1, "%s", error.text);
     struct ledger *ledger = ledger_start_exported(pipeline);
     int status = pipeline_run(pipeline) < 0 ? fail(1, "%s", pipeline->failure) : 0;
     api_stop(api);
@@ -130,7 +132,8 @@ const struct command command_run_graph = {
     .operands = "FILE",
     .sentence = "Run a graph until its work is done or a signal comes.",
     .text = "Traced as the OTEL_* variables say, e.g. "
-            "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318.",
+            "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318.\n"
+            "One line per listener of the graph goes to stderr.",
     .rows = run_rows,
     .n_rows = FTRI_COUNT(run_rows),
     .options_size = sizeof(struct run_options),

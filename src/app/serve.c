@@ -120,7 +120,7 @@ static int start_api(const struct pipeline *pipeline, const char *address, struc
     return r < 0 ? ftri_error_prefix(error, r, "--http") : 0;
 }
 
-static void print_listeners(const struct pipeline *pipeline, const struct api *api)
+static void print_ready(const struct pipeline *pipeline, const struct api *api)
 {
     pipeline_print_listeners(pipeline);
     if (api)
@@ -141,7 +141,7 @@ static void on_started(void *argument)
     struct serving *self = argument;
     struct ftri_error error = {.text = "memory is short"};
     if (start_api(self->pipeline, self->http, &self->api, &error) == 0) {
-        print_listeners(self->pipeline, self->api);
+        print_ready(self->pipeline, self->api);
         return;
     }
     self->has_failed = true;

@@ -68,8 +68,7 @@ static void wait_for(const char *lines)
 
 static void drain_and_close(void)
 {
-    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
-    rig_wait(rig_is_drained);
+    rig_drain();
     rig_close();
 }
 
