@@ -603,6 +603,9 @@ static const struct {
     {P("filter", "{traces: {span: ['IsMatch(name, \"a[\\\\.]b\")']}}"),
      "c.yaml:4:29: processors::filter: a backslash between [ and ] in a pattern is not supported; "
      "write [.] for a point, and put ] first and - last"},
+    {P("filter", "{traces: {span: ['IsMatch(name, \"\\\\<b>\")']}}"),
+     "c.yaml:4:29: processors::filter: '\\<' in a pattern is not supported; write [<] for the "
+     "character"},
     {P("filter", "{traces: {span: ['IsMatch(name, \"\")']}}"),
      "c.yaml:4:29: processors::filter: IsMatch: an empty pattern fits everything; leave it out"},
     {P("filter", "{metrics: {metric: ['attributes[\"a\"] == 1']}}"),
