@@ -168,6 +168,11 @@ static uint32_t quick_bytes(const struct ftri_settings *settings)
     return limit - 1U < FTRI_QUICK_LEN ? limit : FTRI_QUICK_LEN;
 }
 
+static uint32_t usual_lengths(uint32_t longest)
+{
+    return longest < 16 ? 0 : (longest < 32 ? longest : 32) - 15;
+}
+
 static void choose_form(enum ftri_convention convention)
 {
     enum ftri_record_form form = FTRI_FORM_PLAIN;
@@ -187,6 +192,7 @@ static void publish(const ftr_config *config)
     ftri_thread_settings = (struct ftri_thread_settings){
         .limits = settings->limits,
         .quick_bytes = quick_bytes(settings),
+        .n_usual_lengths = usual_lengths(quick_bytes(settings)),
         .journal_bytes = settings->journal_bytes,
         .open_spans = settings->open_spans,
         .records_call_sites = config->records_call_sites,

@@ -609,6 +609,55 @@ static void test_waiting_for_room_is_recorded(void **state)
     assert_int_equal(n_blocked, 1);
 }
 
+/* DF-17. Two have room, the third waits: at the receiver, and in the same row at p. */
+static void test_depth_and_capacity_at_send(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  p: {type: processor/pass}\n"
+            "  out: {type: exporter/test}\n"
+            "connections: [{from: in, to: p}, {from: p, to: out}]",
+            2);
+    static const int64_t depths[] = {1, 2, 2};
+    for (uint64_t i = 0; i < FTRI_COUNT(depths); i++)
+        assert_true(lab_ingest("in", 1, i));
+    lab_settle();
+    for (size_t i = 0; i < FTRI_COUNT(depths); i++) {
+        const ftr_span_data in = span_named("receiver/test/in", i);
+        const ftr_span_data p = span_named("processor/pass/p", i);
+        const ftr_span_data out = span_named("exporter/test/out", i);
+        assert_i64(&in, "out.queue.depth", depths[i]);
+        assert_i64(&in, "out.queue.capacity", 2);
+        assert_int_equal(event(&in, "backpressure") != NULL, i == 2);
+        assert_i64(&p, "out.queue.depth", depths[i]);
+        assert_i64(&p, "out.queue.capacity", 2);
+        assert_int_equal(event(&p, "backpressure") != NULL, i == 2);
+        assert_null(attribute(&out, "out.queue.depth"));
+    }
+}
+
+/* The second one finds the first. */
+static void test_depth_at_send_of_each_part(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  s: {type: processor/split}\n"
+            "  out: {type: exporter/test}\n"
+            "connections: [{from: in, to: s}, {from: 's[\"a\"]', to: out}, "
+            "{from: 's[\"b\"]', to: out}]",
+            8);
+    assert_true(lab_ingest("in", 1, 1));
+    lab_settle();
+    const ftr_span_data s = span_named("processor/split/s", 0);
+    const ftr_event_data *const emit = event(&s, "emit");
+    assert_i64(&s, "out.queue.depth", 1);
+    assert_non_null(emit);
+    assert_int_equal(find(emit->attributes, emit->n_attributes, "out.queue.depth")->as.i64, 2);
+    assert_int_equal(find(emit->attributes, emit->n_attributes, "out.queue.capacity")->as.i64, 8);
+}
+
 /* The visit of what took custody ends with the input; what goes on is still below it. */
 static void test_custody_keeps_one_trace(void **state)
 {
@@ -750,6 +799,8 @@ int main(void)
         RECORDED(test_merge_is_below_the_first_input_that_is_traced),
         RECORDED(test_what_comes_of_a_copy_after_its_visit_continues_the_flow),
         RECORDED(test_waiting_for_room_is_recorded),
+        RECORDED(test_depth_and_capacity_at_send),
+        RECORDED(test_depth_at_send_of_each_part),
         RECORDED(test_custody_keeps_one_trace),
         RECORDED(test_late_derivative_is_still_below_the_ended_visit),
         RECORDED(test_retries_show_on_the_visit_and_the_fault_lies_below),
