@@ -240,6 +240,8 @@ typedef struct ftr_control_options {
     const ftr_attribute *attributes;
     size_t n_attributes;
     uint64_t generation; /* of the configuration; 0: the node's, or none */
+    bool has_loop;       /* on this one of several event loops; false: the node's, or none */
+    uint32_t loop;
 } ftr_control_options;
 
 FTR_API void ftr_control_start(ftr_control *control, const ftr_control_options *options);

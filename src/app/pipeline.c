@@ -323,6 +323,12 @@ int pipeline_start(struct pipeline *self, struct ftri_error *error)
     return r == 0 ? loops_start(self->loops, error) : r;
 }
 
+void pipeline_print_listeners(const struct pipeline *self)
+{
+    for (size_t i = 0; i < self->environment.n_listeners; i++)
+        fprintf(stderr, "%s\n", self->environment.listeners[i]);
+}
+
 int pipeline_run(struct pipeline *self)
 {
     struct ftri_error error = {{0}};

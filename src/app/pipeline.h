@@ -34,9 +34,9 @@ struct pipeline {
 };
 
 /* Reads the native form (top level: nodes, connections, channel_capacity, loops, pipeline,
- * conventions, tracing) or the Collector's (nodes/collector/form.h) and builds the graph; nothing
- * is started. path (which lives as long as the pipeline), or text under a name for errors. On
- * failure nothing is left. */
+ * generation, conventions, tracing) or the Collector's (nodes/collector/form.h) and builds the
+ * graph; nothing is started. path (which lives as long as the pipeline), or text under a name for
+ * errors. On failure nothing is left. */
 int pipeline_open_file(struct pipeline *self, const char *path, const char *data_directory,
                        struct ftri_error *error) FTRI_MUST_CHECK;
 int pipeline_open_text(struct pipeline *self, ftr_str text, const char *name,
@@ -44,6 +44,8 @@ int pipeline_open_text(struct pipeline *self, ftr_str text, const char *name,
 /* Appends text as a YAML scalar in single quotes that means just this text. */
 int pipeline_append_quoted(struct ftri_bytes *out, const char *text) FTRI_MUST_CHECK;
 int pipeline_start(struct pipeline *self, struct ftri_error *error) FTRI_MUST_CHECK;
+/* To stderr, when it has been started: a line for each address that its nodes listen on. */
+void pipeline_print_listeners(const struct pipeline *self);
 /* Runs until the work is done, a node fails, or SIGINT or SIGTERM; drains (a second signal cuts it
  * short). 0, or -EIO with `failure` filled, also when the accounts contradict each other. */
 int pipeline_run(struct pipeline *self) FTRI_MUST_CHECK;

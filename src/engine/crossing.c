@@ -176,6 +176,7 @@ static struct pdata *take(struct inlet *inlet)
     struct pdata *const pdata = ftri_ring_take(&lane->ring);
     if (!pdata)
         return NULL;
+    (void)instance_rests(inlet->edge->to->graph->instance, REST_NOT);
     if (atomic_load(&lane->wants_room) && atomic_exchange(&lane->wants_room, false))
         instance_wake(instance_of(inlet->crossing));
     instance_reach(inlet->edge->to->graph->instance, pdata->frame->lent.epoch);

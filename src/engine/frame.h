@@ -61,6 +61,7 @@ struct frame {
     size_t n_watched;          /* watched frames with this origin that are pending */
     uint32_t split_count;
     uint32_t n_parents;
+    uint32_t n_hops;            /* behind it, as its visit has it */
     bool is_retrying;           /* it rests until its next try */
     bool has_refused_watched;   /* the latest watched frame with this origin failed */
     bool is_lent;               /* crossing.h: lent to another loop */
@@ -93,7 +94,7 @@ static inline void frame_make_special(struct frame *self)
     self->running_since_ns = self->resting_since_ns = self->n_noted = 0;
     self->is_retrying = self->has_refused_watched = self->is_lent = false;
     self->n_watched = 0;
-    self->split_count = self->n_parents = 0;
+    self->split_count = self->n_parents = self->n_hops = 0;
 }
 
 /* Field by field: most are set to something else right afterwards. */

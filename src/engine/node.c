@@ -57,6 +57,15 @@ struct pdata *node_ingest(struct node *self, ftr_signal signal, const ftr_contex
     return pdata;
 }
 
+ftr_context node_flow_of(const struct pdata *pdata)
+{
+    ftr_hop hop;
+    ftr_hop_init(&hop);
+    if (pdata->frame) /* the deadline of a shutdown took it back otherwise */
+        visit_copy_context(pdata->frame, &hop);
+    return hop.context;
+}
+
 struct pdata *node_derive(struct node *self, struct pdata *input, uint32_t index, uint32_t count)
 {
     struct frame *const frame = custody_touch(self, input, "node_derive");

@@ -32,6 +32,7 @@ struct action {
     ftr_control control;
     enum control_kind kind;
     bool is_open;
+    bool has_failed;  /* at one of the nodes */
     size_t n_pending; /* nodes that have not handled their message yet */
 };
 

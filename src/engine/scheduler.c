@@ -89,10 +89,10 @@ static void call_control(struct node *node, const struct control *control)
     node->n_handled++;
     action_begin_at(node, control->kind);
     node->class->control(node, control);
-    action_handled_at(node, control->kind);
+    const bool has_failed = !had_failed && node->graph->failed == node;
+    action_handled_at(node, control->kind, has_failed);
     node->is_handling = false;
     node->graph->active = NULL;
-    const bool has_failed = !had_failed && node->graph->failed == node;
     meter_add(
         &node->meter->controls[control->kind][has_failed ? METER_RESULT_FAILED : METER_RESULT_DONE],
         1);

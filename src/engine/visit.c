@@ -38,6 +38,7 @@ void visit_arrive_recorded(struct frame *self, struct pdata *pdata, size_t depth
         ftr_visit_start(&self->visit, self->node->recorder, &pdata->hop, 1, &arrival);
         self->visit_state = VISIT_OPEN;
         frame_make_special(self);
+        self->n_hops = pdata->hop.n_hops;
     }
     forget_hop(pdata);
 }
@@ -77,12 +78,14 @@ static void start_merged(struct frame *self, const ftr_arrival *arrival)
     ftr_hop hop;
     visit_merge_input(self->parents[first], &hop);
     ftr_visit_start(&self->visit, self->node->recorder, &hop, 1, arrival);
+    self->n_hops = hop.n_hops;
     ftr_hop_release(&hop);
     for (size_t i = 0; i < self->n_parents; i++) {
         if (i == first)
             continue;
         visit_merge_input(self->parents[i], &hop);
         ftr_visit_add_input(&self->visit, &hop);
+        self->n_hops = hop.n_hops > self->n_hops ? hop.n_hops : self->n_hops;
         ftr_hop_release(&hop);
     }
 }
@@ -117,10 +120,12 @@ void visit_copy_context(struct frame *self, ftr_hop *ret_hop)
 {
     const struct frame *const owner = frame_owner(self);
     ftr_hop_init(ret_hop);
-    if (visit_is_open(owner))
+    if (visit_is_open(owner)) {
         ret_hop->context = ftr_span_context_of(ftr_visit_span(&owner->visit));
-    else if (self->origin)
+        ret_hop->n_hops = owner->n_hops < UINT32_MAX ? owner->n_hops + 1 : UINT32_MAX;
+    } else if (self->origin) {
         ftr_hop_copy(&self->hop, ret_hop);
+    }
 }
 
 /* The visit has ended; what it knew of the flow is with the watched frame. */
@@ -129,7 +134,7 @@ static void emit_late(const struct frame *self, struct pdata *pdata, const struc
 {
     ftr_hop_release(&pdata->hop);
     if (self->origin)
-        pdata->hop.context = ftr_context_copy(&self->hop.context);
+        ftr_hop_copy(&self->hop, &pdata->hop);
     pdata->hop.sent_ns = self->node->graph->now_ns;
     pdata->hop.port = edge->port->name;
     pdata->hop.split_index = split.index;

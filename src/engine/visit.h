@@ -93,5 +93,5 @@ static inline void visit_close(struct frame *self)
     self->visit_state = VISIT_CLOSED;
 }
 
-/* The context that batches of a watched frame go on with when the visit has ended. */
+/* Context and hops that batches of a watched frame go on with when the visit has ended. */
 void visit_copy_context(struct frame *self, ftr_hop *ret_hop);

@@ -158,6 +158,8 @@ ftr_node *ftr_node_new(const ftr_node_options *options)
     self->is_stateful = known.is_stateful;
     self->lineage = known.lineage;
     self->generation = known.generation;
+    self->has_loop = known.has_loop;
+    self->loop = known.loop;
     put_texts(self, &known, &identity);
     fill_site(self);
     fill_constants(self->site, &identity, &known);

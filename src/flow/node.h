@@ -65,7 +65,8 @@ struct ftr_node {
     ftr_str failed_name; /* of the span once the visit has failed; empty: the same */
     ftr_str outcomes[FTRI_N_OUTCOMES];
     ftr_span_kind span_kind;
-    bool is_stateful;
+    bool is_stateful, has_loop;
+    uint32_t loop; /* of those that have one */
     ftr_lineage lineage;
     enum ftri_convention convention;
     char text[]; /* what the names point to; behind it the site */

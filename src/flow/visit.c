@@ -5,18 +5,12 @@
  *
  * Work time counts only between start or resume and pause or end; the time in the input channel
  * (flow.queue.wait_ms) and for room in the output channel (flow.blocked_ms) stand apart, though the
- * latter lies within the work time unless the engine pauses the visit while it waits.
- * Specification: DESIGN 4.2, DF-14, DF-17. */
+ * latter lies within the work time unless the engine pauses the visit while it waits. */
 #include "flow/visit.h"
 
 #include "trace/clock.h"
 
 #include <string.h>
-
-static int64_t limited(uint64_t value)
-{
-    return value > INT64_MAX ? INT64_MAX : (int64_t)value;
-}
 
 /* NULL: nothing is to be written. */
 static struct visit *recording(ftr_visit *visit)
@@ -38,10 +32,10 @@ static void put_first_emit(ftr_span span, struct ftri_node_site *site, ftr_str p
     const bool is_queued = departure->queue_capacity != 0;
     const ftr_value values[FTRI_N_EMIT_VALUES] = {
         ftr_value_str(port),
-        ftr_value_i64(limited(departure->n_items)),
-        ftr_value_i64(limited(departure->n_bytes)),
-        ftr_value_i64(limited(departure->queue_depth)),
-        ftr_value_i64(limited(departure->queue_capacity)),
+        ftr_value_i64(visit_limited(departure->n_items)),
+        ftr_value_i64(visit_limited(departure->n_bytes)),
+        ftr_value_i64(visit_limited(departure->queue_depth)),
+        ftr_value_i64(visit_limited(departure->queue_capacity)),
     };
     ftr_span_set_values(span, &site->emit[is_queued], values);
     ftri_template_make(&site->first_emit[is_queued], &site->emit[is_queued], values);
@@ -54,10 +48,10 @@ static void record_first_emit(struct visit *self, struct ftri_slot *slot, ftr_st
     struct ftri_node_site *const site = self->node->site;
     const struct ftri_template *const form = &site->first_emit[departure->queue_capacity != 0];
     const uint64_t numbers[] = {
-        (uint64_t)limited(departure->n_items),
-        (uint64_t)limited(departure->n_bytes),
-        (uint64_t)limited(departure->queue_depth),
-        (uint64_t)limited(departure->queue_capacity),
+        (uint64_t)visit_limited(departure->n_items),
+        (uint64_t)visit_limited(departure->n_bytes),
+        (uint64_t)visit_limited(departure->queue_depth),
+        (uint64_t)visit_limited(departure->queue_capacity),
     };
     if (!has_form(form, port) || !ftri_template_put(form, slot, numbers))
         put_first_emit(self->span, site, port, departure);
@@ -69,10 +63,11 @@ static __attribute__((noinline)) void record_further_emit(const struct visit *se
     const ftr_str *const names = self->node->names;
     const ftr_attribute attributes[FTRI_N_EMIT_VALUES] = {
         {names[FTRI_NAME_OUT_PORT], ftr_value_str(port)},
-        {names[FTRI_NAME_OUT_ITEMS], ftr_value_i64(limited(departure->n_items))},
-        {names[FTRI_NAME_OUT_BYTES], ftr_value_i64(limited(departure->n_bytes))},
-        {names[FTRI_NAME_OUT_QUEUE_DEPTH], ftr_value_i64(limited(departure->queue_depth))},
-        {names[FTRI_NAME_OUT_QUEUE_CAPACITY], ftr_value_i64(limited(departure->queue_capacity))},
+        {names[FTRI_NAME_OUT_ITEMS], ftr_value_i64(visit_limited(departure->n_items))},
+        {names[FTRI_NAME_OUT_BYTES], ftr_value_i64(visit_limited(departure->n_bytes))},
+        {names[FTRI_NAME_OUT_QUEUE_DEPTH], ftr_value_i64(visit_limited(departure->queue_depth))},
+        {names[FTRI_NAME_OUT_QUEUE_CAPACITY],
+         ftr_value_i64(visit_limited(departure->queue_capacity))},
     };
     const size_t n_absent = departure->queue_capacity ? 0 : FTRI_N_EMIT_CHANNEL;
     ftr_span_event(self->span, names[FTRI_NAME_EVENT_EMIT], attributes,
@@ -190,7 +185,7 @@ void ftr_visit_drop(ftr_visit *visit, ftr_drop_reason reason, uint64_t n_items)
     const ftr_str reason_name = ftri_drop_reason_word(self->node->convention, reason);
     const ftr_attribute attributes[] = {
         {names[FTRI_NAME_DROP_REASON], ftr_value_str(reason_name)},
-        {names[FTRI_NAME_DROP_ITEMS], ftr_value_i64(limited(n_items))},
+        {names[FTRI_NAME_DROP_ITEMS], ftr_value_i64(visit_limited(n_items))},
     };
     ftr_span_event(self->span, names[FTRI_NAME_EVENT_DROP], attributes, FTRI_COUNT(attributes));
     if (self->as.recording.n_dropped_items == 0)
@@ -251,7 +246,7 @@ static void record_sums(const struct visit *self)
         ftr_span_set_i64(self->span, names[FTRI_NAME_OUT_COUNT], self->as.recording.n_emits);
     if (self->as.recording.n_dropped_items)
         ftr_span_set_i64(self->span, names[FTRI_NAME_DROP_ITEMS],
-                         limited(self->as.recording.n_dropped_items));
+                         visit_limited(self->as.recording.n_dropped_items));
     if (self->as.recording.blocked_ns) {
         const ftr_value blocked = visit_value_ms(self->as.recording.blocked_ns);
         ftr_span_set(self->span, names[FTRI_NAME_BLOCKED_MS], &blocked);
@@ -269,7 +264,7 @@ static void record_fan_in(const struct visit *self)
         n_missed += ftri_fan_in_n_dropped(self->fan_in);
     }
     if (n_missed)
-        ftr_span_set_i64(self->span, names[FTRI_NAME_MANIFEST_DROPPED], limited(n_missed));
+        ftr_span_set_i64(self->span, names[FTRI_NAME_MANIFEST_DROPPED], visit_limited(n_missed));
 }
 
 static void record_failure(const struct visit *self, ftr_outcome outcome, ftr_str error)

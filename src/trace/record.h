@@ -133,11 +133,16 @@ static inline size_t ftri_pad16(size_t n)
 }
 
 /* Trace flags of this process only, taken over by what is below: the flow waits for its verdict, or
- * is exported for certain, whatever ftr_set_mode says (ftr_node_set_mode). Flows that wait tell by
- * IS_ODD in which of the periods in which some did they began. */
-enum { FTRI_TRACE_IS_ODD = 16, FTRI_TRACE_IS_KEPT = 32, FTRI_TRACE_WAITS = 64 };
+ * is exported for certain, whatever ftr_set_mode says (ftr_node_set_mode). Flows that wait tell in
+ * which of the last eight periods in which some did they began. */
 enum {
-    FTRI_TRACE_MARKS = FTRI_TRACE_IS_ODD | FTRI_TRACE_IS_KEPT | FTRI_TRACE_WAITS,
+    FTRI_TRACE_PERIOD = 4 | 8 | 16,
+    FTRI_TRACE_NEXT_PERIOD = 4,
+    FTRI_TRACE_IS_KEPT = 32,
+    FTRI_TRACE_WAITS = 64
+};
+enum {
+    FTRI_TRACE_MARKS = FTRI_TRACE_PERIOD | FTRI_TRACE_IS_KEPT | FTRI_TRACE_WAITS,
     FTRI_TRACE_IS_LOCAL = FTRI_TRACE_MARKS | FTR_TRACE_FLAG_RECORDED
 };
 

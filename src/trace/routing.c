@@ -108,14 +108,20 @@ static void clear(struct place *place)
     place->text = NULL;
 }
 
+/* It may have been used since now_ns was taken. */
+static bool is_idle(const struct place *place, uint64_t now_ns)
+{
+    const uint64_t used_ns = atomic_load(&place->used_ns);
+    return now_ns > used_ns && now_ns - used_ns >= FTRI_ROUTING_IDLE_NS;
+}
+
 /* False: it is in use. */
 static bool give_away(struct place *place, uint64_t now_ns)
 {
     const uint32_t number = atomic_load(&place->number);
     if (number == 0)
         return true;
-    if (atomic_load(&place->n_held) != 0 ||
-        now_ns - atomic_load(&place->used_ns) < FTRI_ROUTING_IDLE_NS)
+    if (atomic_load(&place->n_held) != 0 || !is_idle(place, now_ns))
         return false;
     atomic_store(&place->number, 0);
     if (atomic_load(&place->n_held) != 0) {

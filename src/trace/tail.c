@@ -55,9 +55,10 @@ static struct {
     enum regime regime;
     uint32_t last_mode;
     uint32_t pass_mode; /* as the pass found it before it read what was recorded */
+    uint32_t open_mode; /* the last one but FTR_MODE_OFF: of what is open */
     bool has_buffer;
-    bool has_told;   /* that there is no memory for the buffer */
-    bool has_begun;  /* flows that are exported, maybe, and are not noted */
+    bool has_told;  /* that there is no memory for the buffer */
+    bool has_begun; /* flows that are exported, maybe, and are not noted */
     struct ftri_flow_buffer buffer;
     struct ftri_tail_reader reader;
     struct ftri_bytes copy;     /* of a span that refers to its context's block */
@@ -119,9 +120,9 @@ void ftri_tail_set_mode(ftr_mode mode)
 
 void ftri_tail_set_holders(uint32_t n_holders)
 {
+    const unsigned next = atomic_load(&tail.marks) + FTRI_TRACE_NEXT_PERIOD;
     if (atomic_load(&tail.n_holders) == 0 && n_holders != 0)
-        atomic_store(&tail.marks,
-                     FTRI_TRACE_WAITS | (~atomic_load(&tail.marks) & FTRI_TRACE_IS_ODD));
+        atomic_store(&tail.marks, (uint8_t)(FTRI_TRACE_WAITS | (next & FTRI_TRACE_PERIOD)));
     atomic_store(&tail.n_holders, n_holders);
 }
 
@@ -141,7 +142,7 @@ static bool is_for_certain(const struct ftri_record *record)
 {
     if (record->trace_flags & (FTRI_TRACE_WAITS | FTRI_TRACE_IS_KEPT))
         return (record->trace_flags & FTRI_TRACE_IS_KEPT) != 0;
-    return tail.pass_mode == FTR_MODE_FULL;
+    return tail.open_mode == FTR_MODE_FULL;
 }
 
 /* ---- on the way out ---- */
@@ -202,7 +203,7 @@ static bool make_buffer(void)
 static bool waits_from_the_start(uint8_t trace_flags)
 {
     return (trace_flags & FTRI_TRACE_WAITS) &&
-           !((trace_flags ^ ftri_tail_marks()) & FTRI_TRACE_IS_ODD);
+           !((trace_flags ^ ftri_tail_marks()) & FTRI_TRACE_PERIOD);
 }
 
 static void note_begun(void *argument, const ftr_trace_id *trace_id, uint8_t trace_flags)
@@ -263,7 +264,7 @@ void ftri_tail_start(const struct ftri_tail_settings *settings, const struct ftr
     tail.regime = PASSING;
     tail.has_told = tail.has_begun = tail.has_looked = false;
     tail.next_look_ns = tail.since_ns = 0;
-    tail.last_mode = tail.pass_mode = atomic_load(&tail.mode);
+    tail.last_mode = tail.pass_mode = tail.open_mode = atomic_load(&tail.mode);
     if (is_holding(tail.last_mode))
         hold();
 }
@@ -280,6 +281,16 @@ void ftri_tail_begin(void)
     else if (mode == FTR_MODE_TAIL && tail.has_begun)
         note_all_begun();
     tail.pass_mode = mode;
+    if (mode != FTR_MODE_OFF)
+        tail.open_mode = mode;
+}
+
+/* Of a flow that is to wait: the first one may be here before the next pass. */
+static void hold_from_now_on(uint8_t trace_flags)
+{
+    if (FTRI_UNLIKELY(trace_flags & FTRI_TRACE_WAITS) && tail.regime != HOLDING &&
+        is_holding(atomic_load(&tail.mode)))
+        ftri_tail_begin();
 }
 
 /* ---- spans ---- */
@@ -298,14 +309,16 @@ static uint64_t since_ns(const struct ftri_record *record)
     return record->trace_flags & FTRI_TRACE_WAITS ? 0 : tail.since_ns;
 }
 
-/* Of flows that were dropped the rest is dropped, too. */
-static void follow_span(const struct ftri_record *record)
+/* Of flows that were dropped the rest is dropped, too: false. */
+static bool follow_span(const struct ftri_record *record)
 {
     struct ftri_flow_fate fate;
-    if (ftri_flow_buffer_recall(&tail.buffer, &record->trace_id, &fate) && !fate.is_kept)
+    if (ftri_flow_buffer_recall(&tail.buffer, &record->trace_id, &fate) && !fate.is_kept) {
         ftri_count(&tail.n_dropped_later, 1);
-    else
-        tail.exit->keep(record);
+        return false;
+    }
+    tail.exit->keep(record);
+    return true;
 }
 
 /* ---- a batch ---- */
@@ -336,6 +349,22 @@ static bool prepare(const struct ftri_record *record, struct ftri_flow_arrival *
     return true;
 }
 
+static void be_note(struct ftri_flow_arrival *arrival, ftr_tail_reason reason)
+{
+    arrival->is_note = true;
+    arrival->is_root = false;
+    arrival->bytes.len = 0;
+    arrival->reasons = FTRI_REASON(reason);
+}
+
+/* There is no memory for it: unless its flow was dropped it is exported, and then its flow has to
+ * be; false: that is known. */
+static bool take_along(const struct ftri_record *record, struct ftri_flow_arrival *note)
+{
+    be_note(note, FTR_TAIL_MODE);
+    return follow_span(record);
+}
+
 /* Also for the largest of them to be released again. */
 static bool have_room(void)
 {
@@ -355,10 +384,9 @@ void ftri_tail_settle(void)
     for (size_t i = 0; i < n_batch; i++) {
         if (FTRI_UNLIKELY(n != i))
             tail.arrivals[n] = tail.arrivals[i];
-        if (tail.arrivals[n].is_note || (is_room && prepare(tail.records[i], &tail.arrivals[n])))
+        if (tail.arrivals[n].is_note || (is_room && prepare(tail.records[i], &tail.arrivals[n])) ||
+            take_along(tail.records[i], &tail.arrivals[n]))
             n++;
-        else
-            follow_span(tail.records[i]);
     }
     tail.n_batch = tail.batch_room = 0;
     ftri_flow_buffer_add_all(&tail.buffer, tail.arrivals, n, ftri_time_monotonic_ns());
@@ -382,10 +410,7 @@ static struct ftri_flow_arrival *enter(const struct ftri_record *record, size_t 
 
 void ftri_tail_accept(const struct ftri_record *record)
 {
-    /* The first flow that is to wait may be here before the next pass. */
-    if (FTRI_UNLIKELY(record->trace_flags & FTRI_TRACE_WAITS) && tail.regime != HOLDING &&
-        is_holding(atomic_load(&tail.mode)))
-        hold();
+    hold_from_now_on(record->trace_flags);
     if (ftri_record_is_only_recorded(record))
         ftri_count(&tail.n_only_recorded, 1);
     else if (FTRI_LIKELY(tail.regime == PASSING))
@@ -393,7 +418,7 @@ void ftri_tail_accept(const struct ftri_record *record)
     else if (tail.regime == HOLDING)
         (void)enter(record, ftri_record_copy_size(record));
     else
-        follow_span(record);
+        (void)follow_span(record);
 }
 
 bool ftri_tail_passes_all(void)
@@ -403,13 +428,10 @@ bool ftri_tail_passes_all(void)
 
 void ftri_tail_note(const struct ftri_record *record)
 {
+    hold_from_now_on(record->trace_flags);
     if (tail.regime != HOLDING)
         return;
-    struct ftri_flow_arrival *note = enter(record, 0);
-    note->is_note = true;
-    note->is_root = false;
-    note->bytes.len = 0;
-    note->reasons = FTRI_REASON(FTR_TAIL_CROSSED);
+    be_note(enter(record, 0), FTR_TAIL_CROSSED);
 }
 
 bool ftri_tail_shows_open(const struct ftri_record *record)
@@ -417,10 +439,10 @@ bool ftri_tail_shows_open(const struct ftri_record *record)
     struct ftri_flow_fate fate = {.is_kept = false};
     if (ftri_record_is_only_recorded(record))
         return false;
-    if (tail.regime == PASSING || (tail.regime == HOLDING && is_for_certain(record)))
+    if (tail.regime == PASSING)
         return true;
     const bool is_known = ftri_flow_buffer_recall(&tail.buffer, &record->trace_id, &fate);
-    return is_known ? fate.is_kept : tail.regime == FOLLOWING;
+    return is_known ? fate.is_kept : tail.regime == FOLLOWING || is_for_certain(record);
 }
 
 /* ---- deciding ---- */
@@ -454,10 +476,19 @@ static void decide_due(uint64_t now_ns)
         look(now_ns);
 }
 
-static uint64_t until_due(uint64_t now_ns)
+/* A large flow goes as the exporters take it. */
+static uint64_t until_all_out(void)
 {
-    const bool is_all_out = ftri_flow_buffer_release_more(&tail.buffer);
-    if (tail.has_looked || !is_all_out)
+    if (!ftri_flow_buffer_is_releasing(&tail.buffer))
+        return UINT64_MAX;
+    if (!tail.exit->has_slack())
+        return FTRI_NS_PER_MS;
+    return ftri_flow_buffer_release_more(&tail.buffer) ? UINT64_MAX : 0;
+}
+
+static uint64_t until_decided(uint64_t now_ns)
+{
+    if (tail.has_looked)
         return 0;
     const uint64_t quiet_at = ftri_flow_buffer_quiet_at(&tail.buffer);
     const uint64_t old_at = ftri_flow_buffer_old_at(&tail.buffer);
@@ -491,7 +522,9 @@ uint64_t ftri_tail_end(void)
     while (is_turned_off && !ftri_flow_buffer_is_empty(&tail.buffer))
         ftri_flow_buffer_decide_oldest(&tail.buffer, 0);
     decide_due(now_ns);
-    return until_due(now_ns);
+    const uint64_t out_ns = until_all_out();
+    const uint64_t decided_ns = until_decided(now_ns);
+    return out_ns < decided_ns ? out_ns : decided_ns;
 }
 
 bool ftri_tail_finish(bool is_last)
@@ -523,7 +556,11 @@ void ftri_tail_mark(const ftr_span_context *span)
         return;
     }
     *note = (struct ftri_record){
-        .size = sizeof *note, .bits = FTRI_RECORD_CROSSES, .trace_id = span->trace_id};
+        .size = sizeof *note,
+        .bits = FTRI_RECORD_CROSSES,
+        .trace_flags = span->trace_flags,
+        .trace_id = span->trace_id,
+    };
     if (ftri_journal_commit(self, sizeof *note))
         ftri_worker_wake();
 }

@@ -34,7 +34,7 @@ void ftri_tail_stop(void);
 /* What counts from the worker's next pass on. (any) */
 void ftri_tail_set_mode(ftr_mode mode);
 
-/* The marks of a flow that begins now and is to wait: FTRI_TRACE_WAITS, maybe with IS_ODD. (any) */
+/* The marks of a flow that begins now and is to wait: FTRI_TRACE_WAITS and the period. (any) */
 uint8_t ftri_tail_marks(void);
 /* How many hold spans back though the mode may be another one. (one at a time) */
 void ftri_tail_set_holders(uint32_t n_holders);

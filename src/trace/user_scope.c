@@ -53,17 +53,30 @@ ftr_user_scope ftr_user_trace_enter(ftr_call_site *site, const ftr_routing *rout
     return scope;
 }
 
-/* A system span that does not record: what it passes on, or what is around it. */
-static __attribute__((noinline)) ftr_attachment attach_unsampled(ftr_dual_scope scope,
-                                                                 const ftr_context *parent)
+/* One of the two does not record. What a system span that does not passes on, or what is around it.
+ */
+static __attribute__((noinline)) ftr_attachment attach_one(ftr_dual_scope scope,
+                                                           const ftr_context *parent)
 {
-    if ((int64_t)scope.span.handle <= 0)
+    if (scope.span.generation == 0 && (int64_t)scope.span.handle <= 0)
         return parent ? attach_below(scope.user, parent) : attach(scope.user);
     ftr_context context = ftr_span_context_of(scope.span);
     const struct ftri_slot *slot = slot_of(scope.user, FTRI_USER);
     if (slot)
         context.user = ftri_user_span_of(&slot->record);
+    else if (parent)
+        context.user = parent->user;
     return ftri_attach_owned(&context);
+}
+
+/* Both are the calling thread's, and open. */
+static FTRI_ALWAYS_INLINE ftr_attachment attach_both(const struct ftri_slot *system,
+                                                     const struct ftri_slot *user)
+{
+    const ftr_attachment attachment = ftri_attach_open(&system->record);
+    if (FTRI_LIKELY(attachment.id != 0))
+        ftri_frame_current()->context.user = ftri_user_span_of(&user->record);
+    return attachment;
 }
 
 ftr_dual_scope ftr_recording_dual_enter(ftr_call_site *site, const ftr_context *parent)
@@ -72,13 +85,8 @@ ftr_dual_scope ftr_recording_dual_enter(ftr_call_site *site, const ftr_context *
         ftr_span_start_site(site, parent), ftr_recording_user_start_site(site, parent), {0}};
     const struct ftri_slot *system = slot_of(scope.span, FTRI_SYSTEM);
     const struct ftri_slot *user = slot_of(scope.user, FTRI_USER);
-    if (FTRI_UNLIKELY(!system || !user)) {
-        scope.attachment = attach_unsampled(scope, parent);
-        return scope;
-    }
-    scope.attachment = ftri_attach_open(&system->record);
-    if (FTRI_LIKELY(scope.attachment.id != 0))
-        ftri_frame_current()->context.user = ftri_user_span_of(&user->record);
+    scope.attachment =
+        FTRI_LIKELY(system && user) ? attach_both(system, user) : attach_one(scope, parent);
     if (FTRI_UNLIKELY(ftri_thread_settings.records_call_sites))
         ftri_say_where(scope.span, site);
     return scope;

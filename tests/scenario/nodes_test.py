@@ -361,7 +361,7 @@ class Nodes(unittest.TestCase):
                                "logs": "pass"}),
             ("exporter/file", {"path": written})))
         collector = Collector(os.path.join(self.folder, "data"), ("--config", path, "--http", "off"))
-        self.addCleanup(lambda: collector.is_alive() and collector.kill())
+        self.addCleanup(collector.kill_if_alive)
         for signal in SIGNALS:
             for config in ({"endpoint": f"http://127.0.0.1:{collector.otlp}"},
                            {"endpoint": f"http://127.0.0.1:{collector.grpc}", "protocol": "grpc"}):

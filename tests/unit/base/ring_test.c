@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A bounded ring between two threads: order, bounds, nothing missing or there twice. */
 #include "base/ring.h"
 
 #include "base/thread.h"

@@ -258,7 +258,7 @@ static void test_context_from_outside_is_the_parent(void **state)
     assert_false(ftr_span_id_is_valid(&root.parent_span_id));
 }
 
-/* A long-lived loop's span may be current while it polls: it is nobody's parent (DESIGN 4.2). */
+/* A long-lived loop's span may be current while it polls: it is nobody's parent. */
 static void test_a_source_ignores_the_current_context(void **state)
 {
     (void)state;

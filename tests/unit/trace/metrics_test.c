@@ -3,29 +3,12 @@
  * Metrics of a session: what is counted and marked under which sampler, what exporters get and
  * when, settings that are wrong, children after fork. */
 #include "base/mem.h"
+#include "metrics_text.h"
 #include "probe.h"
 
-#include <flowtrace/metrics.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static char text[1 << 16];
-
-static bool keep_text(void *argument, const char *piece, size_t len)
-{
-    (void)argument;
-    assert_true(len < sizeof text);
-    memcpy(text, piece, len);
-    text[len] = '\0';
-    return true;
-}
-
-static void read_text(ftr_metrics_format format)
-{
-    text[0] = '\0';
-    assert_int_equal(ftr_metrics_text(format, keep_text, NULL), FTR_OK);
-}
 
 /* The value of the one sample of calls with these labels; -1: none. */
 static long calls_of(const char *labels)

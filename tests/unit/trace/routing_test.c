@@ -207,6 +207,7 @@ static void test_who_is_idle_makes_room(void **state)
     assert_int_equal(ftri_routings_count(), FTRI_ROUTINGS_MAX);
     /* None is idle yet. */
     assert_int_equal(enter_nth(FTRI_ROUTINGS_MAX, start_ns + FTRI_ROUTING_IDLE_NS - 1), 0);
+    assert_int_equal(enter_nth(FTRI_ROUTINGS_MAX, start_ns - 1), 0); /* its clock was read before */
     assert_int_equal(enter_nth(5, start_ns + 1), numbers[5]);
     /* All but those that are held, and those just used. */
     const uint64_t later_ns = start_ns + FTRI_ROUTING_IDLE_NS;

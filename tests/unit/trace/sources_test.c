@@ -2,40 +2,16 @@
  *
  * Metrics that the program counts itself. Expected texts by: Prometheus "Exposition formats",
  * OpenMetrics 1.0. */
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "codec/wire.h"
+#include "metrics_text.h"
 #include "trace/metrics.h"
 
-#include "base/bytes.h"
-
-#include <flowtrace/metrics.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-static char text[1 << 16];
-
-static bool keep_text(void *argument, const char *piece, size_t len)
-{
-    (void)argument;
-    assert_true(len < sizeof text);
-    memcpy(text, piece, len);
-    text[len] = '\0';
-    return true;
-}
-
-static const char *read_text(ftr_metrics_format format)
-{
-    text[0] = '\0';
-    assert_int_equal(ftr_metrics_text(format, keep_text, NULL), FTR_OK);
-    return text;
-}
 
 static ftr_metric_family family_of(const char *name, const char *unit, ftr_metric_kind kind)
 {
