@@ -12,8 +12,9 @@
  *
  * A test is a trace: ftr_test_begin makes a context with a trace id of its own current on its
  * thread; what is recorded below it, on whatever thread, belongs to the test. Other threads attach
- * ftr_test_context. User traces (<flowtrace/user.h>) that are started there belong to it, too, in a
- * sink of their own. Functions: any thread; begin and end on the same one. */
+ * ftr_test_context. User traces (<flowtrace/user.h>) that are started there belong to it, too, the
+ * first 64 of them, in a sink of their own. Functions: any thread; begin and end on the same one.
+ */
 #ifndef FLOWTRACE_TESTING_H
 #define FLOWTRACE_TESTING_H
 

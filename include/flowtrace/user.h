@@ -163,7 +163,7 @@ typedef struct ftr_user_config {
     size_t size; /* sizeof(ftr_user_config) */
     bool is_enabled;
     ftr_str socket_path;    /* of the OTLP endpoint; required */
-    ftr_str routing_header; /* its name; required */
+    ftr_str routing_header; /* its name; required, and none of the protocol's own */
     uint32_t queue_spans;   /* at most so many wait; 0: no limit */
     size_t queue_bytes;     /* and so many bytes; 0: 256 MiB */
     uint32_t batch_spans;   /* of all routings; 0: 512 */

@@ -22,7 +22,8 @@ static void print_help(void)
            "what came of it and where data was lost.\n\ncommands:\n");
     for (size_t i = 0; i < FTRI_COUNT(commands); i++)
         printf("  %-14s %s\n", commands[i]->name, commands[i]->sentence);
-    printf("\n'flowtrace COMMAND --help' tells more. Start with 'flowtrace demo'.\n");
+    printf("\n'flowtrace COMMAND --help' tells more, 'flowtrace help node [TYPE]' of nodes.\n"
+           "Start with 'flowtrace demo'.\n");
 }
 
 /* How many words of argv are the command's name; 0: they are not. */

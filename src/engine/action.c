@@ -43,6 +43,8 @@ void action_begin(struct graph *graph, enum control_kind kind, const ftr_attribu
         .attributes = attributes,
         .n_attributes = n_attributes,
         .generation = graph->options.generation,
+        .has_loop = graph->options.n_loops > 1,
+        .loop = (uint32_t)graph->options.loop,
     };
     *self = (struct action){.is_open = true, .kind = kind};
     ftr_control_start(&self->control, &options);

@@ -56,12 +56,12 @@ void meter_scale_init(struct ftri_bounds *self); /* of times */
 
 static inline void meter_add(uint64_t *term, uint64_t n)
 {
-    count_set(term, *term + n);
+    count_add(term, n);
 }
 
 static inline void meter_take(uint64_t *term, uint64_t n)
 {
-    count_set(term, *term - n);
+    count_take(term, n);
 }
 
 static inline void meter_time(struct meter_times *self, const struct ftri_bounds *scale,

@@ -135,6 +135,9 @@ struct graph {
     struct pdata *sent;
     struct frame *working; /* what it is given, from working_since_ns on; NULL: not any more */
     uint64_t working_since_ns;
+    uint64_t busy_until_ns;    /* see consume.h; 0: its meter knows */
+    struct edge_meter *waited; /* the latest batch of this row waited there; NULL: it is counted */
+    uint64_t waited_ns;
     bool is_turning; /* a turn is under way: what is to be done is done in it, or arms the next */
     struct loop_timer *turn;
     struct loop_wakeup *wakeup;

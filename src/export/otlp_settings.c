@@ -184,8 +184,7 @@ static bool decode_value(ftr_str encoded, char *ret_text)
     return true;
 }
 
-/* What frames the message is ours. */
-static bool is_reserved(ftr_str key)
+bool ftri_otlp_header_is_reserved(ftr_str key)
 {
     static const char *const names[] = {"content-type",
                                         "content-length",
@@ -211,7 +210,7 @@ static int add_header(struct ftri_otlp_settings *self, const char *name, ftr_str
     if (!ftri_text_is_token(key))
         return ftri_error_set(error, -EINVAL, "%s: expected name=value pairs with commas between",
                               name);
-    if (is_reserved(key)) {
+    if (ftri_otlp_header_is_reserved(key)) {
         ftri_otlp_settings_warn(self, "%s: %.*s is ignored, the protocol sets it", name,
                                 (int)key.len, key.data);
         return 0;

@@ -66,6 +66,8 @@ int ftri_otlp_settings_base(struct ftri_otlp_settings *self, const char *name, f
 /* "name=value,name=value", values percent-encoded (W3C Baggage without properties). Adds. */
 int ftri_otlp_settings_headers(struct ftri_otlp_settings *self, const char *name, ftr_str list,
                                struct ftri_error *error) FTRI_MUST_CHECK;
+/* What frames the message is ours to set. */
+bool ftri_otlp_header_is_reserved(ftr_str key);
 /* Remembers a PEM file. */
 int ftri_otlp_settings_file(struct ftri_otlp_settings *self, enum ftri_otlp_file_kind kind,
                             const char *name, ftr_str path,

@@ -30,7 +30,8 @@ struct sink {
     ftr_exporter *keeper;            /* into spans */
     ftr_trace_id traces[TRACES_MAX]; /* under the registry's lock, as the next */
     size_t n_traces;
-    size_t n_lost; /* memory was short */
+    size_t n_lost;    /* spans, as memory was short */
+    size_t n_refused; /* traces that found no place */
 };
 
 struct ftr_test {
@@ -174,8 +175,8 @@ static void on_user_root(const ftr_trace_id *system, const ftr_trace_id *user)
 {
     pthread_mutex_lock(&registry.lock);
     ftr_test *test = find_test(SYSTEM, system);
-    if (test)
-        (void)add_trace(&test->sinks[USER], user);
+    if (test && !add_trace(&test->sinks[USER], user))
+        test->sinks[USER].n_refused++;
     pthread_mutex_unlock(&registry.lock);
 }
 
@@ -414,9 +415,13 @@ static int write_notes(ftr_test *self, enum which which, struct ftri_bytes *out)
     struct open_spans open = {.test = self, .out = out};
     pthread_mutex_lock(&registry.lock);
     const size_t n_lost = self->sinks[which].n_lost;
+    const size_t n_refused = self->sinks[which].n_refused;
     pthread_mutex_unlock(&registry.lock);
     if (n_lost > 0)
         open.rc = ftri_bytes_printf(out, "lost, as memory was short: %zu\n", n_lost);
+    if (n_refused > 0 && open.rc == 0)
+        open.rc = ftri_bytes_printf(out, "traces that are not seen, beyond the first %d: %zu\n",
+                                    TRACES_MAX, n_refused);
     if (open.rc == 0 && out->len > 0 && which == SYSTEM)
         (void)ftr_live_spans(write_open, &open);
     return open.rc;

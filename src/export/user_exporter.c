@@ -7,6 +7,7 @@
 #include <flowtrace/user.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "export/otlp_delivery.h"
 
 #include <errno.h>
@@ -20,6 +21,8 @@ static int no_memory(struct ftri_error *error)
 /* The socket's path as the URL that the settings read. */
 static int set_endpoint(struct ftri_otlp_settings *settings, ftr_str path, struct ftri_error *error)
 {
+    if (path.len == 0)
+        return ftri_error_set(error, -EINVAL, "socket_path: missing");
     char *url = ftri_arena_alloc(&settings->arena, path.len + sizeof "unix://");
     if (!url)
         return no_memory(error);
@@ -29,11 +32,25 @@ static int set_endpoint(struct ftri_otlp_settings *settings, ftr_str path, struc
                                        error);
 }
 
+static int check_header(ftr_str name, struct ftri_error *error)
+{
+    if (!ftri_text_is_token(name))
+        return ftri_error_set(error, -EINVAL, "routing_header: empty, or not a header's name");
+    if (ftri_otlp_header_is_reserved(name))
+        return ftri_error_set(error, -EINVAL,
+                              "routing_header: %.*s is set by the protocol, choose another name",
+                              (int)name.len, name.data);
+    return 0;
+}
+
 static int fill(struct ftri_otlp_settings *settings, const ftr_user_config *config,
                 struct ftri_error *error)
 {
-    if (config->routing_header.len == 0)
-        return ftri_error_set(error, -EINVAL, "routing_header: empty");
+    if (!config || config->size < offsetof(ftr_user_config, otlp_exporter))
+        return ftri_error_set(error, -EINVAL, "config: missing, or size not set");
+    const int rc = check_header(config->routing_header, error);
+    if (rc < 0)
+        return rc;
     settings->protocol = FTR_OTLP_HTTP_PROTOBUF;
     settings->routing_header = ftri_arena_copy(&settings->arena, config->routing_header).data;
     if (config->timeout_ms)

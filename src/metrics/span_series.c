@@ -81,9 +81,12 @@ struct ftri_span_series *ftri_span_series_new(struct ftri_arena *arena,
                                               const struct ftri_span_view *span)
 {
     struct ftri_span_series *self = ftri_span_slabs_take(slabs);
-    if (!self || !copy_names(self, arena, shape->n_dimensions, span) ||
-        !make_counters(self, arena, shape))
+    if (!self)
         return NULL;
+    if (!copy_names(self, arena, shape->n_dimensions, span) || !make_counters(self, arena, shape)) {
+        ftri_span_slabs_give_back(slabs);
+        return NULL;
+    }
     self->traits = ftri_span_traits(span->kind, span->status, span->is_estimated);
     self->service = service;
     return self;

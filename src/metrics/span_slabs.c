@@ -52,3 +52,8 @@ void *ftri_span_slabs_take(struct ftri_span_slabs *self)
     void *block = self->last->blocks + --self->n_left * self->block_bytes;
     return memset(block, 0, self->block_bytes);
 }
+
+void ftri_span_slabs_give_back(struct ftri_span_slabs *self)
+{
+    self->n_left++;
+}

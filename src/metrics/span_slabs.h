@@ -20,3 +20,5 @@ void ftri_span_slabs_init(struct ftri_span_slabs *self, size_t block_bytes);
 void ftri_span_slabs_deinit(struct ftri_span_slabs *self);
 /* Zeroed; NULL: memory is short. */
 void *ftri_span_slabs_take(struct ftri_span_slabs *self) FTRI_MUST_CHECK;
+/* The block that was taken last; once. */
+void ftri_span_slabs_give_back(struct ftri_span_slabs *self);

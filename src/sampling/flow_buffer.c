@@ -260,9 +260,8 @@ void ftri_flow_buffer_decide_old(struct ftri_flow_buffer *self, uint64_t now_ns)
 
 void ftri_flow_buffer_decide_oldest(struct ftri_flow_buffer *self, uint32_t reasons)
 {
-    if (self->by_age.first)
+    if (ftri_flow_buffer_release_more(self) && self->by_age.first)
         decide(self, self->by_age.first, reasons, FTRI_FLOW_ORDERED);
-    (void)let_leave(self);
 }
 
 uint64_t ftri_flow_buffer_quiet_at(const struct ftri_flow_buffer *self)

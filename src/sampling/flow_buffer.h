@@ -98,6 +98,11 @@ static inline bool ftri_flow_buffer_is_empty(const struct ftri_flow_buffer *self
 {
     return self->by_age.first == 0 && self->leaving.flow == 0;
 }
+/* See ftri_flow_buffer_release_more. */
+static inline bool ftri_flow_buffer_is_releasing(const struct ftri_flow_buffer *self)
+{
+    return self->leaving.flow != 0;
+}
 
 /* What comes in: a span, or (is_note) a reason that is not a span's. */
 struct ftri_flow_arrival {
@@ -133,16 +138,17 @@ bool ftri_flow_buffer_recall(struct ftri_flow_buffer *self, const ftr_trace_id *
  * decided as ended until the next look. */
 void ftri_flow_buffer_look(struct ftri_flow_buffer *self);
 void ftri_flow_buffer_see_open(struct ftri_flow_buffer *self, const ftr_trace_id *trace_id);
-/* A flow of more spans than this that is kept and decided for its end or age is not released at
- * once: the others would have to wait. Releases so many more of its spans; whatever else needs its
- * room, or comes late for it, lets it go whole first. True: there is nothing left. */
+/* A flow of more spans than this that is kept is not released at once: the others would have to
+ * wait. Releases so many more of its spans; whatever else needs its room, or comes late for it,
+ * lets it go whole first. True: there is nothing left. */
 enum { FTRI_FLOW_SLICE = 8192 };
 bool ftri_flow_buffer_release_more(struct ftri_flow_buffer *self);
 /* Decides what has ended and was quiet until quiet_until_ns, the time of the last look; and what is
  * too old. */
 void ftri_flow_buffer_decide_quiet(struct ftri_flow_buffer *self, uint64_t quiet_until_ns);
 void ftri_flow_buffer_decide_old(struct ftri_flow_buffer *self, uint64_t now_ns);
-/* reasons: beside the policies', 0 or FTRI_REASON(...). */
+/* The oldest one, unless there is more to release of a large one. reasons: beside the policies', 0
+ * or FTRI_REASON(...). */
 void ftri_flow_buffer_decide_oldest(struct ftri_flow_buffer *self, uint32_t reasons);
 /* When a look may find something, and when something will be too old; UINT64_MAX: never. */
 uint64_t ftri_flow_buffer_quiet_at(const struct ftri_flow_buffer *self);

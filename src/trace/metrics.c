@@ -13,6 +13,7 @@
 #include "sampling/ot_state.h"
 #include "sampling/threshold.h"
 #include "trace/clock.h"
+#include "trace/convention.h"
 #include "trace/histograms.h"
 #include "trace/intern.h"
 #include "trace/origin.h"
@@ -65,6 +66,7 @@ static struct {
     ftr_str service;
     bool is_estimated; /* the sampler drops spans and leaves no threshold */
     bool is_exact;
+    bool reads_whole; /* a span's head does not say all that it is counted by */
     uint8_t filter;
 } metrics = {
     .reading = PTHREAD_MUTEX_INITIALIZER,
@@ -113,6 +115,8 @@ static void take_settings(const struct ftri_settings *settings, const struct ftr
         find_attribute(origin->resource, origin->n_resource, FTR_STR("service.name"));
     metrics.service = service.type == FTR_VALUE_STR ? service.as.str : (ftr_str){NULL, 0};
     metrics.is_exact = wanted->is_exact;
+    metrics.reads_whole =
+        wanted->n_dimensions > 0 || settings->convention == FTRI_CONVENTION_FOUNDATIONS;
     metrics.is_estimated = !wanted->is_exact && drops_untold(&settings->sampler);
     metrics.filter = wanted->filter;
     metrics.n_missed = 0;
@@ -197,7 +201,7 @@ static bool read_view(const struct ftri_record *record, ftr_value *dimensions,
                       struct ftri_span_view *ret_view)
 {
     ftr_span_data span;
-    if (metrics.settings.n_dimensions == 0) {
+    if (!metrics.reads_whole) {
         ftri_record_read_head(record, &span);
     } else {
         ftri_bytes_reset(&metrics.scratch);
@@ -214,7 +218,7 @@ static bool is_simple(const struct ftri_record *record)
 {
     enum { OTHER = FTRI_RECORD_START_IS_WALL | FTRI_RECORD_END_IS_WALL | FTRI_RECORD_IS_RENAMED };
     return (record->bits & (FTRI_RECORD_HAS_SITE | OTHER)) == FTRI_RECORD_HAS_SITE &&
-           !record->block && metrics.settings.n_dimensions == 0 && record->clock < FTRI_CLOCK_FAKE;
+           !record->block && !metrics.reads_whole && record->clock < FTRI_CLOCK_FAKE;
 }
 
 static void view_simple(const struct ftri_record *record, struct ftri_span_view *view)

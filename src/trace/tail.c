@@ -476,10 +476,19 @@ static void decide_due(uint64_t now_ns)
         look(now_ns);
 }
 
-static uint64_t until_due(uint64_t now_ns)
+/* A large flow goes as the exporters take it. */
+static uint64_t until_all_out(void)
 {
-    const bool is_all_out = ftri_flow_buffer_release_more(&tail.buffer);
-    if (tail.has_looked || !is_all_out)
+    if (!ftri_flow_buffer_is_releasing(&tail.buffer))
+        return UINT64_MAX;
+    if (!tail.exit->has_slack())
+        return FTRI_NS_PER_MS;
+    return ftri_flow_buffer_release_more(&tail.buffer) ? UINT64_MAX : 0;
+}
+
+static uint64_t until_decided(uint64_t now_ns)
+{
+    if (tail.has_looked)
         return 0;
     const uint64_t quiet_at = ftri_flow_buffer_quiet_at(&tail.buffer);
     const uint64_t old_at = ftri_flow_buffer_old_at(&tail.buffer);
@@ -513,7 +522,9 @@ uint64_t ftri_tail_end(void)
     while (is_turned_off && !ftri_flow_buffer_is_empty(&tail.buffer))
         ftri_flow_buffer_decide_oldest(&tail.buffer, 0);
     decide_due(now_ns);
-    return until_due(now_ns);
+    const uint64_t out_ns = until_all_out();
+    const uint64_t decided_ns = until_decided(now_ns);
+    return out_ns < decided_ns ? out_ns : decided_ns;
 }
 
 bool ftri_tail_finish(bool is_last)

@@ -82,6 +82,7 @@ static bool read_stream(struct ftri_tail_reader *self, const struct ftri_record 
     if (ftri_bytes_reserve(&self->scratch, ftri_record_scratch(record->stream_len)) < 0)
         return false;
     (void)ftri_record_read(record, self->scratch.data, &data);
+    span->is_error = data.status == FTR_SPAN_ERROR; /* the form may say so */
     span->tracestate = data.tracestate;
     span->attributes = data.attributes;
     span->n_attributes = data.n_attributes;

@@ -54,16 +54,19 @@ ftr_user_scope ftr_user_trace_enter(ftr_call_site *site, const ftr_routing *rout
     return scope;
 }
 
-/* A system span that does not record: what it passes on, or what is around it. */
-static __attribute__((noinline)) ftr_attachment attach_unsampled(ftr_span span, ftr_span user_span,
-                                                                 const ftr_context *parent)
+/* One of the two does not record. What a system span that does not passes on, or what is around it.
+ */
+static __attribute__((noinline)) ftr_attachment attach_one(ftr_span span, ftr_span user_span,
+                                                           const ftr_context *parent)
 {
-    if ((int64_t)span.handle <= 0)
+    if (span.generation == 0 && (int64_t)span.handle <= 0)
         return parent ? attach_below(user_span, parent) : attach(user_span);
     ftr_context context = ftr_span_context_of(span);
     const struct ftri_slot *slot = slot_of(user_span, FTRI_USER);
     if (slot)
         ftri_open_show(&slot->record, &context.user);
+    else if (parent)
+        context.user = parent->user;
     return ftri_attach_owned(&context);
 }
 
@@ -73,7 +76,7 @@ static FTRI_ALWAYS_INLINE ftr_attachment attach_both(ftr_span span, ftr_span use
     const struct ftri_slot *system = slot_of(span, FTRI_SYSTEM);
     const struct ftri_slot *user = slot_of(user_span, FTRI_USER);
     if (FTRI_UNLIKELY(!system || !user))
-        return attach_unsampled(span, user_span, parent);
+        return attach_one(span, user_span, parent);
     const ftr_attachment attachment = ftri_attach_open(&system->record);
     if (FTRI_LIKELY(attachment.id != 0))
         ftri_open_show(&user->record, &ftri_frame_current()->context.user);

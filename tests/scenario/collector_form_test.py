@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 import harness
@@ -140,8 +139,7 @@ class Commands(unittest.TestCase):
         self.assertEqual(program.get("health", "/health"), 200)
         self.assertEqual(program.post("traces", message("traces", [span("s")])), 200)
         program.process.send_signal(signal.SIGTERM)
-        while program.get("health", "/health") == 200:
-            time.sleep(0.02)
+        harness.wait_for(lambda: program.get("health", "/health") != 200, program.log())
         self.assertEqual(program.get("health", "/health"), 503)
         sink.gate.set()
         self.assertEqual(program.process.wait(PATIENCE_S), 0, program.log())

@@ -9,10 +9,9 @@ import os
 import re
 import sqlite3
 import subprocess
-import unittest
 
 import harness
-from harness import Collector, Scenario, get_json, get_trace, new_id, new_span, request, send_json
+from harness import Scenario, get_json, get_trace, new_id, new_span, request, send_json
 from harness import span_document, wait_for
 
 SOURCES, A_REQUEST, ABSENT, SINKS = 10_000, 10, 20, 3

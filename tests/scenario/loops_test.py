@@ -185,6 +185,9 @@ class LoopsScenario(Scenario):
         self.assertEqual(loops["traces"], set(range(LOOPS)))
         self.assertGreater(len(loops["in"]), 1)
         self.assertGreater(n_split, 0)
+        drains = [attributes(span).get("flow.loop") for span in self.visits()
+                  if span["name"] == "control/drain_ingress" and "node.id" not in attributes(span)]
+        self.assertEqual(sorted(drains), list(range(LOOPS)))
         self.assertEqual(len(windows), 60)
         self.assertEqual(windows, {trace: loop_of(trace) for trace in windows})
 

@@ -5,11 +5,13 @@
  * graph from coming to its end. */
 #include "nodes/receivers/receivers.h"
 
+#include "base/error.h"
 #include "engine/node.h"
 #include "net/http_server.h"
 #include "net/listener.h"
 #include "nodes/environment.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +42,9 @@ struct health_state {
 static int health_check(const void *values, struct ftri_error *error)
 {
     const struct health_options *options = values;
+    if (options->path[0] != '/')
+        return ftri_error_set(error, -EINVAL, "path: '%.100s' does not begin with '/'",
+                              options->path);
     return listener_check("address", options->address, error);
 }
 

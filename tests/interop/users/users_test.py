@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The exporter of user spans on the wire (FD-12, FD-13 and FD-15 of the checklist): what its
-requests are, one for each routing; what becomes of spans when the endpoint refuses, is busy, hangs
-or is not there."""
+"""The exporter of user spans on the wire (docs/user-tracing.md): what its requests are, one for each
+routing; what becomes of spans when the endpoint refuses, is busy, hangs or is not there."""
 
 import os
 import subprocess
@@ -251,7 +250,7 @@ class Refusals(Users):
         self.assertEqual(len(sink.requests), 1)
 
     def test_a_full_queue_drops_the_newest(self):
-        """FD-5 for users: 5 spans, room for 3."""
+        """5 spans, room for 3."""
         sink, may_answer = self.held_sink()
         program = self.program("queue", 3, "timeout", LONG_MS)
         for i in range(5):

@@ -47,6 +47,22 @@ static void test_bytes_survive_a_failed_allocation(void **state)
     ftri_bytes_deinit(&bytes);
 }
 
+/* Of any size: AddressSanitizer's aligned_alloc takes whole units only. */
+static void test_huge_blocks_have_any_size(void **state)
+{
+    (void)state;
+    const size_t page = 2 << 20;
+    const size_t sizes[] = {0, 1, 65, page - 1, page, page + 1, page + page / 2, 3 * page};
+    for (size_t i = 0; i < FTRI_COUNT(sizes); i++) {
+        char *block = ftri_alloc_huge(sizes[i]);
+        assert_non_null(block);
+        assert_int_equal((uintptr_t)block % (sizes[i] < page ? 64 : page), 0);
+        memset(block, 0xa5, sizes[i]);
+        ftri_free(block);
+    }
+    assert_null(ftri_alloc_huge(SIZE_MAX));
+}
+
 static void test_arena_bounds_all_chunks_together(void **state)
 {
     (void)state;
@@ -174,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes_keep_content_when_the_limit_refuses),
         cmocka_unit_test(test_bytes_survive_a_failed_allocation),
+        cmocka_unit_test(test_huge_blocks_have_any_size),
         cmocka_unit_test(test_arena_bounds_all_chunks_together),
         cmocka_unit_test(test_map_agrees_with_a_plain_array),
         cmocka_unit_test(test_map_refuses_beyond_its_limit),

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * YAML as values with places: what is read, what is refused and where it says so, its bounds. */
 #include "base/error.h"
 #include "base/mem.h"
 #include "config/document.h"

@@ -454,6 +454,24 @@ static void test_user_spans_have_a_sink_of_their_own(void **state)
     ftr_test_end(test);
 }
 
+static void test_user_traces_beyond_the_bound_are_told(void **state)
+{
+    (void)state;
+    enum { SEEN = 64, MORE = 3 };
+    char expected[SEEN * 8 + 1] = "";
+    char why[2048];
+    ftr_test *test = begin();
+    const ftr_str customer = FTR_STR("c1");
+    const ftr_routing routing = ftr_text_routing_of(&customer);
+    for (int i = 0; i < SEEN + MORE; i++)
+        ftr_span_end(ftr_user_trace_start(FTR_STR("request"), &routing, NULL));
+    for (int i = 0; i < SEEN; i++)
+        memcpy(expected + i * 8, "request ", 9);
+    assert_false(ftr_test_user_matches(test, expected, NULL, why, sizeof why));
+    assert_string_equal(why, "traces that are not seen, beyond the first 64: 3\n");
+    ftr_test_end(test);
+}
+
 static void test_user_spans_of_tests_side_by_side(void **state)
 {
     (void)state;
@@ -469,6 +487,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_user_spans_have_a_sink_of_their_own),
+        cmocka_unit_test(test_user_traces_beyond_the_bound_are_told),
         cmocka_unit_test(test_user_spans_of_tests_side_by_side),
         cmocka_unit_test(test_a_tree_without_its_details),
         cmocka_unit_test(test_differences_are_lines),

@@ -130,6 +130,34 @@ static void test_a_name_without_end_has_no_series(void **state)
     ftri_span_metrics_free(metrics);
 }
 
+/* Names of services take the room of names of spans: what finds none takes no other memory. */
+static void test_names_that_find_no_room_cost_nothing(void **state)
+{
+    (void)state;
+    enum { SERIES = 100, LONG = 3400, LATER = 20000 };
+    static char text[LONG];
+    struct ftri_span_metrics *metrics =
+        new_metrics(&(struct ftri_span_metrics_settings){.is_in_ms = true, .series_max = SERIES});
+    memset(text, 'x', sizeof text);
+    struct ftri_span_view span = span_of("", MS);
+    span.service = span.name = (ftr_str){text, sizeof text};
+    for (int i = 0; i < SERIES; i++) {
+        text[0] = (char)('!' + i);
+        ftri_span_metrics_observe(metrics, &span);
+    }
+    assert_true(ftri_span_metrics_count(metrics).n_series < SERIES);
+    ftri_mem_fail_at(UINT64_MAX);
+    for (int i = 0; i < LATER; i++) {
+        snprintf(text, sizeof text, "!%d", i);
+        span.service = (ftr_str){"", 0};
+        ftri_span_metrics_observe(metrics, &span);
+    }
+    assert_int_equal(ftri_mem_requests(), 0);
+    ftri_mem_fail_at(0);
+    assert_true(ftri_span_metrics_count(metrics).n_overflowing >= LATER);
+    ftri_span_metrics_free(metrics);
+}
+
 /* 3/4 of the traces were left out by the one, 2/3 by the other: 4 and 3 spans each, and 3 times
  * 1 1/3 are 4. */
 static void test_estimates_add_their_fractions_up(void **state)
@@ -346,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_series_by_name_kind_status_service_and_attributes),
         cmocka_unit_test(test_beyond_the_cap_everything_is_counted_in_one_series),
         cmocka_unit_test(test_a_name_without_end_has_no_series),
+        cmocka_unit_test(test_names_that_find_no_room_cost_nothing),
         cmocka_unit_test(test_estimates_add_their_fractions_up),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_exemplars_are_the_kept_ones_by_bucket),

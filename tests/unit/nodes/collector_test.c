@@ -630,6 +630,13 @@ static const struct {
     {X("otlp", "{endpoint: h:1, retry_on_failure: {max_elapsed_time: 1s}}"),
      "c.yaml:4:62: exporters::otlp: retry_on_failure: max_elapsed_time is less than "
      "initial_interval or max_interval"},
+    {X("otlp", "{endpoint: h:1, retry_on_failure: {multiplier: 0.5}}"),
+     "c.yaml:4:56: exporters::otlp: retry_on_failure: multiplier is out of range: 1 to 100"},
+    {X("otlp", "{endpoint: h:1, retry_on_failure: {randomization_factor: 2}}"),
+     "c.yaml:4:66: exporters::otlp: retry_on_failure: randomization_factor is out of range: 0 to "
+     "1"},
+    {X("otlp", "{endpoint: h:1, tls: {cert_file: /c}}"),
+     "c.yaml:4:42: exporters::otlp: tls: cert_file and key_file go together"},
     {X("otlphttp", ""), "c.yaml:4:3: exporters::otlphttp: 'endpoint' is required"},
     {X("otlphttp", "{}"), "c.yaml:4:13: exporters::otlphttp: 'endpoint' is required"},
     {X("file", "{path: /x, rotation: {}}"),
@@ -690,6 +697,20 @@ static const struct {
                 "[traces/x]}]}\nservice: {pipelines: {traces: {receivers: [otlp], exporters: "
                 "[routing]}, traces/y: {receivers: [routing], exporters: [debug]}}}",
      "c.yaml:4:69: connectors::routing: there is no pipeline 'traces/x'"},
+    {OTLP DEBUG "connectors:\n  routing: {table: [{condition: 'attributes[\"a\"] == \"\"', "
+                "pipelines: [traces/y]}]}\nservice: {pipelines: {traces: {receivers: [otlp], "
+                "exporters: [routing]}, traces/y: {receivers: [routing], exporters: [debug]}}}",
+     "c.yaml:4:34: connectors::routing: table: comparing with an empty text is not supported; "
+     "default_pipelines takes what no entry does"},
+    {OTLP DEBUG
+     "connectors:\n  routing:\n    table:\n"
+     "    - {condition: 'attributes[\"a\"] == 1', pipelines: [traces/x]}\n"
+     "    - {condition: 'attributes[\"a\"] == \"1\"', pipelines: [traces/y]}\n"
+     "service: {pipelines: {traces: {receivers: [otlp], exporters: [routing]}, traces/x: "
+     "{receivers: [routing], exporters: [debug]}, traces/y: {receivers: [routing], "
+     "exporters: [debug]}}}",
+     "c.yaml:7:20: connectors::routing: table: entries above take all that this one would; remove "
+     "it"},
     {OTLP DEBUG "connectors:\n  routing: {table: [{condition: 'attributes[\"a\"] == 1 or "
                 "attributes[\"b\"] == 1', pipelines: [traces/y]}]}\nservice: {pipelines: {traces: "
                 "{receivers: [otlp], exporters: [routing]}, traces/y: {receivers: [routing], "

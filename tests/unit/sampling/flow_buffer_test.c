@@ -354,8 +354,14 @@ static void test_a_flow_that_leaves_goes_before_what_needs_it_gone(void **state)
     assert_int_equal(n_released, MANY);
     assert_all_of_many_in_order();
     decide_a_flow_of_many();
+    add(failed, 2, 0, 200);
+    add(root, 2, 1, 200);
+    ftri_flow_buffer_decide_oldest(&buffer, 0); /* bit by bit, and before the next one */
+    assert_int_equal(n_released, FTRI_FLOW_SLICE);
     ftri_flow_buffer_decide_oldest(&buffer, 0);
-    assert_int_equal(n_released, MANY);
+    assert_int_equal(n_released, 2 * FTRI_FLOW_SLICE);
+    ftri_flow_buffer_decide_oldest(&buffer, 0);
+    assert_int_equal(n_released, MANY + 2);
     assert_all_of_many_in_order();
     decide_a_flow_of_many();
     const uint32_t n_pages = buffer.pool.n_most - 1;

@@ -4,6 +4,7 @@
  * makes of a span. Events are named "Log entry" and have attributes of texts; kind unspecified;
  * status Error if and only if there is a tag named `error`, even one that is false; one scope
  * without a name. */
+#include "metrics_text.h"
 #include "sent.h"
 #include "spans.h"
 
@@ -114,6 +115,80 @@ static void test_kind_and_status(void **state)
     stop();
 }
 
+/* As they are exported: of an internal span no kind, of one with a tag an error; whether or not a
+ * tag makes series of their own. */
+static void test_metrics_say_what_the_spans_say(void **state)
+{
+    (void)state;
+    const ftr_str dimension = FTR_STR("zone");
+    for (size_t n_dimensions = 0; n_dimensions <= 1; n_dimensions++) {
+        ftr_metrics_config metrics = FTR_METRICS_CONFIG_INIT;
+        ftr_config config = FTR_CONFIG_INIT;
+        metrics.dimensions = &dimension;
+        metrics.n_dimensions = n_dimensions;
+        config.metrics = &metrics;
+        config.conventions = FTR_STR("foundations-5.8");
+        start(&config);
+        {
+            FTR_SPAN(tagged, "tagged");
+            FTR_SPAN_SET(tagged, "error", true);
+            FTR_SPAN(plain, "plain");
+        }
+        assert_int_equal(ftr_flush(5 * SECOND), FTR_OK);
+        const char *const written = read_text(FTR_METRICS_PROMETHEUS);
+        assert_non_null(strstr(written, "span_name=\"tagged\",span_kind="
+                                        "\"SPAN_KIND_UNSPECIFIED\",status_code="
+                                        "\"STATUS_CODE_ERROR\""));
+        assert_non_null(strstr(written, "span_name=\"plain\",span_kind="
+                                        "\"SPAN_KIND_UNSPECIFIED\",status_code="
+                                        "\"STATUS_CODE_UNSET\""));
+        stop();
+    }
+}
+
+/* What is exported as an error is kept as one. */
+static void test_a_tag_keeps_its_flow(void **state)
+{
+    (void)state;
+    ftr_tail_config tail = FTR_TAIL_CONFIG_INIT;
+    ftr_config config = FTR_CONFIG_INIT;
+    tail.keeps_errors = true;
+    tail.share = 0;
+    config.tail = &tail;
+    config.has_mode = true;
+    config.mode = FTR_MODE_TAIL;
+    config.conventions = FTR_STR("foundations-5.8");
+    start(&config);
+    ftr_span_end(ftr_span_start(FTR_STR("plain"), FTR_KIND_INTERNAL, NULL));
+    const ftr_span tagged = ftr_span_start(FTR_STR("tagged"), FTR_KIND_INTERNAL, NULL);
+    const ftr_value no = ftr_value_bool(false);
+    ftr_span_set(tagged, FTR_STR("error"), &no);
+    ftr_span_end(tagged);
+    assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
+    assert_int_equal(counts().tail_kept[FTR_TAIL_ERROR], 1);
+    assert_int_equal(ftr_memory_spans_count(spans), 1);
+    ftr_memory_spans_unref(spans);
+}
+
+static char otlp[4096];
+static size_t otlp_len;
+
+static void keep_bytes(void *instance, const ftr_export_batch *batch, uint64_t deadline_ns,
+                       ftr_export_result *ret_result)
+{
+    (void)instance, (void)deadline_ns;
+    otlp_len = batch->otlp_len < sizeof otlp ? batch->otlp_len : sizeof otlp;
+    memcpy(otlp, batch->otlp, otlp_len);
+    ret_result->n_delivered = batch->n_spans;
+}
+
+static const ftr_exporter_class keeping = {
+    .size = sizeof keeping,
+    .name = "keeping",
+    .form = FTR_EXPORT_OTLP,
+    .export_batch = keep_bytes,
+};
+
 static void send_one(const char *conventions, bool has_event)
 {
     ftr_exporter *exporter = ftr_exporter_new(&keeper, NULL);
@@ -166,6 +241,8 @@ int main(void)
         cmocka_unit_test(test_events_are_log_entries_of_texts),
         cmocka_unit_test(test_a_span_full_of_small_events),
         cmocka_unit_test(test_kind_and_status),
+        cmocka_unit_test(test_metrics_say_what_the_spans_say),
+        cmocka_unit_test(test_a_tag_keeps_its_flow),
         cmocka_unit_test(test_the_scope_has_no_name),
         cmocka_unit_test(test_a_plain_span_has_no_kind_in_otlp),
     };

@@ -77,10 +77,10 @@ static void test_text(void **state)
                         "shop_basket_sum{shop_aisle=\"4\"} 9\n"
                         "shop_basket_count{shop_aisle=\"4\"} 4\n");
     read_text(FTR_METRICS_OPENMETRICS);
-    assert_non_null(strstr(text, "# TYPE shop_open_seconds counter\n"
-                                 "# UNIT shop_open_seconds seconds\n"));
-    assert_non_null(strstr(text, "# TYPE shop_shelf_total_bytes gauge\n"));
-    assert_non_null(strstr(text, "\nshop_shelf_total_bytes{shop_aisle=\"4\"} 12\n"));
+    assert_non_null(strstr(metrics_text, "# TYPE shop_open_seconds counter\n"
+                                         "# UNIT shop_open_seconds seconds\n"));
+    assert_non_null(strstr(metrics_text, "# TYPE shop_shelf_total_bytes gauge\n"));
+    assert_non_null(strstr(metrics_text, "\nshop_shelf_total_bytes{shop_aisle=\"4\"} 12\n"));
     ftr_metric_source_free(source);
     assert_string_equal(read_text(FTR_METRICS_PROMETHEUS), "");
 }
@@ -92,11 +92,11 @@ static void test_sources_keep_their_order(void **state)
     ftr_metric_source *sources[] = {ftr_metric_source_new(write_shop, &first),
                                     ftr_metric_source_new(write_shop, &second)};
     read_text(FTR_METRICS_PROMETHEUS);
-    assert_true(strstr(text, "aisle=\"1\"") < strstr(text, "aisle=\"2\""));
+    assert_true(strstr(metrics_text, "aisle=\"1\"") < strstr(metrics_text, "aisle=\"2\""));
     ftr_metric_source_free(sources[0]);
     read_text(FTR_METRICS_PROMETHEUS);
-    assert_null(strstr(text, "aisle=\"1\""));
-    assert_non_null(strstr(text, "aisle=\"2\""));
+    assert_null(strstr(metrics_text, "aisle=\"1\""));
+    assert_non_null(strstr(metrics_text, "aisle=\"2\""));
     ftr_metric_source_free(sources[1]);
     ftr_metric_source_free(NULL);
 }

@@ -3,6 +3,7 @@
  * Flows that wait though the process is in FTR_MODE_FULL, at the moments that threads do not show
  * at will: the functions of tail.h in the worker's order, with records written by hand. */
 #include "base/mem.h"
+#include "sampling/flow_buffer.h"
 #include "sampling/threshold.h"
 #include "trace/clock.h"
 #include "trace/record.h"
@@ -16,6 +17,7 @@
 #include <cmocka.h>
 
 static size_t n_kept;
+static bool is_slack;
 
 static void keep(const struct ftri_record *record)
 {
@@ -25,18 +27,22 @@ static void keep(const struct ftri_record *record)
 
 static bool has_slack(void)
 {
-    return true;
+    return is_slack;
 }
 
 static const struct ftri_tail_exit to_exporters = {keep, has_slack};
-static struct ftri_tail_settings settings = {.max_age_ns = UINT64_C(60000000000),
-                                             .budget_bytes = 1 << 20};
+static struct ftri_tail_settings settings;
 
 static int begin(void **state)
 {
     (void)state;
-    settings.policy.threshold = ftri_threshold_of(0);
+    settings = (struct ftri_tail_settings){
+        .policy = {.threshold = ftri_threshold_of(0)},
+        .max_age_ns = UINT64_C(60000000000),
+        .budget_bytes = 16 << 20,
+    };
     n_kept = 0;
+    is_slack = true;
     ftri_tail_set_mode(FTR_MODE_FULL);
     ftri_tail_start(&settings, &to_exporters);
     ftri_tail_begin();
@@ -330,6 +336,32 @@ static void test_a_span_that_finds_no_memory_takes_its_flow_along(void **state)
     assert_int_equal(n_kept, 4);
 }
 
+/* There is room for it in memory, and not at once in a queue. */
+static void test_a_large_flow_goes_as_the_exporters_take_it(void **state)
+{
+    (void)state;
+    enum { SPANS = FTRI_FLOW_SLICE + 1000 };
+    settings.max_age_ns = 1;
+    ftri_tail_set_holders(1);
+    ftri_tail_begin();
+    for (size_t i = 0; i + 1 < SPANS; i++)
+        accept(1, ftri_tail_marks());
+    accept(1, FTRI_TRACE_IS_KEPT);
+    is_slack = false;
+    assert_int_not_equal(ftri_tail_end(), UINT64_MAX);
+    assert_int_equal(n_kept, 0);
+    is_slack = true;
+    assert_int_equal(ftri_tail_end(), 0);
+    assert_int_equal(n_kept, FTRI_FLOW_SLICE);
+    is_slack = false;
+    const uint64_t again_ns = ftri_tail_end();
+    assert_true(again_ns > 0 && again_ns < UINT64_MAX);
+    assert_int_equal(n_kept, FTRI_FLOW_SLICE);
+    is_slack = true;
+    assert_int_equal(ftri_tail_end(), UINT64_MAX);
+    assert_int_equal(n_kept, SPANS);
+}
+
 #define HELD(function) cmocka_unit_test_setup_teardown(function, begin, end)
 
 int main(void)
@@ -347,6 +379,7 @@ int main(void)
         HELD(test_of_a_dropped_flow_nothing_open_is_shown),
         HELD(test_a_flow_of_any_earlier_period_is_not_cut_in_two),
         HELD(test_a_span_that_finds_no_memory_takes_its_flow_along),
+        HELD(test_a_large_flow_goes_as_the_exporters_take_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * User spans beside system spans: what is recorded below a user root, where it goes and where it
- * never goes. FD-10 to FD-12 of the checklist of foundations' user tracing. */
+ * never goes. docs/user-tracing.md. */
 #include "users.h"
 
 #include <flowtrace/live.h>
@@ -509,9 +509,37 @@ static void test_a_pipeline_that_is_off_starts_nothing(void **state)
     assert_int_equal(user_counts().lost_no_routing, 1);
 }
 
+/* The very first slot of the process, whose handle is 0, is a span like any other. */
+static void test_the_operators_half_is_whole_without_the_users(void **state)
+{
+    (void)state;
+    ftr_config config = FTR_CONFIG_INIT;
+    config.records_call_sites = true;
+    start_both();
+    ftr_span_end(ftr_span_start(FTR_STR("first"), FTR_KIND_INTERNAL, NULL));
+    const ftr_span root = root_of("root", "c1");
+    ftr_context old = ftr_span_context_of(root);
+    ftr_span_end(root);
+    stop_both();
+    start(&config);
+    {
+        FTR_ATTACHED(here, &old);
+        FTR_DUAL_SPAN(both, "both");
+        assert_int_equal(both.span.handle, 0);
+        assert_int_equal(both.user.generation, 0);
+        FTR_SPAN(below, "below");
+    }
+    const ftr_span_data both = span_named("both"), below = span_named("below");
+    assert_is_child(&below, &both);
+    assert_non_null(value_of(&both, "code.function.name"));
+    ftr_context_release(&old);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_operators_half_is_whole_without_the_users),
         cmocka_unit_test(test_without_a_root_there_is_nothing),
         cmocka_unit_test(test_a_root_makes_a_tree_of_its_own),
         cmocka_unit_test(test_every_way_of_recording_keeps_the_routing),
