@@ -525,6 +525,16 @@ void ftr_visit_start_from(ftr_visit *visit, const ftr_node *node, const ftr_cont
     begin(visit_of(visit), &beginning, ftri_clock_passed_ns());
 }
 
+/* The longest way counts. */
+static void take_hops(struct visit *self, uint32_t n_hops)
+{
+    if (n_hops <= self->n_hops)
+        return;
+    self->n_hops = n_hops;
+    if (self->is_recording)
+        ftr_span_set_i64(self->span, self->node->names[FTRI_NAME_HOPS], n_hops);
+}
+
 void ftr_visit_add_input(ftr_visit *visit, const ftr_hop *input)
 {
     struct visit *const self = visit_of(visit);
@@ -533,6 +543,6 @@ void ftr_visit_add_input(ftr_visit *visit, const ftr_hop *input)
     const uint32_t index = self->n_inputs;
     if (self->n_inputs < UINT32_MAX)
         self->n_inputs++;
-    self->n_hops = input->n_hops > self->n_hops ? input->n_hops : self->n_hops;
+    take_hops(self, input->n_hops);
     take_input(self, input, index);
 }

@@ -15,6 +15,7 @@
  *     metrics.reading     who writes metrics; exporters' threads, which hold no other lock then
  *     metrics.counting    the worker while it reads journals; readers while they copy
  *     histograms.lock     the program's own: the list, new series
+ *     sources.lock        a reading while it asks the program's sources
  *     each sender's lock  the worker sealing a batch, its thread, who waits for either
  *     worker.lock         requests of passes
  *     threads' table      a thread that sets itself up; nothing is called from there
@@ -23,7 +24,7 @@
  *     each tap's lock     its reader
  *
  * No exporter, sampler, finish callback or reader of metrics is called with any of them held; a
- * diagnostic may be (on_diagnostic may not call the library). */
+ * diagnostic may be, and so is a source of metrics (neither may call the library). */
 #include <flowtrace/tracing.h>
 
 #include "base/error.h"
@@ -168,6 +169,11 @@ static uint32_t quick_bytes(const struct ftri_settings *settings)
     return limit - 1U < FTRI_QUICK_LEN ? limit : FTRI_QUICK_LEN;
 }
 
+static uint32_t usual_lengths(uint32_t longest)
+{
+    return longest < 16 ? 0 : (longest < 32 ? longest : 32) - 15;
+}
+
 static void choose_form(enum ftri_convention convention)
 {
     enum ftri_record_form form = FTRI_FORM_PLAIN;
@@ -187,6 +193,7 @@ static void publish(const ftr_config *config)
     ftri_thread_settings = (struct ftri_thread_settings){
         .limits = settings->limits,
         .quick_bytes = quick_bytes(settings),
+        .n_usual_lengths = usual_lengths(quick_bytes(settings)),
         .journal_bytes = settings->journal_bytes,
         .open_spans = settings->open_spans,
         .records_call_sites = config->records_call_sites,

@@ -11,20 +11,20 @@
 
 #include <cmocka.h>
 
-static char text[1 << 16];
+static char metrics_text[1 << 16];
 
 static bool keep_text(void *argument, const char *piece, size_t len)
 {
     (void)argument;
-    assert_true(len < sizeof text);
-    memcpy(text, piece, len);
-    text[len] = '\0';
+    assert_true(len < sizeof metrics_text);
+    memcpy(metrics_text, piece, len);
+    metrics_text[len] = '\0';
     return true;
 }
 
 static const char *read_text(ftr_metrics_format format)
 {
-    text[0] = '\0';
+    metrics_text[0] = '\0';
     assert_int_equal(ftr_metrics_text(format, keep_text, NULL), FTR_OK);
-    return text;
+    return metrics_text;
 }
