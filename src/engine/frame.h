@@ -157,9 +157,9 @@ const struct result *frame_result(const struct frame *self);
 /* One of the pending has its outcome. May free the frame and those above. */
 void frame_resolve(struct frame *self, const struct result *result);
 
-void frame_rest_running(struct graph *graph);
 /* The node works on it from here on, unless that is being measured with the consume ... */
 void frame_work(struct frame *self);
+void frame_rest_running(struct graph *graph);
 /* ... until its code returns: stops the clocks of what was touched and is no longer worked on.
  * Returns whether there was any; then the graph's clock was read. */
 static inline bool frame_rest_all(struct graph *graph)
