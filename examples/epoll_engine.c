@@ -61,8 +61,12 @@ static void send_on(struct stage *to, struct batch *batch, ftr_visit *visit)
         ftr_visit_drop(visit, FTR_DROP_BUFFER_FULL, batch->n);
         return;
     }
-    ftr_visit_emit(visit, FTR_STR("out"), batch->n, batch->n * sizeof batch->readings[0],
-                   &batch->hop);
+    const ftr_departure departure = {.size = sizeof departure,
+                                     .n_items = batch->n,
+                                     .n_bytes = batch->n * sizeof batch->readings[0],
+                                     .queue_depth = to->n_queued + 1,
+                                     .queue_capacity = CAPACITY};
+    ftr_visit_emit_with(visit, FTR_STR("out"), &departure, &batch->hop);
     to->queue[to->n_queued++] = *batch;
     const uint64_t one = 1;
     (void)!write(to->wakeup, &one, sizeof one);

@@ -184,6 +184,22 @@ typedef struct ftr_split {
 /* The visit sends split.count children of one batch: each gets its own hop with its index. */
 FTR_API void ftr_visit_emit_split(ftr_visit *visit, ftr_str port, ftr_split split, uint64_t n_items,
                                   uint64_t n_bytes, ftr_hop *ret_hop);
+
+/* What the engine knows about the departure of a batch. */
+typedef struct ftr_departure {
+    size_t size;
+    uint64_t n_items;
+    uint64_t n_bytes;
+    /* Messages in the channel once this one was sent, itself included unless it waits for room. */
+    uint64_t queue_depth;
+    uint64_t queue_capacity; /* 0: there is no channel, or nothing is known of it */
+    ftr_split split;         /* count 0 or 1: not split */
+    uint64_t now_ns;         /* ftr_flow_clock_ns() of now; 0: the library reads it */
+} ftr_departure;
+
+/* The same for an engine that knows its channels: the batch leaves, before it lies in one. */
+FTR_API void ftr_visit_emit_with(ftr_visit *visit, ftr_str port, const ftr_departure *departure,
+                                 ftr_hop *ret_hop);
 /* The send had to wait for room in the output channel. */
 FTR_API void ftr_visit_blocked(ftr_visit *visit, uint64_t waited_ns);
 FTR_API void ftr_visit_drop(ftr_visit *visit, ftr_drop_reason reason, uint64_t n_items);
@@ -224,6 +240,8 @@ typedef struct ftr_control_options {
     const ftr_attribute *attributes;
     size_t n_attributes;
     uint64_t generation; /* of the configuration; 0: the node's, or none */
+    bool has_loop;       /* on this one of several event loops; false: the node's, or none */
+    uint32_t loop;
 } ftr_control_options;
 
 FTR_API void ftr_control_start(ftr_control *control, const ftr_control_options *options);

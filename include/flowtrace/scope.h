@@ -36,7 +36,7 @@ typedef struct ftr_scope {
 /* What the inline functions below call when there is something to do. */
 FTR_API ftr_scope ftr_recording_enter(ftr_call_site *site);
 FTR_API ftr_scope ftr_recording_enter_below(ftr_call_site *site, const ftr_context *parent);
-FTR_API void ftr_recording_leave(ftr_scope scope);
+FTR_API void ftr_recording_leave(ftr_span span, ftr_attachment attachment);
 
 /* Starts a span below `parent` (NULL: the thread's current context) and makes it current. */
 FTR_INLINE ftr_scope ftr_scope_enter(ftr_call_site *site, const ftr_context *parent)
@@ -71,7 +71,7 @@ FTR_INLINE ftr_value ftr_value_u64(uint64_t number, ftr_digits *ret_digits)
 FTR_INLINE void ftr_scope_leave(ftr_scope *scope)
 {
     if (scope->span.generation != 0 || (int64_t)scope->span.handle > 0)
-        ftr_recording_leave(*scope);
+        ftr_recording_leave(scope->span, scope->attachment);
 }
 
 FTR_INLINE void ftr_attached_leave(ftr_attachment *attachment)

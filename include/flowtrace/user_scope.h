@@ -38,7 +38,7 @@ typedef struct ftr_dual_scope {
 /* What the inline functions below call when there is a user span above. */
 FTR_API ftr_user_scope ftr_recording_user_enter(ftr_call_site *site, const ftr_context *parent);
 FTR_API ftr_dual_scope ftr_recording_dual_enter(ftr_call_site *site, const ftr_context *parent);
-FTR_API void ftr_recording_dual_leave(ftr_dual_scope scope);
+FTR_API void ftr_recording_dual_leave(ftr_span span, ftr_span user, ftr_attachment attachment);
 FTR_API ftr_user_scope ftr_user_trace_enter(ftr_call_site *site, const ftr_routing *routing,
                                             const ftr_span_context *inbound);
 
@@ -69,7 +69,7 @@ FTR_INLINE void ftr_dual_scope_leave(ftr_dual_scope *scope)
 {
     ftr_scope alone = {scope->span, scope->attachment};
     if (scope->user.generation != 0)
-        ftr_recording_dual_leave(*scope);
+        ftr_recording_dual_leave(scope->span, scope->user, scope->attachment);
     else
         ftr_scope_leave(&alone);
 }

@@ -151,6 +151,17 @@ static int write_file(const char *path, const struct ftri_bytes *lines)
     return close(fd) < 0 && r == 0 ? -errno : r;
 }
 
+int accounts_check_file(const char *path, struct ftri_error *error)
+{
+    if (strcmp(path, "-") == 0)
+        return 0;
+    const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return ftri_error_errno(error, -errno, "--accounts: opening %.300s", path);
+    close(fd);
+    return 0;
+}
+
 int accounts_write_file(const struct graph *graph, const char *path, struct ftri_error *error)
 {
     struct ftri_bytes lines;

@@ -21,7 +21,7 @@ int fail(int status, const char *format, ...)
     return status;
 }
 
-void command_help(const struct command *command)
+static void print_help(const struct command *command)
 {
     printf("usage: flowtrace %s%s%s%s\n\n%s\n", command->name, command->n_rows ? " [options]" : "",
            command->operands[0] ? " " : "", command->operands, command->sentence);
@@ -38,15 +38,21 @@ void command_help(const struct command *command)
     printf("  %-24s %s\n", "--help", "Show this.");
 }
 
-static int unknown_option(const struct command *command, const char *word)
+/* given: "--option=value", "-o". */
+static int unknown_option(const struct command *command, const char *given)
 {
+    char word[64];
+    const size_t n_dashes = strspn(given, "-");
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(given + n_dashes, "="), given + n_dashes);
     const char *names[ROWS_MAX];
     for (size_t i = 0; i < command->n_rows && i < ROWS_MAX; i++)
         names[i] = command->rows[i].name;
     const char *nearest = ftri_text_nearest(word, names, ftri_size_min(command->n_rows, ROWS_MAX));
     if (nearest)
-        return fail(2, "unknown option '--%s'; did you mean '--%s'?", word, nearest);
-    return fail(2, "unknown option '--%s'; see 'flowtrace %s --help'", word, command->name);
+        return fail(2, "unknown option '%.*s%s'; did you mean '--%s'?", (int)n_dashes, given, word,
+                    nearest);
+    return fail(2, "unknown option '%.*s%s'; see 'flowtrace %s --help'", (int)n_dashes, given, word,
+                command->name);
 }
 
 static const struct argument *find_row(const struct command *command, const char *word, size_t len)
@@ -79,7 +85,7 @@ static int read_option(const struct command *command, char **argv, int argc, int
     const struct argument *row =
         find_row(command, word, equals ? (size_t)(equals - word) : strlen(word));
     if (!row)
-        return unknown_option(command, word);
+        return unknown_option(command, argv[*i]);
     void *target = (char *)options + row->offset;
     if (!row->value) {
         if (equals)
@@ -103,7 +109,7 @@ static bool asks_for_help(int argc, char **argv)
 int command_run(const struct command *command, int argc, char **argv)
 {
     if (asks_for_help(argc, argv)) {
-        command_help(command);
+        print_help(command);
         return 0;
     }
     FTRI_CLEANUP(ftri_freep) void *options = ftri_zalloc(command->options_size);
@@ -119,6 +125,8 @@ int command_run(const struct command *command, int argc, char **argv)
             const int r = read_option(command, argv, argc, &i, options);
             if (r != 0)
                 return r;
+        } else if (!is_over && argv[i][0] == '-' && argv[i][1]) {
+            return unknown_option(command, argv[i]);
         } else if (n_operands < command->n_operands_max && n_operands < OPERANDS_MAX) {
             operands[n_operands++] = argv[i];
         } else {

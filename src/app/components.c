@@ -19,7 +19,8 @@ struct components_options {
 
 static const struct argument component_rows[] = {
     {"collector", NULL, offsetof(struct components_options, is_collector),
-     "List the OpenTelemetry Collector's components and options that files in its form may have."},
+     "The OpenTelemetry Collector's components that files in its form may have; TYPE: such as "
+     "otlp."},
 };
 
 static void format_bound(const struct option *row, uint64_t bound, char text[QUANTITY_TEXT_BYTES])
@@ -58,7 +59,7 @@ static void print_option(const struct option *row)
 static void print_ports(const struct node_class *class)
 {
     static const char *const only_out[] = {"out", NULL};
-    if (class->kind == FTR_NODE_EXPORTER)
+    if (class->kind == FTR_NODE_EXPORTER || (class->ports && !class->ports[0]))
         return;
     printf("output ports:");
     if (class->configured_ports)
@@ -126,25 +127,40 @@ static void print_section(const struct collector_section *section)
         printf("  %s%s%s: not supported: %s.\n", section->path, separator, i->name, i->why);
 }
 
-static int print_collector(void)
+static void print_sections(const struct collector_section *const *sections)
 {
+    for (; *sections; sections++)
+        print_section(*sections);
+}
+
+/* type NULL: all of them. */
+static int print_collector(const char *type)
+{
+    const bool has_service = !type || strcmp(type, "service") == 0;
+    bool has_any = has_service;
     for (const struct collector_component *const *i = collector_components; *i; i++) {
+        if (type && !collector_component_is(*i, ftr_str_from(type)))
+            continue;
+        has_any = true;
         print_names(*i);
-        for (const struct collector_section *const *j = (*i)->sections; *j; j++)
-            print_section(*j);
+        print_sections((*i)->sections);
         printf("\n");
     }
-    printf("service\n  What runs.\n\n");
-    for (const struct collector_section *const *j = collector_service_sections; *j; j++)
-        print_section(*j);
-    return 0;
+    if (has_service) {
+        printf("service\n  What runs.\n\n");
+        print_sections(collector_service_sections);
+    }
+    return has_any
+               ? 0
+               : fail(2, "unknown component '%s'; 'flowtrace components --collector' lists them",
+                      type);
 }
 
 static int components(const void *values, const char *const *operands, size_t n_operands)
 {
     const struct components_options *options = values;
     if (options->is_collector)
-        return print_collector();
+        return print_collector(n_operands ? operands[0] : NULL);
     if (n_operands)
         return print_component(operands[0]);
     for (const struct node_class *const *i = nodes_registry; *i; i++)

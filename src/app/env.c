@@ -29,9 +29,9 @@ static int env_run(const void *options, const char *const *operands, size_t n_op
 const struct command command_env = {
     .name = "env",
     .operands = "",
-    .sentence = "Prints what the OTEL_* variables make of a traced program, as JSON.",
+    .sentence = "Print what OTEL_* and FLOWTRACE_* variables make of a traced program, as JSON.",
     .text =
         "Values of headers and passwords in URLs are masked. \"warnings\" says what is ignored\n"
-        "and why; \"error\" (exit status 1) what a traced program would refuse to start with.\n",
+        "and why; \"error\" (exit status 1) what a traced program would refuse to start with.",
     .run = env_run,
 };

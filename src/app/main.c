@@ -22,7 +22,8 @@ static void print_help(void)
            "what came of it and where data was lost.\n\ncommands:\n");
     for (size_t i = 0; i < FTRI_COUNT(commands); i++)
         printf("  %-14s %s\n", commands[i]->name, commands[i]->sentence);
-    printf("\n'flowtrace COMMAND --help' tells more. Start with 'flowtrace demo'.\n");
+    printf("\n'flowtrace COMMAND --help' tells more, 'flowtrace help node [TYPE]' of nodes.\n"
+           "Start with 'flowtrace demo'.\n");
 }
 
 /* How many words of argv are the command's name; 0: they are not. */
@@ -42,20 +43,27 @@ static int match(const struct command *command, int argc, char **argv)
     return 0;
 }
 
-/* "trace" alone: its commands. */
-static bool print_group(const char *word)
+static bool is_in_group(const struct command *command, const char *word)
 {
     const size_t len = strlen(word);
-    bool is_group = false;
-    for (size_t i = 0; i < FTRI_COUNT(commands); i++) {
-        if (strncmp(commands[i]->name, word, len) != 0 || commands[i]->name[len] != ' ')
-            continue;
-        if (!is_group)
-            printf("usage: flowtrace %s COMMAND [options]\n\ncommands:\n", word);
-        is_group = true;
-        printf("  %-14s %s\n", commands[i]->name, commands[i]->sentence);
-    }
-    return is_group;
+    return strncmp(command->name, word, len) == 0 && command->name[len] == ' ';
+}
+
+/* "trace" is a group, as there is "trace get". */
+static bool is_group(const char *word)
+{
+    for (size_t i = 0; i < FTRI_COUNT(commands); i++)
+        if (is_in_group(commands[i], word))
+            return true;
+    return false;
+}
+
+static void print_group(const char *word)
+{
+    printf("usage: flowtrace %s COMMAND [options]\n\ncommands:\n", word);
+    for (size_t i = 0; i < FTRI_COUNT(commands); i++)
+        if (is_in_group(commands[i], word))
+            printf("  %-14s %s\n", commands[i]->name, commands[i]->sentence);
 }
 
 static int unknown_command(int argc, char **argv)
@@ -66,12 +74,13 @@ static int unknown_command(int argc, char **argv)
     char word[64];
     snprintf(word, sizeof word, "%s%s%s", argv[0], argc > 1 && argv[1][0] != '-' ? " " : "",
              argc > 1 && argv[1][0] != '-' ? argv[1] : "");
+    const char *shown = is_group(argv[0]) ? word : argv[0];
     const char *nearest = ftri_text_nearest(word, names, FTRI_COUNT(names));
     if (!nearest)
         nearest = ftri_text_nearest(argv[0], names, FTRI_COUNT(names));
     if (nearest)
-        return fail(2, "unknown command '%s'; did you mean '%s'?", argv[0], nearest);
-    return fail(2, "unknown command '%s'; see 'flowtrace --help'", argv[0]);
+        return fail(2, "unknown command '%s'; did you mean '%s'?", shown, nearest);
+    return fail(2, "unknown command '%s'; see 'flowtrace --help'", shown);
 }
 
 static int dispatch(int argc, char **argv)
@@ -81,8 +90,10 @@ static int dispatch(int argc, char **argv)
         if (n)
             return command_run(commands[i], argc - n, argv + n);
     }
-    if ((argc == 1 || strcmp(argv[1], "--help") == 0) && print_group(argv[0]))
+    if ((argc == 1 || strcmp(argv[1], "--help") == 0) && is_group(argv[0])) {
+        print_group(argv[0]);
         return argc == 1 ? 2 : 0;
+    }
     return unknown_command(argc, argv);
 }
 
@@ -93,7 +104,7 @@ static int run(int argc, char **argv)
         return 2;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        (argc == 2 && strcmp(argv[1], "help") == 0)) {
+        (strcmp(argv[1], "help") == 0 && (argc == 2 || strcmp(argv[2], "help") == 0))) {
         print_help();
         return 0;
     }

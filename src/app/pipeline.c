@@ -279,8 +279,9 @@ static int read_again(const struct pipeline *self, int *ret_tracing, struct ftri
     return r;
 }
 
-void pipeline_reload(struct pipeline *self)
+static void on_hangup(void *argument)
 {
+    struct pipeline *self = argument;
     struct ftri_error error = {.text = "memory is short"};
     int tracing = self->tracing;
     char change[64] = "none";
@@ -302,11 +303,6 @@ void pipeline_reload(struct pipeline *self)
         log_write(LOG_LEVEL_WARNING, "SIGHUP: %s", error.text);
 }
 
-static void on_hangup(void *argument)
-{
-    pipeline_reload(argument);
-}
-
 int pipeline_start(struct pipeline *self, struct ftri_error *error)
 {
     int r = loop_on_signal(self->loop, SIGINT, on_signal, self);
@@ -321,6 +317,12 @@ int pipeline_start(struct pipeline *self, struct ftri_error *error)
         return ftri_error_errno(error, -ENOMEM, "starting the pipeline");
     r = instances_start(self->instances, error);
     return r == 0 ? loops_start(self->loops, error) : r;
+}
+
+void pipeline_print_listeners(const struct pipeline *self)
+{
+    for (size_t i = 0; i < self->environment.n_listeners; i++)
+        fprintf(stderr, "%s\n", self->environment.listeners[i]);
 }
 
 int pipeline_run(struct pipeline *self)

@@ -60,16 +60,20 @@ static int start_metrics(const struct run_options *options, struct api **ret_api
         return 0;
     const struct api_options api = {.address = options->metrics};
     const int r = api_start(&api, ret_api, error);
-    if (r == 0)
-        fprintf(stderr, "metrics listening on %s\n", api_address(*ret_api));
-    return r;
+    if (r < 0)
+        return ftri_error_prefix(error, r, "--metrics");
+    fprintf(stderr, "metrics listening on %s\n", api_address(*ret_api));
+    return 0;
 }
 
 static int run_pipeline(struct pipeline *pipeline, const struct run_options *options)
 {
     struct ftri_error error = {.text = "memory is short"};
     struct api *api = NULL;
-    if (pipeline_start(pipeline, &error) < 0 || start_metrics(options, &api, &error) < 0)
+    if (pipeline_start(pipeline, &error) < 0)
+        return fail(1, "%s", error.text);
+    pipeline_print_listeners(pipeline);
+    if (start_metrics(options, &api, &error) < 0)
         return fail(1, "%s", error.text);
     struct ledger *ledger = ledger_start_exported(pipeline);
     int status = pipeline_run(pipeline) < 0 ? fail(1, "%s", pipeline->failure) : 0;
@@ -85,6 +89,15 @@ static int run_pipeline(struct pipeline *pipeline, const struct run_options *opt
     return status;
 }
 
+/* What could not be written at the end is said before anything begins. */
+static int prepare_files(const struct run_options *options, struct ftri_error *error)
+{
+    const int r = options->data ? ftri_file_make_directories(options->data) : 0;
+    if (r < 0)
+        return ftri_error_errno(error, r, "--data: making %.300s", options->data);
+    return options->accounts ? accounts_check_file(options->accounts, error) : 0;
+}
+
 static int run(const void *values, const char *const *operands, size_t n_operands)
 {
     (void)n_operands;
@@ -97,6 +110,10 @@ static int run(const void *values, const char *const *operands, size_t n_operand
     const int r = pipeline_open_file(&pipeline, operands[0], options->data, &error);
     if (r < 0)
         return fail(r == -EINVAL ? 2 : 1, "%s", error.text);
+    if (prepare_files(options, &error) < 0) {
+        pipeline_close(&pipeline);
+        return fail(1, "%s", error.text);
+    }
     pipeline.environment.is_insecure = options->is_insecure;
     if (telemetry_start(pipeline.conventions, &error) < 0) {
         pipeline_close(&pipeline);
@@ -115,7 +132,8 @@ const struct command command_run_graph = {
     .operands = "FILE",
     .sentence = "Run a graph until its work is done or a signal comes.",
     .text = "Traced as the OTEL_* variables say, e.g. "
-            "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318.",
+            "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318.\n"
+            "One line per listener of the graph goes to stderr.",
     .rows = run_rows,
     .n_rows = FTRI_COUNT(run_rows),
     .options_size = sizeof(struct run_options),

@@ -116,13 +116,13 @@ static int start_api(const struct pipeline *pipeline, const char *address, struc
                               "the graph has no exporter/store for the HTTP API to read; add one, "
                               "or use --http off");
     const struct api_options options = {.address = address, .store = pipeline->environment.store};
-    return api_start(&options, ret_api, error);
+    const int r = api_start(&options, ret_api, error);
+    return r < 0 ? ftri_error_prefix(error, r, "--http") : 0;
 }
 
-static void print_listeners(const struct pipeline *pipeline, const struct api *api)
+static void print_ready(const struct pipeline *pipeline, const struct api *api)
 {
-    for (size_t i = 0; i < pipeline->environment.n_listeners; i++)
-        fprintf(stderr, "%s\n", pipeline->environment.listeners[i]);
+    pipeline_print_listeners(pipeline);
     if (api)
         fprintf(stderr, "http listening on %s\n", api_address(api));
     fprintf(stderr, "ready\n");
@@ -141,7 +141,7 @@ static void on_started(void *argument)
     struct serving *self = argument;
     struct ftri_error error = {.text = "memory is short"};
     if (start_api(self->pipeline, self->http, &self->api, &error) == 0) {
-        print_listeners(self->pipeline, self->api);
+        print_ready(self->pipeline, self->api);
         return;
     }
     self->has_failed = true;

@@ -42,7 +42,7 @@ static const char *const statements[] = {
     "custody_drop_items: dropped",
     "revoke: received",
     "revoke: n_returned_items",
-    "count_work: work_ns",
+    "consume_count: work_ns",
     "node_ingest: n_visits",
     "absorb_input: n_held_items",
     "absorb_input: merged",

@@ -73,7 +73,10 @@ int ftri_file_make_directories(const char *path)
             return -errno;
         partial[i] = i == len ? '\0' : '/';
     }
-    return 0;
+    struct stat status;
+    if (stat(path, &status) < 0)
+        return -errno;
+    return S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
 }
 
 int ftri_file_sync_directory(const char *path)

@@ -53,9 +53,10 @@ void *ftri_alloc_huge(size_t size)
     const size_t unit = size < page ? 64 : page;
     if (request_fails() || size > SIZE_MAX - page)
         return NULL;
-    const size_t rounded = (size + 63) & ~(size_t)63;
-    void *block = aligned_alloc(unit, rounded ? rounded : unit);
-    if (block && size >= page)
+    void *block;
+    if (posix_memalign(&block, unit, size ? size : unit) != 0)
+        return NULL;
+    if (size >= page)
         (void)madvise(block, size & ~(page - 1), MADV_HUGEPAGE);
     return block;
 }

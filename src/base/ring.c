@@ -18,9 +18,14 @@ void ftri_ring_deinit(struct ftri_ring *self)
     self->slots = NULL;
 }
 
+size_t ftri_ring_count(const struct ftri_ring *self)
+{
+    return atomic_load(&self->n_put) - atomic_load(&self->n_taken);
+}
+
 bool ftri_ring_has_room(const struct ftri_ring *self)
 {
-    return atomic_load(&self->n_put) - atomic_load(&self->n_taken) < self->capacity;
+    return ftri_ring_count(self) < self->capacity;
 }
 
 bool ftri_ring_is_empty(const struct ftri_ring *self)

@@ -26,5 +26,7 @@ bool ftri_ring_put(struct ftri_ring *self, void *entry);
 void *ftri_ring_take(struct ftri_ring *self);
 /* For the side that puts: there is room, and will be until it puts. */
 bool ftri_ring_has_room(const struct ftri_ring *self);
+/* For the side that puts: how many are in it, at most; the other side may take at any time. */
+size_t ftri_ring_count(const struct ftri_ring *self);
 /* For the side that takes. */
 bool ftri_ring_is_empty(const struct ftri_ring *self);

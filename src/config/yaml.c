@@ -57,12 +57,18 @@ static struct config_value *value_new(struct reader *self, struct fy_event *even
     struct config_value *value = ftri_arena_alloc(&self->document->arena, sizeof *value);
     if (!value)
         return NULL;
+    /* What is not there has no place: it stands where what is before it does, its key. */
     const struct fy_mark *mark = fy_event_start_mark(event);
+    const struct config_value *before = self->n_pending ? self->pending[self->n_pending - 1] : NULL;
     *value = (struct config_value){
         .document = self->document,
         .kind = kind,
-        .line = mark ? (uint32_t)mark->line + 1 : 1,
-        .column = mark ? (uint32_t)mark->column + 1 : 1,
+        .line = mark     ? (uint32_t)mark->line + 1
+                : before ? before->line
+                         : 1,
+        .column = mark     ? (uint32_t)mark->column + 1
+                  : before ? before->column
+                           : 1,
         .text = "",
     };
     return value;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The accounts of DESIGN 4.3, in items unless said otherwise. Every term is counted at its own
+ * The accounts of nodes and edges, in items unless said otherwise. Every term is counted at its own
  * place by its own code; at rest
  *   edge: sent + taken = received + queued + lost + handed
  *   node: received = settled + held; settled = forwarded + absorbed + dropped + failed;

@@ -43,6 +43,8 @@ void action_begin(struct graph *graph, enum control_kind kind, const ftr_attribu
         .attributes = attributes,
         .n_attributes = n_attributes,
         .generation = graph->options.generation,
+        .has_loop = graph->options.n_loops > 1,
+        .loop = (uint32_t)graph->options.loop,
     };
     *self = (struct action){.is_open = true, .kind = kind};
     ftr_control_start(&self->control, &options);
@@ -95,15 +97,16 @@ void action_begin_at(struct node *node, enum control_kind kind)
     ftr_control_start(&self->control, &options);
 }
 
-void action_handled_at(struct node *node, enum control_kind kind)
+void action_handled_at(struct node *node, enum control_kind kind, bool has_failed)
 {
     struct graph *const graph = node->graph;
     if (!is_brief(kind))
         return;
-    end(&graph->brief, graph->failed == node ? graph->failure : NULL);
+    end(&graph->brief, has_failed ? graph->failure : NULL);
     struct action *const whole = &graph->actions[kind];
+    whole->has_failed |= has_failed;
     if (whole->is_open && whole->n_pending && --whole->n_pending == 0)
-        end(whole, graph->failed == node ? graph->failure : NULL);
+        end(whole, whole->has_failed ? graph->failure : NULL);
 }
 
 void action_end_at(struct node *node, const char *error)

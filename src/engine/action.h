@@ -19,8 +19,8 @@ void action_end(struct graph *graph, enum control_kind kind, const char *error);
 
 /* The same at one node, as a part of the graph's. Other kinds of messages: nothing. */
 void action_begin_at(struct node *node, enum control_kind kind);
-/* The node's code has returned. */
-void action_handled_at(struct node *node, enum control_kind kind);
+/* The node's code has returned; has_failed: and said meanwhile that it cannot go on. */
+void action_handled_at(struct node *node, enum control_kind kind, bool has_failed);
 /* Of DRAIN_INGRESS or SHUTDOWN, whichever is under way. */
 void action_end_at(struct node *node, const char *error);
 

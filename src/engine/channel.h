@@ -45,6 +45,12 @@ static inline void channel_count_sent(struct edge *edge, struct pdata *pdata, ui
     channel_count_redelivered(edge, pdata);
 }
 
+/* Batches in it once one more is sent, which lies in it if there is room. */
+static inline size_t channel_depth_with(const struct node *to)
+{
+    return ftri_size_min(to->n_data + ftri_list_is_empty(&to->waiting), to->graph->capacity);
+}
+
 /* There is no room. */
 void channel_wait(struct edge *edge, struct pdata *pdata);
 

@@ -103,6 +103,13 @@ void crossing_send(struct edge *edge, size_t loop, struct pdata *pdata, uint64_t
     edge->from->n_waiting++;
 }
 
+size_t crossing_depth_with(const struct edge *edge, size_t loop)
+{
+    const struct lane *const lane = &edge->crossing->lanes[loop];
+    const size_t n = ftri_ring_count(&lane->ring) + ftri_list_is_empty(&lane->waiting);
+    return ftri_size_min(n, lane->ring.capacity);
+}
+
 bool crossing_has_room(const struct edge *edge)
 {
     const struct crossing *const self = edge->crossing;
@@ -169,6 +176,7 @@ static struct pdata *take(struct inlet *inlet)
     struct pdata *const pdata = ftri_ring_take(&lane->ring);
     if (!pdata)
         return NULL;
+    (void)instance_rests(inlet->edge->to->graph->instance, REST_NOT);
     if (atomic_load(&lane->wants_room) && atomic_exchange(&lane->wants_room, false))
         instance_wake(instance_of(inlet->crossing));
     instance_reach(inlet->edge->to->graph->instance, pdata->frame->lent.epoch);

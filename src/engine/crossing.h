@@ -57,6 +57,8 @@ struct frame *crossing_lend(struct node *sender, struct frame *above) FTRI_MUST_
 /* As channel_send, to another loop, of a batch whose frame is lent. sent_ns is not 0: who takes it
  * does so at once. */
 void crossing_send(struct edge *edge, size_t loop, struct pdata *pdata, uint64_t sent_ns);
+/* Batches in the lane to that loop once one more is sent, which lies in it if there is room. */
+size_t crossing_depth_with(const struct edge *edge, size_t loop);
 /* True when every lane, and the node on this loop, has room for one more. If not, the sender will
  * be looked at again when there is. */
 bool crossing_has_room(const struct edge *edge);

@@ -136,7 +136,7 @@ static struct ledger_row row_of(const struct cutter *self, enum ledger_series se
     };
 }
 
-/* The bits that were set without anything having been counted go; false: none stays. */
+/* What was counted since the kept cut, and levels as they are. False: there is nothing to tell. */
 static bool subtract(const struct totals *kept, const struct totals *now, struct ledger_row *row)
 {
     bool is_busy = false;

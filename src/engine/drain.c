@@ -88,10 +88,11 @@ static bool shut_down_next(struct graph *graph)
     return are_all;
 }
 
+/* What lies in a channel may have been sent on another loop, which has its frame. */
 static bool is_at_rest(const struct graph *graph)
 {
     for (size_t i = 0; i < graph->n_nodes; i++)
-        if (!ftri_list_is_empty(&graph->nodes[i]->control))
+        if (!ftri_list_is_empty(&graph->nodes[i]->control) || graph->nodes[i]->n_data)
             return false;
     return graph->n_live == 0;
 }

@@ -2,7 +2,7 @@
 #include "engine/frame.h"
 
 #include "base/mem.h"
-#include "engine/clock.h"
+#include "engine/consume.h"
 #include "engine/crossing.h"
 #include "engine/path.h"
 #include "engine/scheduler.h"
@@ -143,20 +143,12 @@ ftr_outcome frame_outcome(const struct frame *self)
     return self->is_at_fault ? FTR_OUTCOME_FAILURE : FTR_OUTCOME_REFUSED;
 }
 
-static inline uint64_t count_work(struct frame *self, uint64_t since_ns, uint64_t now_ns)
-{
-    const uint64_t worked_ns = clock_between(since_ns, now_ns);
-    account_add("count_work: work_ns", &self->node->account.work_ns, worked_ns);
-    self->work_ns += worked_ns;
-    meter_end_work(self->node->meter, now_ns);
-    return worked_ns;
-}
-
 static void stop_clock(struct frame *self, uint64_t now_ns)
 {
     if (!self->running_since_ns)
         return;
-    visit_worked(self, count_work(self, self->running_since_ns, now_ns));
+    visit_worked(self, consume_count(self, self->running_since_ns, now_ns));
+    meter_end_work(self->node->meter, now_ns);
     self->running_since_ns = 0;
 }
 
@@ -173,44 +165,20 @@ static void end_rest(struct frame *self, uint64_t now_ns)
     self->resting_since_ns = 0;
 }
 
-void frame_begin_consume(struct frame *self, uint64_t now_ns)
-{
-    struct graph *const graph = self->node->graph;
-    graph->working = self;
-    graph->working_since_ns = now_ns;
-    meter_begin_work(self->node->meter, now_ns);
-    if (FTRI_UNLIKELY(!self->born_ns))
-        self->born_ns = now_ns;
-}
-
-static inline uint64_t stop_working(struct frame *self, uint64_t now_ns)
-{
-    struct graph *const graph = self->node->graph;
-    graph->working = NULL;
-    return count_work(self, graph->working_since_ns, now_ns);
-}
-
-static __attribute__((noinline)) void end_special_consume(struct frame *self, bool goes_on,
-                                                          uint64_t now_ns)
+/* What goes on is worked on from here on by itself. */
+void consume_end_special(struct frame *self, bool goes_on, uint64_t now_ns)
 {
     struct graph *const graph = self->node->graph;
     frame_make_special(self);
     if (goes_on) {
         self->running_since_ns = graph->working_since_ns;
-        graph->working = NULL;
+        graph->busy_until_ns = 0;
         return;
     }
-    visit_worked(self, stop_working(self, now_ns));
+    graph->busy_until_ns = now_ns;
+    visit_worked(self, consume_count(self, graph->working_since_ns, now_ns));
     if (is_resting(self))
         self->resting_since_ns = now_ns;
-}
-
-void frame_end_consume(struct frame *self, bool goes_on, uint64_t now_ns)
-{
-    if (FTRI_UNLIKELY(goes_on || self->n_in_hand || self->is_special))
-        end_special_consume(self, goes_on, now_ns);
-    else
-        (void)stop_working(self, now_ns);
 }
 
 static void measure_path(struct frame *self, ftr_outcome outcome, uint64_t now_ns)
@@ -229,7 +197,7 @@ static void stop_special(struct frame *self, uint64_t now_ns)
 }
 
 /* What nothing more became of has come to the end of its path. */
-static inline void measure(struct frame *self)
+static __attribute__((noinline)) void measure_any(struct frame *self)
 {
     struct graph *const graph = self->node->graph;
     const ftr_outcome outcome = frame_outcome(self);
@@ -238,12 +206,22 @@ static inline void measure(struct frame *self)
     if (is_end || is_timed || self == graph->working)
         clock_read(graph);
     if (self == graph->working)
-        visit_worked(self, stop_working(self, graph->now_ns));
+        visit_worked(self, consume_settled(self, graph->now_ns));
     if (is_timed)
         stop_special(self, graph->now_ns);
     if (is_end)
         measure_path(self, outcome, graph->now_ns);
     meter_time(&self->node->meter->work[outcome], graph->time_scale, self->work_ns);
+}
+
+/* Most have gone on, and the node has long done its work on them. */
+static inline void measure(struct frame *self)
+{
+    struct node *const node = self->node;
+    if (FTRI_LIKELY(self->has_gone_on && !self->is_special && self != node->graph->working))
+        meter_time(&node->meter->work[FTR_OUTCOME_SUCCESS], node->graph->time_scale, self->work_ns);
+    else
+        measure_any(self);
 }
 
 /* To the node that asked for it, and onto the visit it belongs to. */
@@ -372,10 +350,8 @@ static bool is_worked_on(const struct frame *self)
     return self->n_in_hand > 0 && !self->node->class->is_stateful;
 }
 
-bool frame_rest_all(struct graph *graph)
+void frame_rest_running(struct graph *graph)
 {
-    if (ftri_list_is_empty(&graph->running))
-        return false;
     clock_read(graph);
     struct ftri_list *entry;
     while ((entry = ftri_list_pop(&graph->running)) != NULL) {
@@ -387,5 +363,4 @@ bool frame_rest_all(struct graph *graph)
         if (is_resting(self))
             self->resting_since_ns = graph->now_ns;
     }
-    return true;
 }

@@ -61,6 +61,7 @@ struct frame {
     size_t n_watched;          /* watched frames with this origin that are pending */
     uint32_t split_count;
     uint32_t n_parents;
+    uint32_t n_hops;            /* behind it, as its visit has it */
     bool is_retrying;           /* it rests until its next try */
     bool has_refused_watched;   /* the latest watched frame with this origin failed */
     bool is_lent;               /* crossing.h: lent to another loop */
@@ -93,7 +94,21 @@ static inline void frame_make_special(struct frame *self)
     self->running_since_ns = self->resting_since_ns = self->n_noted = 0;
     self->is_retrying = self->has_refused_watched = self->is_lent = false;
     self->n_watched = 0;
-    self->split_count = self->n_parents = 0;
+    self->split_count = self->n_parents = self->n_hops = 0;
+}
+
+/* Field by field: most are set to something else right afterwards. */
+static inline void frame_make_plain(struct frame *self, struct node *node)
+{
+    self->node = node;
+    self->parent = self->origin = NULL;
+    self->n_held_items = self->n_items = self->n_bytes = 0;
+    self->n_pending = self->n_in_hand = 0;
+    self->visit_state = VISIT_NOT_STARTED;
+    self->is_special = self->is_failed = self->is_watched = self->is_source = false;
+    self->is_at_fault = self->has_gone_on = self->is_running = false;
+    self->work_ns = self->born_ns = 0;
+    self->path = NULL;
 }
 
 struct frame *frame_allocate(struct graph *graph) FTRI_MUST_CHECK;
@@ -117,8 +132,7 @@ FTRI_MUST_CHECK static inline struct frame *frame_new(struct node *node)
         graph->spare_frames = self->parent;
     else if (!(self = frame_allocate(graph)))
         return NULL;
-    memset(self, 0, FRAME_PLAIN_BYTES);
-    self->node = node;
+    frame_make_plain(self, node);
     graph->n_live++;
     return self;
 }
@@ -143,11 +157,15 @@ const struct result *frame_result(const struct frame *self);
 /* One of the pending has its outcome. May free the frame and those above. */
 void frame_resolve(struct frame *self, const struct result *result);
 
+void frame_rest_running(struct graph *graph);
 /* The node works on it from here on, unless that is being measured with the consume ... */
 void frame_work(struct frame *self);
 /* ... until its code returns: stops the clocks of what was touched and is no longer worked on.
  * Returns whether there was any; then the graph's clock was read. */
-bool frame_rest_all(struct graph *graph);
-/* Around a consume, for the frame of what is given: graph.working as long as it is not settled. */
-void frame_begin_consume(struct frame *self, uint64_t now_ns);
-void frame_end_consume(struct frame *self, bool goes_on, uint64_t now_ns);
+static inline bool frame_rest_all(struct graph *graph)
+{
+    if (FTRI_LIKELY(ftri_list_is_empty(&graph->running)))
+        return false;
+    frame_rest_running(graph);
+    return true;
+}

@@ -139,7 +139,6 @@ static void take_batches(struct instance *self)
         struct node *const node = graph->nodes[i];
         if (!crossing_is_arriving(node))
             continue;
-        (void)instance_rests(self, REST_NOT);
         if (graph->drain >= DRAIN_FORCED)
             drain_refuse(node);
         else

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/metadata.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -52,16 +54,11 @@ static bool next_field(struct ftri_view bytes, size_t *next, struct field *ret_f
     return true;
 }
 
-static bool is_same_text(ftr_str a, ftr_str b)
-{
-    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
-}
-
 static ftr_str find(struct ftri_view bytes, ftr_str name)
 {
     struct field field;
     for (size_t next = 0; next_field(bytes, &next, &field);)
-        if (is_same_text(field.name, name))
+        if (ftri_text_same(field.name, name))
             return field.value;
     return (ftr_str){0};
 }

@@ -57,6 +57,15 @@ struct pdata *node_ingest(struct node *self, ftr_signal signal, const ftr_contex
     return pdata;
 }
 
+ftr_context node_flow_of(const struct pdata *pdata)
+{
+    ftr_hop hop;
+    ftr_hop_init(&hop);
+    if (pdata->frame) /* the deadline of a shutdown took it back otherwise */
+        visit_copy_context(pdata->frame, &hop);
+    return hop.context;
+}
+
 struct pdata *node_derive(struct node *self, struct pdata *input, uint32_t index, uint32_t count)
 {
     struct frame *const frame = custody_touch(self, input, "node_derive");
@@ -203,11 +212,12 @@ static inline void count_emitted(struct node *self, struct frame *owner, const s
     owner->has_gone_on = true;
 }
 
-/* Now, as the visit knows it already. */
-static inline uint64_t moment_of(const struct frame *frame, struct pdata *pdata)
+/* To a node on this loop. */
+static inline void depart(struct edge *edge, struct pdata *pdata, ftr_split split)
 {
-    return visit_is_open(frame) && pdata->hop.sent_ns ? pdata->hop.sent_ns
-                                                      : clock_sent(frame->node->graph, pdata);
+    const uint64_t sent_ns = clock_sent(edge->from->graph, pdata);
+    visit_emit(pdata->frame, pdata, edge, channel_depth_with(edge->to), split);
+    channel_send(edge, pdata, sent_ns);
 }
 
 /* All edges but the last get copies. */
@@ -225,8 +235,7 @@ static void send_copies(struct node *self, const struct port *port, struct pdata
             continue;
         }
         copy->frame = frame;
-        visit_emit(frame, copy, port, split_of(pdata, (uint32_t)i, (uint32_t)port->n_edges));
-        channel_send(port->edges[i], copy, moment_of(frame, copy));
+        depart(port->edges[i], copy, split_of(pdata, (uint32_t)i, (uint32_t)port->n_edges));
     }
 }
 
@@ -286,12 +295,14 @@ static void send_part(struct edge *edge, const struct pdata *whole,
         return;
     }
     count_emitted(self, frame_owner(frame), copy);
-    visit_emit(frame, copy, edge->port, split);
     copy->frame = is_staying ? frame : lent;
-    if (is_staying)
-        channel_send(edge, copy, moment_of(frame, copy));
-    else
-        crossing_send(edge, part->loop, copy, clock_read(self->graph));
+    if (is_staying) {
+        depart(edge, copy, split);
+        return;
+    }
+    const uint64_t sent_ns = clock_read(self->graph);
+    visit_emit(frame, copy, edge, crossing_depth_with(edge, part->loop), split);
+    crossing_send(edge, part->loop, copy, sent_ns);
 }
 
 /* The ways that a batch takes over an edge: all of it, on this loop or to the first, or its parts.
@@ -332,18 +343,10 @@ static void send_across(struct node *self, const struct port *port, struct pdata
     custody_end(self);
 }
 
-/* What is recorded of it leaving; returns when that is. */
-static __attribute__((noinline)) uint64_t emit_only_child(struct frame *frame, struct pdata *pdata,
-                                                          const struct port *port)
+static __attribute__((noinline)) void emit_given(struct pdata *pdata, const struct edge *edge)
 {
-    if (!visit_is_open(frame) || pdata->is_untraced || frame->split_count > 1) {
-        const bool is_split = frame->is_special && frame->split_count > 1;
-        visit_emit_recorded(frame, pdata, port,
-                            is_split ? split_of(pdata, 0, 1) : (ftr_split){0, 0});
-        return moment_of(frame, pdata);
-    }
-    visit_emit_only(frame, pdata, port);
-    return pdata->hop.sent_ns;
+    visit_emit_recorded(pdata->frame, pdata, edge, channel_depth_with(edge->to),
+                        split_of(pdata, 0, 1));
 }
 
 /* Most batches by far: the one that the node was just given, to one other node. */
@@ -359,8 +362,9 @@ static inline void pass_on(struct node *self, const struct port *port, struct pd
     pdata->holder = NULL;
     if (FTRI_UNLIKELY(!ftri_list_is_empty(&pdata->link)))
         ftri_list_unlink(&pdata->link);
-    const uint64_t sent_ns = FTRI_UNLIKELY(is_recorded) ? emit_only_child(frame, pdata, port)
-                                                        : clock_sent(self->graph, pdata);
+    const uint64_t sent_ns = clock_sent(self->graph, pdata);
+    if (FTRI_UNLIKELY(is_recorded))
+        emit_given(pdata, port->only);
     channel_send(port->only, pdata, sent_ns);
 }
 
@@ -384,11 +388,11 @@ static __attribute__((noinline)) void send_any(struct node *self, size_t port, s
     count_emitted(self, frame_owner(frame), pdata);
     if (custody_is_last(frame))
         absorb(self, frame);
-    visit_emit(frame, pdata, out, split_of(pdata, n_edges - 1, n_edges));
+    const ftr_split split = split_of(pdata, n_edges - 1, n_edges);
     frame->n_in_hand--;
     pdata_take_back(pdata);
     ftri_list_unlink(&pdata->link);
-    channel_send(out->edges[n_edges - 1], pdata, moment_of(frame, pdata));
+    depart(out->edges[n_edges - 1], pdata, split);
     custody_end(self);
 }
 

@@ -109,6 +109,9 @@ size_t node_port(const struct node *self, const char *name);
  * Then set the payload and node_send it. */
 struct pdata *node_ingest(struct node *self, ftr_signal signal, const ftr_context *origin,
                           bool is_watched, uint64_t calldata) FTRI_MUST_CHECK;
+/* The flow of a batch that the node holds, as a further node_ingest goes on with it, also when the
+ * visit has ended. Release it. */
+ftr_context node_flow_of(const struct pdata *pdata);
 /* A further output of an input that the node still holds (split, fan-out): shares its payload,
  * flow and outcome: the input is settled only when this one is too. index of count children. */
 struct pdata *node_derive(struct node *self, struct pdata *input, uint32_t index,

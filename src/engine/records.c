@@ -2,6 +2,7 @@
 #include "engine/records.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -130,10 +131,8 @@ void records_seal(struct records *self)
 
 const ftr_value *record_attribute(const struct record *self, ftr_str key)
 {
-    for (size_t i = 0; i < self->n_attributes; i++) {
-        const ftr_str name = self->attributes[i].key;
-        if (name.len == key.len && (key.len == 0 || memcmp(name.data, key.data, key.len) == 0))
+    for (size_t i = 0; i < self->n_attributes; i++)
+        if (ftri_text_same(self->attributes[i].key, key))
             return &self->attributes[i].value;
-    }
     return NULL;
 }

@@ -32,6 +32,7 @@ struct action {
     ftr_control control;
     enum control_kind kind;
     bool is_open;
+    bool has_failed;  /* at one of the nodes */
     size_t n_pending; /* nodes that have not handled their message yet */
 };
 
@@ -134,6 +135,9 @@ struct graph {
     struct pdata *sent;
     struct frame *working; /* what it is given, from working_since_ns on; NULL: not any more */
     uint64_t working_since_ns;
+    uint64_t busy_until_ns;    /* see consume.h; 0: its meter knows */
+    struct edge_meter *waited; /* the latest batch of this row waited there; NULL: it is counted */
+    uint64_t waited_ns;
     bool is_turning; /* a turn is under way: what is to be done is done in it, or arms the next */
     struct loop_timer *turn;
     struct loop_wakeup *wakeup;

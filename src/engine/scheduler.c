@@ -6,9 +6,8 @@
 
 #include "engine/action.h"
 #include "engine/channel.h"
-#include "engine/clock.h"
+#include "engine/consume.h"
 #include "engine/drain.h"
-#include "engine/frame.h"
 #include "engine/instance.h"
 #include "engine/path.h"
 #include "engine/pdata_pool.h"
@@ -90,10 +89,10 @@ static void call_control(struct node *node, const struct control *control)
     node->n_handled++;
     action_begin_at(node, control->kind);
     node->class->control(node, control);
-    action_handled_at(node, control->kind);
+    const bool has_failed = !had_failed && node->graph->failed == node;
+    action_handled_at(node, control->kind, has_failed);
     node->is_handling = false;
     node->graph->active = NULL;
-    const bool has_failed = !had_failed && node->graph->failed == node;
     meter_add(
         &node->meter->controls[control->kind][has_failed ? METER_RESULT_FAILED : METER_RESULT_DONE],
         1);
@@ -140,6 +139,15 @@ static inline struct frame *begin_frame(struct node *node, struct pdata *pdata)
     return frame;
 }
 
+/* The wait of a batch is in the buckets when the next one of its row is delivered, or the row is
+ * over: the search begins with the latest reading of the clock, and the next reading would wait for
+ * its end. */
+static inline void count_waited(struct graph *graph)
+{
+    if (graph->waited)
+        meter_time(&graph->waited->wait, graph->time_scale, graph->waited_ns);
+}
+
 static inline void count_received(struct node *node, const struct pdata *pdata)
 {
     struct node_account *const account = &node->account;
@@ -147,9 +155,12 @@ static inline void count_received(struct node *node, const struct pdata *pdata)
     account_add("count_received: held", &account->held, pdata->n_items);
     account_add("count_received: received_bytes", &account->received_bytes, pdata->n_bytes);
     account_add("count_received: n_visits", &account->n_visits, 1);
-    const uint64_t waited_ns = clock_between(pdata->sent_ns, node->graph->now_ns);
+    struct graph *const graph = node->graph;
+    const uint64_t waited_ns = clock_between(pdata->sent_ns, graph->now_ns);
     account_add("count_received: queue_ns", &account->queue_ns, waited_ns);
-    meter_time(&pdata->edge->meter->wait, node->graph->time_scale, waited_ns);
+    count_waited(graph);
+    graph->waited = pdata->edge->meter;
+    graph->waited_ns = waited_ns;
     meter_size(&node->meter->received, pdata->n_items);
 }
 
@@ -185,7 +196,7 @@ static inline void deliver_data(struct node *node, bool is_wanted)
         visit_arrive(frame, pdata, depth);
     else
         visit_arrive_blank(frame, pdata);
-    frame_begin_consume(frame, graph->now_ns);
+    consume_begin(frame, graph->now_ns);
     pdata_give(pdata, node);
     node->class->consume(node, pdata);
     const bool goes_on = FTRI_UNLIKELY(node->given) && keep_given(node);
@@ -193,7 +204,7 @@ static inline void deliver_data(struct node *node, bool is_wanted)
         clock_read(graph);
     clock_stamp_sent(graph);
     if (FTRI_LIKELY(graph->working)) /* else it is settled, and may be gone */
-        frame_end_consume(frame, goes_on, graph->now_ns);
+        consume_end(frame, goes_on, graph->now_ns);
     if (FTRI_UNLIKELY(!ftri_list_is_empty(&node->in_hand)))
         check_leak(node);
 }
@@ -229,6 +240,9 @@ static size_t deliver_row(struct node *node, size_t limit)
     do
         deliver_data(node, is_wanted);
     while (has_next(node, ++n, limit));
+    consume_end_row(node);
+    count_waited(graph);
+    graph->waited = NULL;
     graph->is_delivering = false;
     graph->active = NULL;
     graph->is_fresh = true;

@@ -33,9 +33,12 @@ void visit_arrive_recorded(struct frame *self, struct pdata *pdata, size_t depth
         arrival.queue_depth = depth;
         arrival.queue_capacity = self->node->graph->capacity;
         arrival.now_ns = self->node->graph->now_ns;
+        if (pdata->hop.sent_ns)
+            pdata->hop.sent_ns = pdata->sent_ns;
         ftr_visit_start(&self->visit, self->node->recorder, &pdata->hop, 1, &arrival);
         self->visit_state = VISIT_OPEN;
         frame_make_special(self);
+        self->n_hops = pdata->hop.n_hops;
     }
     forget_hop(pdata);
 }
@@ -75,12 +78,14 @@ static void start_merged(struct frame *self, const ftr_arrival *arrival)
     ftr_hop hop;
     visit_merge_input(self->parents[first], &hop);
     ftr_visit_start(&self->visit, self->node->recorder, &hop, 1, arrival);
+    self->n_hops = hop.n_hops;
     ftr_hop_release(&hop);
     for (size_t i = 0; i < self->n_parents; i++) {
         if (i == first)
             continue;
         visit_merge_input(self->parents[i], &hop);
         ftr_visit_add_input(&self->visit, &hop);
+        self->n_hops = hop.n_hops > self->n_hops ? hop.n_hops : self->n_hops;
         ftr_hop_release(&hop);
     }
 }
@@ -115,48 +120,50 @@ void visit_copy_context(struct frame *self, ftr_hop *ret_hop)
 {
     const struct frame *const owner = frame_owner(self);
     ftr_hop_init(ret_hop);
-    if (visit_is_open(owner))
+    if (visit_is_open(owner)) {
         ret_hop->context = ftr_span_context_of(ftr_visit_span(&owner->visit));
-    else if (self->origin)
+        ret_hop->n_hops = owner->n_hops < UINT32_MAX ? owner->n_hops + 1 : UINT32_MAX;
+    } else if (self->origin) {
         ftr_hop_copy(&self->hop, ret_hop);
+    }
 }
 
 /* The visit has ended; what it knew of the flow is with the watched frame. */
-static void emit_late(const struct frame *self, struct pdata *pdata, const struct port *port,
+static void emit_late(const struct frame *self, struct pdata *pdata, const struct edge *edge,
                       ftr_split split)
 {
     ftr_hop_release(&pdata->hop);
     if (self->origin)
-        pdata->hop.context = ftr_context_copy(&self->hop.context);
-    pdata->hop.sent_ns = clock_read(self->node->graph);
-    pdata->hop.port = port->name;
-    if (split.count > 1) {
-        pdata->hop.split_index = split.index;
-        pdata->hop.split_count = split.count;
-    }
+        ftr_hop_copy(&self->hop, &pdata->hop);
+    pdata->hop.sent_ns = self->node->graph->now_ns;
+    pdata->hop.port = edge->port->name;
+    pdata->hop.split_index = split.index;
+    pdata->hop.split_count = split.count;
 }
 
-void visit_emit_recorded(struct frame *self, struct pdata *pdata, const struct port *port,
-                         ftr_split split)
+void visit_emit_recorded(struct frame *self, struct pdata *pdata, const struct edge *edge,
+                         size_t depth, ftr_split split)
 {
     struct frame *const owner = frame_owner(self);
+    const bool is_split = split.count > 1;
     if (pdata->is_untraced)
         return;
+    const ftr_departure departure = {
+        .size = sizeof departure,
+        .n_items = pdata->n_items,
+        .n_bytes = pdata->n_bytes,
+        .queue_depth = depth,
+        .queue_capacity = edge->to->graph->capacity,
+        .split = {is_split ? split.index : 0, is_split ? split.count : 0},
+        .now_ns = self->node->graph->now_ns,
+    };
     if (!visit_is_open(owner)) {
-        emit_late(self, pdata, port, split);
+        emit_late(self, pdata, edge, departure.split);
         return;
     }
     if (FTRI_UNLIKELY(pdata->hop.context.block))
         ftr_hop_release(&pdata->hop);
-    ftr_visit_emit_split(&owner->visit, port->name, split.count > 1 ? split : (ftr_split){0, 0},
-                         pdata->n_items, pdata->n_bytes, &pdata->hop);
-}
-
-void visit_emit_only(struct frame *self, struct pdata *pdata, const struct port *port)
-{
-    if (FTRI_UNLIKELY(pdata->hop.context.block))
-        ftr_hop_release(&pdata->hop);
-    ftr_visit_emit(&self->visit, port->name, pdata->n_items, pdata->n_bytes, &pdata->hop);
+    ftr_visit_emit_with(&owner->visit, edge->port->name, &departure, &pdata->hop);
 }
 
 static ftr_visit *open_visit(struct frame *self)

@@ -48,18 +48,16 @@ static inline void visit_arrive(struct frame *self, struct pdata *pdata, size_t 
 
 /* Starts the visit of an ingested or merged batch. */
 void visit_begin(struct frame *self, struct pdata *pdata);
-void visit_emit_recorded(struct frame *self, struct pdata *pdata, const struct port *port,
-                         ftr_split split);
+void visit_emit_recorded(struct frame *self, struct pdata *pdata, const struct edge *edge,
+                         size_t depth, ftr_split split);
 
-/* Of an open visit of its own, which has no other batch. */
-void visit_emit_only(struct frame *self, struct pdata *pdata, const struct port *port);
-
-/* Fills pdata->hop for the way to the next node: copy number `index` of `count`. */
-static inline void visit_emit(struct frame *self, struct pdata *pdata, const struct port *port,
-                              ftr_split split)
+/* Fills pdata->hop for the way to the next node, where it makes `depth` batches in the channel: of
+ * several parts, this one. The graph's clock was read, or the batch is stamped later. */
+static inline void visit_emit(struct frame *self, struct pdata *pdata, const struct edge *edge,
+                              size_t depth, ftr_split split)
 {
     if (VISIT_RECORDING && FTRI_UNLIKELY(frame_owner(self)->visit_state != VISIT_BLANK))
-        visit_emit_recorded(self, pdata, port, split);
+        visit_emit_recorded(self, pdata, edge, depth, split);
 }
 
 /* The batch goes on as part of a merged one. */
@@ -95,5 +93,5 @@ static inline void visit_close(struct frame *self)
     self->visit_state = VISIT_CLOSED;
 }
 
-/* The context that batches of a watched frame go on with when the visit has ended. */
+/* Context and hops that batches of a watched frame go on with when the visit has ended. */
 void visit_copy_context(struct frame *self, ftr_hop *ret_hop);

@@ -3,8 +3,7 @@
  * The beginning of a visit: choosing the parent, starting the span, taking in contributors.
  *
  * Parent: the first sampled contributor, else the first. A sampled one that comes after an
- * unsampled start replaces the span by one below itself, with the same start time.
- * Specification: DESIGN 4.2, DF-14, DF-17, DF-19, DF-21, DF-22. */
+ * unsampled start replaces the span by one below itself, with the same start time. */
 #include "flow/visit.h"
 
 #include "base/time.h"
@@ -41,14 +40,9 @@ static bool is_valid(const ftr_context *context)
            ftr_span_id_is_valid(&context->span.span_id);
 }
 
-static int64_t limited(uint64_t value)
-{
-    return value > INT64_MAX ? INT64_MAX : (int64_t)value;
-}
-
 static void add_i64(ftr_attribute *attributes, size_t *n, ftr_str key, uint64_t value)
 {
-    attributes[(*n)++] = (ftr_attribute){key, ftr_value_i64(limited(value))};
+    attributes[(*n)++] = (ftr_attribute){key, ftr_value_i64(visit_limited(value))};
 }
 
 static size_t list_attributes(const struct visit *self, const struct beginning *beginning,
@@ -191,8 +185,8 @@ static void list_common(const ftr_node *node, const ftr_arrival *arrival, ftr_va
     ret_values[FTRI_ARRIVAL_NODE_TYPE] = ftr_value_str(node->type);
     ret_values[FTRI_ARRIVAL_STATEFUL] = ftr_value_bool(node->is_stateful);
     ret_values[FTRI_ARRIVAL_SIGNAL] = ftr_value_str(ftr_str_from(ftr_signal_name(arrival->signal)));
-    ret_values[FTRI_ARRIVAL_ITEMS] = ftr_value_i64(limited(arrival->n_items));
-    ret_values[FTRI_ARRIVAL_BYTES] = ftr_value_i64(limited(arrival->n_bytes));
+    ret_values[FTRI_ARRIVAL_ITEMS] = ftr_value_i64(visit_limited(arrival->n_items));
+    ret_values[FTRI_ARRIVAL_BYTES] = ftr_value_i64(visit_limited(arrival->n_bytes));
 }
 
 static void set_and_keep(ftr_span span, ftr_keys *keys, const ftr_value *values,
@@ -208,8 +202,8 @@ static __attribute__((noinline)) void put_arrival_anew(const struct visit *self,
     struct ftri_node_site *const site = self->node->site;
     ftr_value values[FTRI_N_ARRIVAL_VALUES] = {
         [FTRI_ARRIVAL_WAIT] = visit_value_ms(wait_ns),
-        [FTRI_ARRIVAL_DEPTH] = ftr_value_i64(limited(arrival->queue_depth)),
-        [FTRI_ARRIVAL_CAPACITY] = ftr_value_i64(limited(arrival->queue_capacity)),
+        [FTRI_ARRIVAL_DEPTH] = ftr_value_i64(visit_limited(arrival->queue_depth)),
+        [FTRI_ARRIVAL_CAPACITY] = ftr_value_i64(visit_limited(arrival->queue_capacity)),
         [FTRI_ARRIVAL_HOPS] = ftr_value_i64(self->n_hops),
         [FTRI_ARRIVAL_PIPELINE] = ftr_value_str(self->node->pipeline),
     };
@@ -233,15 +227,15 @@ static void put_arrival(const struct visit *self, const ftr_arrival *arrival, ui
     const ftr_value wait = visit_value_ms(wait_ns);
     const uint64_t numbers[] = {
         self->node->is_stateful,
-        (uint64_t)limited(arrival->n_items),
-        (uint64_t)limited(arrival->n_bytes),
+        (uint64_t)visit_limited(arrival->n_items),
+        (uint64_t)visit_limited(arrival->n_bytes),
         (uint64_t)wait.as.i64, /* the bits of a double */
-        (uint64_t)limited(arrival->queue_depth),
-        (uint64_t)limited(arrival->queue_capacity),
+        (uint64_t)visit_limited(arrival->queue_depth),
+        (uint64_t)visit_limited(arrival->queue_capacity),
         self->n_hops,
     };
     if (!ftri_template_put(&self->node->site->arrival_of[arrival->signal], visit_slot(self),
-                           numbers))
+                           numbers, FTRI_COUNT(numbers)))
         put_arrival_anew(self, arrival, wait_ns);
     put_constants(self);
 }
@@ -251,11 +245,11 @@ static void put_source(const struct visit *self, const ftr_arrival *arrival)
 {
     const uint64_t numbers[] = {
         self->node->is_stateful,
-        (uint64_t)limited(arrival->n_items),
-        (uint64_t)limited(arrival->n_bytes),
+        (uint64_t)visit_limited(arrival->n_items),
+        (uint64_t)visit_limited(arrival->n_bytes),
     };
-    if (!ftri_template_put(&self->node->site->source_of[arrival->signal], visit_slot(self),
-                           numbers))
+    if (!ftri_template_put(&self->node->site->source_of[arrival->signal], visit_slot(self), numbers,
+                           FTRI_COUNT(numbers)))
         put_source_anew(self, arrival);
     put_constants(self);
 }
@@ -531,6 +525,16 @@ void ftr_visit_start_from(ftr_visit *visit, const ftr_node *node, const ftr_cont
     begin(visit_of(visit), &beginning, ftri_clock_passed_ns());
 }
 
+/* The longest way counts. */
+static void take_hops(struct visit *self, uint32_t n_hops)
+{
+    if (n_hops <= self->n_hops)
+        return;
+    self->n_hops = n_hops;
+    if (self->is_recording)
+        ftr_span_set_i64(self->span, self->node->names[FTRI_NAME_HOPS], n_hops);
+}
+
 void ftr_visit_add_input(ftr_visit *visit, const ftr_hop *input)
 {
     struct visit *const self = visit_of(visit);
@@ -539,6 +543,6 @@ void ftr_visit_add_input(ftr_visit *visit, const ftr_hop *input)
     const uint32_t index = self->n_inputs;
     if (self->n_inputs < UINT32_MAX)
         self->n_inputs++;
-    self->n_hops = input->n_hops > self->n_hops ? input->n_hops : self->n_hops;
+    take_hops(self, input->n_hops);
     take_input(self, input, index);
 }

@@ -2,7 +2,7 @@
  *
  * Actions that touch many flows. The span of one is a root, or lies below that of the action it is
  * a part of; no sampler is asked. Whatever the conventions of its nodes, what came of it goes by
- * our own names: one audit trail. Specification: DF-15, DESIGN 4.2. */
+ * our own names: one audit trail. */
 #include "flow/node.h"
 #include "trace/hold.h"
 
@@ -54,6 +54,14 @@ static void start_span(struct control *self, const ftr_control_options *options)
     ftr_context_release(&whole);
 }
 
+static void set_loop(ftr_span span, const ftr_control_options *options)
+{
+    const ftr_node *const node = options->node;
+    if (options->has_loop || (node && node->has_loop))
+        ftr_span_set_i64(span, own_name(FTRI_NAME_LOOP),
+                         options->has_loop ? options->loop : node->loop);
+}
+
 void ftr_control_start(ftr_control *control, const ftr_control_options *options)
 {
     struct control *const self = (struct control *)control->opaque;
@@ -69,6 +77,7 @@ void ftr_control_start(ftr_control *control, const ftr_control_options *options)
     set_text(self->span, own_name(FTRI_NAME_PIPELINE),
              known.pipeline.len || !node ? known.pipeline : node->pipeline);
     set_generation(self->span, known.generation || !node ? known.generation : node->generation);
+    set_loop(self->span, &known);
 }
 
 void ftr_control_touch(ftr_control *control, const ftr_visit *visit)

@@ -6,7 +6,7 @@
  * nothing. Up to 50 contributors live in the reservoir alone; from the 51st on all are in the
  * manifest. A context that the reservoir holds already (children of one batch that meet again)
  * is one contributor, not two.
- * Owned by its visit, used by the visit's thread. Specification: DESIGN 4.2, DF-19, DF-21. */
+ * Owned by its visit, used by the visit's thread. */
 #pragma once
 
 #include "flow/node.h"

@@ -8,15 +8,14 @@
  *             (otelcol.<entity>[.<thing>].<verb>, with its verbs), the Collector's RFC on its
  *             components' telemetry, and what its engine calls the generation.
  *   numaflow  What 1.8 writes; it drops without a word on the span, so the event is the one that
- * its maintainers asked for in the proposal's review, and the reasons are those of its metrics.
+ *             its maintainers asked for in the proposal's review, the reasons are of its metrics.
  *   reflow    The spans that its collector makes of events when it exports OTLP.
  *
  * Foundations and Krishiv know no dataflow on spans. */
 #include "flow/names.h"
 
+#include "base/text.h"
 #include "codec/manifest_names.h"
-
-#include <string.h>
 
 #define NAME(literal)                                                                              \
     {                                                                                              \
@@ -41,6 +40,8 @@ static const ftr_str own[FTRI_N_NAMES] = {
     [FTRI_NAME_OUT_PORT] = NAME("out.port"),
     [FTRI_NAME_OUT_ITEMS] = NAME("out.items"),
     [FTRI_NAME_OUT_BYTES] = NAME("out.bytes"),
+    [FTRI_NAME_OUT_QUEUE_DEPTH] = NAME("out.queue.depth"),
+    [FTRI_NAME_OUT_QUEUE_CAPACITY] = NAME("out.queue.capacity"),
     [FTRI_NAME_OUT_COUNT] = NAME("out.count"),
     [FTRI_NAME_DROP_REASON] = NAME("drop.reason"),
     [FTRI_NAME_DROP_ITEMS] = NAME("drop.items"),
@@ -141,11 +142,6 @@ static const ftr_str numaflow_reasons[] = {
     [FTR_DROP_LATE] = NAME("late-message"),
 };
 
-static bool is_same(ftr_str a, ftr_str b)
-{
-    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
-}
-
 /* Empty: it has no word of its own. */
 static ftr_str word_in(size_t convention, size_t name)
 {
@@ -162,7 +158,7 @@ ftr_str ftri_name(enum ftri_convention convention, enum ftri_name name)
 ftr_str ftri_name_of(enum ftri_convention convention, ftr_str name)
 {
     for (size_t i = FTRI_N_NAMES; i-- > 0;)
-        if (is_same(own[i], name))
+        if (ftri_text_same(own[i], name))
             return ftri_name(convention, (enum ftri_name)i);
     return name;
 }
@@ -181,7 +177,7 @@ static size_t find(ftr_str name)
 {
     for (size_t i = 0; i < FTRI_N_NAMES && name.len; i++)
         for (size_t k = 0; k < FTRI_N_CONVENTIONS; k++)
-            if (is_same(word_in(k, i), name))
+            if (ftri_text_same(word_in(k, i), name))
                 return i;
     return FTRI_N_NAMES;
 }

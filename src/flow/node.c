@@ -85,7 +85,8 @@ static void fill_site(ftr_node *self)
         FTRI_NAME_NODE_ID,    FTRI_NAME_NODE_TYPE,   FTRI_NAME_STATEFUL, FTRI_NAME_SIGNAL_TYPE,
         FTRI_NAME_BATCH_SIZE, FTRI_NAME_BATCH_BYTES, FTRI_NAME_PIPELINE};
     static const enum ftri_name emit[] = {FTRI_NAME_OUT_PORT, FTRI_NAME_OUT_ITEMS,
-                                          FTRI_NAME_OUT_BYTES};
+                                          FTRI_NAME_OUT_BYTES, FTRI_NAME_OUT_QUEUE_DEPTH,
+                                          FTRI_NAME_OUT_QUEUE_CAPACITY};
     static const enum ftri_name end[] = {FTRI_NAME_LATENCY_MS, FTRI_NAME_OUTCOME};
     struct ftri_node_site *site = self->site;
     const uint32_t n_absent = self->pipeline.len ? 0 : 1;
@@ -94,7 +95,9 @@ static void fill_site(ftr_node *self)
                FTRI_N_ARRIVAL_VALUES - n_absent);
     list_names(&site->source, site->source_names, self->names, source,
                FTRI_N_SOURCE_VALUES - n_absent);
-    list_names(&site->emit, site->emit_names, self->names, emit, FTRI_N_EMIT_VALUES);
+    list_names(&site->emit[true], site->emit_names, self->names, emit, FTRI_N_EMIT_VALUES);
+    site->emit[false] = site->emit[true];
+    site->emit[false].n_keys -= FTRI_N_EMIT_CHANNEL;
     list_names(&site->end, site->end_names, self->names, end, FTRI_N_END_VALUES);
 }
 
@@ -155,6 +158,8 @@ ftr_node *ftr_node_new(const ftr_node_options *options)
     self->is_stateful = known.is_stateful;
     self->lineage = known.lineage;
     self->generation = known.generation;
+    self->has_loop = known.has_loop;
+    self->loop = known.loop;
     put_texts(self, &known, &identity);
     fill_site(self);
     fill_constants(self->site, &identity, &known);

@@ -29,12 +29,14 @@ enum ftri_arrival_value {
 };
 enum { FTRI_N_SOURCE_VALUES = FTRI_N_COMMON_VALUES + 1 }; /* and the pipeline */
 enum { FTRI_N_SIGNALS = FTR_SIGNAL_RECORDS + 1 };
-enum { FTRI_N_EMIT_VALUES = 3 }; /* port, items, bytes */
-enum { FTRI_N_END_VALUES = 2 };  /* latency, outcome */
+enum { FTRI_N_EMIT_VALUES = 5 };  /* port, items, bytes; through a channel its depth, capacity */
+enum { FTRI_N_EMIT_CHANNEL = 2 }; /* of them: those of a channel */
+enum { FTRI_N_END_VALUES = 2 };   /* latency, outcome */
 
 struct ftri_node_site {
     ftr_call_site site;
-    ftr_keys arrival, source, emit, end;
+    ftr_keys arrival, source, end;
+    ftr_keys emit[2];  /* whether through a channel */
     ftr_keys constant; /* most have none */
     ftr_str arrival_names[FTRI_N_ARRIVAL_VALUES];
     ftr_str source_names[FTRI_N_SOURCE_VALUES];
@@ -45,7 +47,7 @@ struct ftri_node_site {
     ftr_str names[FTRI_N_VISIT_NAMES];               /* by the node's convention */
     struct ftri_template arrival_of[FTRI_N_SIGNALS]; /* by ftr_signal */
     struct ftri_template source_of[FTRI_N_SIGNALS];
-    struct ftri_template first_emit; /* by the port that was the first to be used */
+    struct ftri_template first_emit[2]; /* by the port that was the first to be used */
     struct ftri_template success;
 };
 
@@ -63,7 +65,8 @@ struct ftr_node {
     ftr_str failed_name; /* of the span once the visit has failed; empty: the same */
     ftr_str outcomes[FTRI_N_OUTCOMES];
     ftr_span_kind span_kind;
-    bool is_stateful;
+    bool is_stateful, has_loop;
+    uint32_t loop; /* of those that have one */
     ftr_lineage lineage;
     enum ftri_convention convention;
     char text[]; /* what the names point to; behind it the site */

@@ -19,7 +19,7 @@
  *
  * The reservoir numbers places only; the owner keeps the things themselves in an array of
  * FTRI_RESERVOIR_CAP, and overwrites place p when an offer is told p. A thing never moves.
- * Plain value, no allocation, one thread at a time. Specification: DF-19 of the checklist. */
+ * Plain value, no allocation, one thread at a time. */
 #pragma once
 
 #include "base/check.h"

@@ -5,16 +5,12 @@
  *
  * Work time counts only between start or resume and pause or end; the time in the input channel
  * (flow.queue.wait_ms) and for room in the output channel (flow.blocked_ms) stand apart, though the
- * latter lies within the work time unless the engine pauses the visit while it waits.
- * Specification: DESIGN 4.2, DF-14, DF-17. */
+ * latter lies within the work time unless the engine pauses the visit while it waits. */
 #include "flow/visit.h"
 
 #include "trace/clock.h"
 
-static int64_t limited(uint64_t value)
-{
-    return value > INT64_MAX ? INT64_MAX : (int64_t)value;
-}
+#include <string.h>
 
 /* NULL: nothing is to be written. */
 static struct visit *recording(ftr_visit *visit)
@@ -30,37 +26,81 @@ static bool has_form(const struct ftri_template *form, ftr_str port)
            ftri_template_text_is(form, port);
 }
 
-/* Is part of the span itself: most visits have no other. */
-static void record_first_emit(struct visit *self, struct ftri_slot *slot, ftr_str port,
-                              uint64_t n_items, uint64_t n_bytes)
+static __attribute__((noinline)) void put_first_emit(ftr_span span, struct ftri_node_site *site,
+                                                     ftr_str port, const ftr_departure *departure)
 {
-    struct ftri_node_site *const site = self->node->site;
-    const uint64_t numbers[] = {(uint64_t)limited(n_items), (uint64_t)limited(n_bytes)};
-    if (has_form(&site->first_emit, port) && ftri_template_put(&site->first_emit, slot, numbers))
-        return;
+    const bool is_queued = departure->queue_capacity != 0;
     const ftr_value values[FTRI_N_EMIT_VALUES] = {
-        ftr_value_str(port), ftr_value_i64(limited(n_items)), ftr_value_i64(limited(n_bytes))};
-    ftr_span_set_values(self->span, &site->emit, values);
-    ftri_template_make(&site->first_emit, &site->emit, values);
+        ftr_value_str(port),
+        ftr_value_i64(visit_limited(departure->n_items)),
+        ftr_value_i64(visit_limited(departure->n_bytes)),
+        ftr_value_i64(visit_limited(departure->queue_depth)),
+        ftr_value_i64(visit_limited(departure->queue_capacity)),
+    };
+    ftr_span_set_values(span, &site->emit[is_queued], values);
+    ftri_template_make(&site->first_emit[is_queued], &site->emit[is_queued], values);
 }
 
-static void record_emit(struct visit *self, struct ftri_slot *slot, ftr_str port, uint64_t n_items,
-                        uint64_t n_bytes)
+/* Most go through a channel, and what they say needs no limit. */
+static FTRI_ALWAYS_INLINE bool put_usual_emit(const struct ftri_node_site *site,
+                                              struct ftri_slot *slot, ftr_str port,
+                                              const ftr_departure *departure)
+{
+    const uint64_t numbers[] = {departure->n_items, departure->n_bytes, departure->queue_depth,
+                                departure->queue_capacity};
+    const struct ftri_template *const form = &site->first_emit[true];
+    return FTRI_LIKELY(departure->queue_capacity &&
+                       (int64_t)(numbers[0] | numbers[1] | numbers[2] | numbers[3]) >= 0) &&
+           has_form(form, port) && ftri_template_put(form, slot, numbers, FTRI_COUNT(numbers));
+}
+
+static __attribute__((noinline)) bool put_free_emit(const struct ftri_node_site *site,
+                                                    struct ftri_slot *slot, ftr_str port,
+                                                    const ftr_departure *departure)
+{
+    const uint64_t numbers[] = {(uint64_t)visit_limited(departure->n_items),
+                                (uint64_t)visit_limited(departure->n_bytes)};
+    const struct ftri_template *const form = &site->first_emit[false];
+    return departure->queue_capacity == 0 && has_form(form, port) &&
+           ftri_template_put(form, slot, numbers, FTRI_COUNT(numbers));
+}
+
+/* Is part of the span itself: most visits have no other. */
+static FTRI_ALWAYS_INLINE void record_first_emit(struct visit *self, struct ftri_slot *slot,
+                                                 ftr_str port, const ftr_departure *departure)
+{
+    struct ftri_node_site *const site = self->node->site;
+    if (!put_usual_emit(site, slot, port, departure) && !put_free_emit(site, slot, port, departure))
+        put_first_emit(self->span, site, port, departure);
+}
+
+static __attribute__((noinline)) void record_further_emit(const struct visit *self, ftr_str port,
+                                                          const ftr_departure *departure)
 {
     const ftr_str *const names = self->node->names;
+    const ftr_attribute attributes[FTRI_N_EMIT_VALUES] = {
+        {names[FTRI_NAME_OUT_PORT], ftr_value_str(port)},
+        {names[FTRI_NAME_OUT_ITEMS], ftr_value_i64(visit_limited(departure->n_items))},
+        {names[FTRI_NAME_OUT_BYTES], ftr_value_i64(visit_limited(departure->n_bytes))},
+        {names[FTRI_NAME_OUT_QUEUE_DEPTH], ftr_value_i64(visit_limited(departure->queue_depth))},
+        {names[FTRI_NAME_OUT_QUEUE_CAPACITY],
+         ftr_value_i64(visit_limited(departure->queue_capacity))},
+    };
+    const size_t n_absent = departure->queue_capacity ? 0 : FTRI_N_EMIT_CHANNEL;
+    ftr_span_event(self->span, names[FTRI_NAME_EVENT_EMIT], attributes,
+                   FTRI_COUNT(attributes) - n_absent);
+}
+
+static inline void record_emit(struct visit *self, struct ftri_slot *slot, ftr_str port,
+                               const ftr_departure *departure)
+{
     const bool is_first = self->as.recording.n_emits == 0;
     if (self->as.recording.n_emits < UINT32_MAX)
         self->as.recording.n_emits++;
-    if (is_first) {
-        record_first_emit(self, slot, port, n_items, n_bytes);
-        return;
-    }
-    const ftr_attribute attributes[] = {
-        {names[FTRI_NAME_OUT_PORT], ftr_value_str(port)},
-        {names[FTRI_NAME_OUT_ITEMS], ftr_value_i64(limited(n_items))},
-        {names[FTRI_NAME_OUT_BYTES], ftr_value_i64(limited(n_bytes))},
-    };
-    ftr_span_event(self->span, names[FTRI_NAME_EVENT_EMIT], attributes, FTRI_COUNT(attributes));
+    if (is_first)
+        record_first_emit(self, slot, port, departure);
+    else
+        record_further_emit(self, port, departure);
 }
 
 /* The span's own, else (no room for a span) the parent's, so that the flow stays one trace. */
@@ -90,34 +130,56 @@ static inline bool plain_context_to_send(const struct ftri_slot *slot, ftr_conte
     return true;
 }
 
+static inline void emit(struct visit *self, ftr_str port, const ftr_departure *departure,
+                        ftr_hop *ret_hop)
+{
+    struct ftri_slot *const slot = visit_slot(self);
+    if (self->is_recording)
+        record_emit(self, slot, port, departure);
+    if (!plain_context_to_send(slot, &ret_hop->context))
+        context_to_send(self, &ret_hop->context);
+    ret_hop->sent_ns = departure->now_ns ? departure->now_ns : ftri_clock_passed_ns();
+    ret_hop->port = port;
+    ret_hop->split_index = departure->split.index;
+    ret_hop->split_count = departure->split.count;
+    ret_hop->n_hops = self->n_hops < UINT32_MAX ? self->n_hops + 1 : UINT32_MAX;
+    ret_hop->reserved = 0;
+}
+
+/* Of a caller that knows less of departures, or nothing. */
+static __attribute__((noinline)) void emit_older(struct visit *self, ftr_str port,
+                                                 const ftr_departure *departure, ftr_hop *ret_hop)
+{
+    ftr_departure known = {0};
+    if (departure)
+        memcpy(&known, departure, ftri_size_min(departure->size, sizeof known));
+    emit(self, port, &known, ret_hop);
+}
+
+void ftr_visit_emit_with(ftr_visit *visit, ftr_str port, const ftr_departure *departure,
+                         ftr_hop *ret_hop)
+{
+    struct visit *const self = visit_of(visit);
+    if (!self->node)
+        ftr_hop_init(ret_hop);
+    else if (FTRI_LIKELY(departure && departure->size == sizeof *departure))
+        emit(self, port, departure, ret_hop);
+    else
+        emit_older(self, port, departure, ret_hop);
+}
+
 void ftr_visit_emit(ftr_visit *visit, ftr_str port, uint64_t n_items, uint64_t n_bytes,
                     ftr_hop *ret_hop)
 {
-    struct visit *const self = visit_of(visit);
-    if (!self->node) {
-        ftr_hop_init(ret_hop);
-        return;
-    }
-    struct ftri_slot *const slot = visit_slot(self);
-    if (self->is_recording)
-        record_emit(self, slot, port, n_items, n_bytes);
-    if (!plain_context_to_send(slot, &ret_hop->context))
-        context_to_send(self, &ret_hop->context);
-    ret_hop->sent_ns = ftri_clock_passed_ns();
-    ret_hop->port = port;
-    ret_hop->split_index = ret_hop->split_count = 0;
-    ret_hop->n_hops = self->n_hops < UINT32_MAX ? self->n_hops + 1 : UINT32_MAX;
-    ret_hop->reserved = 0;
+    ftr_visit_emit_split(visit, port, (ftr_split){0, 0}, n_items, n_bytes, ret_hop);
 }
 
 void ftr_visit_emit_split(ftr_visit *visit, ftr_str port, ftr_split split, uint64_t n_items,
                           uint64_t n_bytes, ftr_hop *ret_hop)
 {
-    ftr_visit_emit(visit, port, n_items, n_bytes, ret_hop);
-    if (!visit_of(visit)->node)
-        return;
-    ret_hop->split_index = split.index;
-    ret_hop->split_count = split.count;
+    const ftr_departure departure = {
+        .size = sizeof departure, .n_items = n_items, .n_bytes = n_bytes, .split = split};
+    ftr_visit_emit_with(visit, port, &departure, ret_hop);
 }
 
 void ftr_visit_blocked(ftr_visit *visit, uint64_t waited_ns)
@@ -140,7 +202,7 @@ void ftr_visit_drop(ftr_visit *visit, ftr_drop_reason reason, uint64_t n_items)
     const ftr_str reason_name = ftri_drop_reason_word(self->node->convention, reason);
     const ftr_attribute attributes[] = {
         {names[FTRI_NAME_DROP_REASON], ftr_value_str(reason_name)},
-        {names[FTRI_NAME_DROP_ITEMS], ftr_value_i64(limited(n_items))},
+        {names[FTRI_NAME_DROP_ITEMS], ftr_value_i64(visit_limited(n_items))},
     };
     ftr_span_event(self->span, names[FTRI_NAME_EVENT_DROP], attributes, FTRI_COUNT(attributes));
     if (self->as.recording.n_dropped_items == 0)
@@ -201,7 +263,7 @@ static void record_sums(const struct visit *self)
         ftr_span_set_i64(self->span, names[FTRI_NAME_OUT_COUNT], self->as.recording.n_emits);
     if (self->as.recording.n_dropped_items)
         ftr_span_set_i64(self->span, names[FTRI_NAME_DROP_ITEMS],
-                         limited(self->as.recording.n_dropped_items));
+                         visit_limited(self->as.recording.n_dropped_items));
     if (self->as.recording.blocked_ns) {
         const ftr_value blocked = visit_value_ms(self->as.recording.blocked_ns);
         ftr_span_set(self->span, names[FTRI_NAME_BLOCKED_MS], &blocked);
@@ -219,7 +281,7 @@ static void record_fan_in(const struct visit *self)
         n_missed += ftri_fan_in_n_dropped(self->fan_in);
     }
     if (n_missed)
-        ftr_span_set_i64(self->span, names[FTRI_NAME_MANIFEST_DROPPED], limited(n_missed));
+        ftr_span_set_i64(self->span, names[FTRI_NAME_MANIFEST_DROPPED], visit_limited(n_missed));
 }
 
 static void record_failure(const struct visit *self, ftr_outcome outcome, ftr_str error)
@@ -240,7 +302,7 @@ static void record_outcome(const struct visit *self, ftr_outcome outcome, ftr_st
     struct ftri_template *const success = &node->site->success;
     const ftr_value latency = visit_value_ms(self->work_ns);
     if (FTRI_LIKELY(outcome == FTR_OUTCOME_SUCCESS) &&
-        ftri_template_put(success, visit_slot(self), &(uint64_t){(uint64_t)latency.as.i64}))
+        ftri_template_put(success, visit_slot(self), &(uint64_t){(uint64_t)latency.as.i64}, 1))
         return;
     const ftr_str name = node->outcomes[(size_t)outcome < FTRI_N_OUTCOMES ? (size_t)outcome : 0];
     const ftr_value values[FTRI_N_END_VALUES] = {latency, ftr_value_str(name)};

@@ -67,6 +67,12 @@ static inline bool visit_context_is_sampled(const ftr_context *context)
            ftr_trace_id_is_valid(&context->span.trace_id);
 }
 
+/* Counts are signed in attributes. */
+static inline int64_t visit_limited(uint64_t value)
+{
+    return value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
 static inline ftr_value visit_value_ms(uint64_t ns)
 {
     return ftr_value_f64((double)ns / 1e6);

@@ -266,20 +266,27 @@ static inline void count(struct ftri_span_metrics *self, struct ftri_span_series
 struct search {
     const struct ftri_span_service *service;
     uint64_t hash;
+    struct ftri_span_series *likely; /* the first that has its hash: hardly ever another one */
 };
 
-static void expect_slot(struct ftri_span_metrics *self, const struct ftri_span_view *span,
-                        struct search *ret_search)
+/* The service's name is mostly the same text at the same place as that of the span before. */
+static inline bool is_same_place(ftr_str a, ftr_str b)
 {
-    ret_search->service = find_service(self, span->service);
-    if (FTRI_UNLIKELY(!ret_search->service))
-        return;
-    ret_search->hash = ftri_span_hash(ret_search->service, span, self->n_dimensions);
-    __builtin_prefetch(&self->slots[ret_search->hash & (self->n_slots - 1)]);
+    return a.data == b.data && a.len == b.len;
 }
 
-/* The first that has its hash: hardly ever another one. */
-static void expect_series(const struct ftri_span_metrics *self, const struct search *search)
+static inline struct search expect_slot(const struct ftri_span_metrics *self,
+                                        const struct ftri_span_service *service,
+                                        const struct ftri_span_view *span)
+{
+    if (FTRI_UNLIKELY(!service))
+        return (struct search){NULL, 0, NULL};
+    const uint64_t hash = ftri_span_hash(service, span, self->n_dimensions);
+    __builtin_prefetch(&self->slots[hash & (self->n_slots - 1)]);
+    return (struct search){service, hash, NULL};
+}
+
+static void expect_series(const struct ftri_span_metrics *self, struct search *search)
 {
     if (FTRI_UNLIKELY(!search->service))
         return;
@@ -287,17 +294,29 @@ static void expect_series(const struct ftri_span_metrics *self, const struct sea
     size_t i = search->hash & mask;
     while (self->slots[i].series && self->slots[i].hash != search->hash)
         i = (i + 1) & mask;
-    __builtin_prefetch(self->slots[i].series);
+    search->likely = self->slots[i].series;
+    __builtin_prefetch(search->likely);
 }
 
-static struct ftri_span_series *series_found(struct ftri_span_metrics *self,
-                                             const struct ftri_span_view *span,
-                                             const struct search *search)
+/* Spans of the same batch may have added it. */
+static __attribute__((noinline)) struct ftri_span_series *
+find_or_add(struct ftri_span_metrics *self, const struct ftri_span_view *span,
+            const struct search *search)
 {
-    if (FTRI_UNLIKELY(!search->service))
+    if (!search->service)
         return self->overflow;
     struct ftri_span_series *series = find(self, search->hash, search->service, span)->series;
-    return FTRI_LIKELY(series) ? series : add(self, search->hash, search->service, span);
+    return series ? series : add(self, search->hash, search->service, span);
+}
+
+static inline struct ftri_span_series *series_found(struct ftri_span_metrics *self,
+                                                    const struct ftri_span_view *span,
+                                                    const struct search *search)
+{
+    if (FTRI_LIKELY(search->likely &&
+                    ftri_span_is_of(search->likely, search->service, span, self->n_dimensions)))
+        return search->likely;
+    return find_or_add(self, span, search);
 }
 
 /* Returns the bucket. */
@@ -315,10 +334,20 @@ static void observe_batch(struct ftri_span_metrics *self, const struct ftri_span
                           struct ftri_span_series **series, size_t n)
 {
     struct search searches[FTRI_SPAN_BATCH];
+    const struct ftri_span_service *service = NULL;
+    const struct ftri_span_view *before = NULL;
     size_t buckets[FTRI_SPAN_BATCH];
     for (size_t i = 0; i < n; i++)
         if (!series[i])
-            expect_slot(self, &spans[i], &searches[i]);
+            __builtin_prefetch(spans[i].name.data);
+    for (size_t i = 0; i < n; i++) {
+        if (series[i])
+            continue;
+        if (!before || !is_same_place(before->service, spans[i].service))
+            service = find_service(self, spans[i].service);
+        before = &spans[i];
+        searches[i] = expect_slot(self, service, &spans[i]);
+    }
     for (size_t i = 0; i < n; i++)
         if (!series[i])
             expect_series(self, &searches[i]);

@@ -136,13 +136,28 @@ bool listener_is_local(const struct listener_address *address)
     return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
 }
 
+static int parse_named(const char *name, const char *address, struct listener_address *ret_parsed,
+                       struct ftri_error *error)
+{
+    struct ftri_error why;
+    if (listener_parse(address, ret_parsed, &why) < 0)
+        return ftri_error_set(error, -EINVAL, "%s: %s", name, why.text);
+    return 0;
+}
+
+int listener_check(const char *name, const char *address, struct ftri_error *error)
+{
+    struct listener_address parsed;
+    return parse_named(name, address, &parsed, error);
+}
+
 int listener_check_reach(const char *name, const char *address, bool is_insecure,
                          struct ftri_error *error)
 {
     struct listener_address parsed;
-    struct ftri_error why;
-    if (listener_parse(address, &parsed, &why) < 0)
-        return ftri_error_set(error, -EINVAL, "%s: %s", name, why.text);
+    const int r = parse_named(name, address, &parsed, error);
+    if (r < 0)
+        return r;
     if (is_insecure || listener_is_local(&parsed))
         return 0;
     return ftri_error_set(error, -EACCES,
@@ -170,9 +185,13 @@ static int bind_new(struct listener *self, bool is_shared, struct ftri_error *er
         (void)setsockopt(self->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     if (family == AF_INET6)
         (void)setsockopt(self->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    if (bind(self->fd, (const struct sockaddr *)&self->address.storage, self->address.len) < 0)
-        return ftri_error_errno(error, -errno, "binding");
-    return 0;
+    if (bind(self->fd, (const struct sockaddr *)&self->address.storage, self->address.len) == 0)
+        return 0;
+    if (errno == EADDRINUSE)
+        return ftri_error_set(error, -EADDRINUSE,
+                              "binding: %s; stop what listens there, or choose another address",
+                              strerror(EADDRINUSE));
+    return ftri_error_errno(error, -errno, "binding");
 }
 
 static int bind_socket(struct listener *self, struct ftri_error *error)

@@ -31,8 +31,9 @@ int listener_parse(const char *text, struct listener_address *ret_address,
 /* True for 127/8, ::1 and Unix sockets: only this machine can reach it. */
 bool listener_is_local(const struct listener_address *address);
 
-/* Refuses (-EACCES) an address that other machines can reach, unless is_insecure. `name`: of the
- * option that it comes from. */
+/* -EINVAL: it is no address. `name`: of the option that it comes from. */
+int listener_check(const char *name, const char *address, struct ftri_error *error) FTRI_MUST_CHECK;
+/* Refuses (-EACCES), too, an address that other machines can reach, unless is_insecure. */
 int listener_check_reach(const char *name, const char *address, bool is_insecure,
                          struct ftri_error *error) FTRI_MUST_CHECK;
 

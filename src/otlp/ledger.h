@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The flow ledger (DESIGN 4.3): what edges and nodes counted between two cuts, as rows, and as OTLP
- * sums on the wire. One MetricsData speaks for one process:
+ * The flow ledger (docs/loss.md): what edges and nodes counted between two cuts, as rows, and as
+ * OTLP sums on the wire. One MetricsData speaks for one process:
  *
  *   resource    service.instance.id: of this run of the process; service.name
  *   ftr.edge.*  attributes ftr.pipeline, ftr.from, ftr.port, ftr.to

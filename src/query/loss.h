@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The flow ledger summed up (DESIGN 4.3): what each edge and node of a pipeline counted since a
+ * The flow ledger summed up (docs/loss.md): what each edge and node of a pipeline counted since a
  * time, over all processes that ran it.
  *
  * - An interval of an edge is settled when both of its ends have reported it; of one that is not,

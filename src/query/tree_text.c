@@ -191,10 +191,12 @@ struct shown_key {
 static const struct shown_key shown_keys[] = {
     {"pdata.batch.size", "items"},
     {"channel.queue.depth", "queue"},
+    {"out.queue.depth", "out.queue"},
     {"flow.attempt", "attempt"},
     {"flow.fan_in.count", "fan_in"},
     {"flow.blocked_ms", "blocked_ms"},
     {"channel.queue.capacity", ""},
+    {"out.queue.capacity", ""},
     {"node.id", ""},
     {"node.type", ""},
     {"latency.ms", ""},
@@ -227,10 +229,10 @@ static ftr_str shown_name(ftr_str key)
 }
 
 /* "queue=12/16": the depth with the capacity, where it is known. */
-static void phrase_add_capacity(struct phrase *self, struct ftri_view span)
+static void phrase_add_capacity(struct phrase *self, struct ftri_view span, ftr_str key)
 {
     struct ftri_view value;
-    if (!ftri_otlp_attribute_find(FTRI_OTLP_SPAN, span, FTR_STR("channel.queue.capacity"), &value))
+    if (!ftri_otlp_attribute_find(FTRI_OTLP_SPAN, span, key, &value))
         return;
     const ftr_value capacity = ftri_otlp_value_read(value);
     phrase_add(self, FTR_STR("/"), 1);
@@ -258,7 +260,9 @@ static void put_attributes(struct text *self, const struct tree *tree, size_t i)
         phrase_add(&phrase, FTR_STR("="), 1);
         phrase_add_scalar(&phrase, &value);
         if (is_key(attribute.key, "channel.queue.depth"))
-            phrase_add_capacity(&phrase, span);
+            phrase_add_capacity(&phrase, span, FTR_STR("channel.queue.capacity"));
+        else if (is_key(attribute.key, "out.queue.depth"))
+            phrase_add_capacity(&phrase, span, FTR_STR("out.queue.capacity"));
         details_add(&details, (ftr_str){phrase.text, phrase.len});
     }
     if (n > ATTRIBUTES_SHOWN)

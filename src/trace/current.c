@@ -6,6 +6,7 @@
 #include "trace/span.h"
 
 #include <pthread.h>
+#include <string.h>
 
 enum { FRAMES_PER_CHUNK = 32 };
 
@@ -81,18 +82,26 @@ static __attribute__((noinline)) struct chunk *chunk_for_next(void)
     return chunk->next ? chunk->next : new_chunk(chunk);
 }
 
-/* The next frame, which is in use from now on; NULL: memory is short. */
-static FTRI_ALWAYS_INLINE struct ftri_frame *take_frame(void)
+/* Whether the next frame is there already. */
+static FTRI_ALWAYS_INLINE bool has_frame(void)
 {
-    struct chunk *room = chunk;
-    const uint32_t i = n_frames % FRAMES_PER_CHUNK;
-    if (FTRI_UNLIKELY(!room || (i == 0 && n_frames > 0)))
-        room = chunk_for_next();
-    if (FTRI_UNLIKELY(!room))
+    return FTRI_LIKELY(chunk != NULL) && FTRI_LIKELY(n_frames % FRAMES_PER_CHUNK != 0 || !n_frames);
+}
+
+/* It is in use from now on. */
+static FTRI_ALWAYS_INLINE struct ftri_frame *next_frame(void)
+{
+    return &chunk->frames[n_frames++ % FRAMES_PER_CHUNK];
+}
+
+/* The same whether it is there or not; NULL: memory is short. */
+static struct ftri_frame *take_frame(void)
+{
+    struct chunk *room = has_frame() ? chunk : chunk_for_next();
+    if (!room)
         return NULL;
     chunk = room;
-    n_frames++;
-    return &room->frames[i];
+    return next_frame();
 }
 
 static bool is_plain(const ftr_context *context)
@@ -142,39 +151,68 @@ ftr_attachment ftri_attach_owned(ftr_context *context)
     return enter(frame, is_plain(context));
 }
 
-ftr_attachment ftri_attach_open(const struct ftri_record *record)
+/* In words, as ftri_open_show wrote it. */
+static FTRI_ALWAYS_INLINE void copy_shown(ftr_span_context *to, const ftr_span_context *from)
 {
-    struct ftri_frame *frame = take_frame();
-    if (FTRI_UNLIKELY(!frame))
-        return (ftr_attachment){0};
+    to->trace_id = from->trace_id;
+    to->span_id = from->span_id;
+    memcpy(&to->trace_flags, &from->trace_flags, sizeof(uint64_t));
+}
+
+static FTRI_ALWAYS_INLINE ftr_attachment enter_open(struct ftri_frame *frame,
+                                                    const struct ftri_record *record)
+{
     ftr_context *context = &frame->context;
-    context->user = ftr_context_here->user;
-    context->span = (ftr_span_context){.is_remote = false};
-    context->span.trace_id = record->trace_id;
-    context->span.span_id = record->span_id;
-    context->span.trace_flags = record->trace_flags;
+    copy_shown(&context->user, &ftr_context_here->user);
+    ftri_open_show(record, &context->span);
     context->block = record->block;
-    if (FTRI_UNLIKELY(record->block))
-        ftri_context_block_ref(record->block);
     return enter(frame, !record->block);
 }
 
+/* A frame, or a block, has to be asked for. */
+static __attribute__((noinline)) ftr_attachment attach_open_slow(const struct ftri_record *record)
+{
+    struct ftri_frame *frame = take_frame();
+    if (!frame)
+        return (ftr_attachment){0};
+    ftri_context_block_ref(record->block);
+    return enter_open(frame, record);
+}
+
+/* Calls nothing, so that nothing is saved; so does ftr_detach. */
+ftr_attachment ftri_attach_open(const struct ftri_record *record)
+{
+    if (FTRI_UNLIKELY(record->block || !has_frame()))
+        return attach_open_slow(record);
+    return enter_open(next_frame(), record);
+}
+
 /* Which is plain as it is, and unsampled children are its own. */
-ftr_attachment ftri_attach_user(const struct ftri_record *record)
+static FTRI_ALWAYS_INLINE ftr_attachment enter_user(struct ftri_frame *frame,
+                                                    const struct ftri_record *record)
 {
     const struct ftri_frame *around = ftri_frame_current();
-    struct ftri_frame *frame = take_frame();
-    if (FTRI_UNLIKELY(!frame))
-        return (ftr_attachment){0};
     ftr_context *context = &frame->context;
-    context->span = around->context.span;
-    context->user.trace_id = record->trace_id;
-    context->user.span_id = record->span_id;
-    ftri_user_store_flags(&context->user, record);
+    copy_shown(&context->span, &around->context.span);
+    ftri_open_show(record, &context->user);
     context->block = around->context.block;
-    if (FTRI_UNLIKELY(context->block))
-        ftri_context_block_ref(context->block);
     return enter(frame, around->is_plain);
+}
+
+static __attribute__((noinline)) ftr_attachment attach_user_slow(const struct ftri_record *record)
+{
+    struct ftri_frame *frame = take_frame();
+    if (!frame)
+        return (ftr_attachment){0};
+    ftri_context_block_ref(ftr_context_here->block);
+    return enter_user(frame, record);
+}
+
+ftr_attachment ftri_attach_user(const struct ftri_record *record)
+{
+    if (FTRI_UNLIKELY(ftr_context_here->block || !has_frame()))
+        return attach_user_slow(record);
+    return enter_user(next_frame(), record);
 }
 
 ftr_attachment ftr_attach(const ftr_context *context)
@@ -193,18 +231,30 @@ static FTRI_ALWAYS_INLINE struct ftri_frame *frame_below(void)
     return &chunk->frames[i];
 }
 
-void ftr_detach(ftr_attachment attachment)
+static FTRI_ALWAYS_INLINE void leave_frame(void)
 {
-    struct ftri_frame *frame = ftri_frame_current();
-    if (attachment.id == 0 || attachment.id != frame->id) {
-        ftri_count_stale();
-        return;
-    }
+    n_frames--;
+    set_current(frame_below());
+}
+
+/* A frame that holds something. */
+static __attribute__((noinline)) void detach_slow(struct ftri_frame *frame)
+{
     if (frame->unsampled.handle)
         (void)ftri_span_release_unsampled(frame->unsampled);
     ftri_context_block_unref(frame->context.block);
-    n_frames--;
-    set_current(frame_below());
+    leave_frame();
+}
+
+void ftr_detach(ftr_attachment attachment)
+{
+    struct ftri_frame *frame = ftri_frame_current();
+    if (FTRI_UNLIKELY(attachment.id == 0 || attachment.id != frame->id))
+        ftri_count_stale();
+    else if (FTRI_UNLIKELY(frame->unsampled.handle || frame->context.block))
+        detach_slow(frame);
+    else
+        leave_frame();
 }
 
 bool ftr_current_traceparent(char ret_text[FTR_TRACEPARENT_LEN + 1])

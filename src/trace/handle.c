@@ -229,7 +229,7 @@ bool ftri_span_release_unsampled(ftr_span span)
 static __attribute__((noinline)) ftr_context with_user_span(const struct ftri_record *record)
 {
     ftr_context context = ftr_context_current();
-    context.user = ftri_user_span_of(record);
+    ftri_open_show(record, &context.user);
     return context;
 }
 

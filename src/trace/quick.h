@@ -94,33 +94,55 @@ static inline void ftri_quick_scalar(uint8_t *at, const ftr_value *value)
     ftri_quick_word(at + sizeof word, word);
 }
 
-/* 1 to `longest` bytes. */
-static FTRI_ALWAYS_INLINE bool ftri_is_quick_text(const ftr_value *value, size_t longest)
+/* *at moves behind it. False: not in this way. */
+static FTRI_ALWAYS_INLINE bool ftri_quick_text(uint8_t **at, const ftr_value *value)
 {
-    return FTRI_LIKELY(value->type == FTR_VALUE_STR) &&
-           FTRI_LIKELY(value->as.str.len - 1 < longest) && FTRI_LIKELY(value->as.str.data != NULL);
+    const struct ftri_thread_settings *settings = &ftri_thread_settings;
+    const size_t len = value->as.str.len;
+    const char *const data = value->as.str.data;
+    uint8_t *const to = *at + sizeof(uint64_t);
+    if (FTRI_UNLIKELY(data == NULL))
+        return false;
+    if (FTRI_LIKELY(len - 16 < settings->n_usual_lengths))
+        ftri_quick_pair(to, data, len, 16);
+    else if (len - 1 < settings->quick_bytes)
+        ftri_quick_copy(to, data, len);
+    else
+        return false;
+    ftri_quick_word(*at, ftri_values_item(FTR_VALUE_STR, len));
+    *at = to + ftri_pad8(len);
+    return true;
 }
 
-/* Where the values end; NULL: not in this way. */
-static FTRI_ALWAYS_INLINE uint8_t *ftri_quick_values(uint8_t *at, const uint8_t *last_place,
-                                                     uint32_t n, const ftr_value *values)
+/* The same with a value of FTRI_VALUE_BYTES_MAX at most. */
+static FTRI_ALWAYS_INLINE bool ftri_quick_value(uint8_t **at, const ftr_value *value)
 {
-    const size_t longest = ftri_thread_settings.quick_bytes;
-    for (const ftr_value *value = values; value < values + n; value++) {
-        if (FTRI_UNLIKELY(at > last_place))
+    if (FTRI_LIKELY(value->type == FTR_VALUE_STR))
+        return ftri_quick_text(at, value);
+    if (FTRI_UNLIKELY(!ftri_is_scalar(value)))
+        return false;
+    ftri_quick_scalar(*at, value);
+    *at += 2 * sizeof(uint64_t);
+    return true;
+}
+
+/* Where the values end; NULL: not in this way. There is room for any n of them. */
+static FTRI_ALWAYS_INLINE uint8_t *ftri_quick_values(uint8_t *at, uint32_t n,
+                                                     const ftr_value *values)
+{
+    for (const ftr_value *value = values; value < values + n; value++)
+        if (FTRI_UNLIKELY(!ftri_quick_value(&at, value)))
             return NULL;
-        size_t len = sizeof(uint64_t);
-        if (ftri_is_quick_text(value, longest)) {
-            len = value->as.str.len;
-            ftri_quick_word(at, ftri_values_item(FTR_VALUE_STR, len));
-            ftri_quick_copy(at + sizeof(uint64_t), value->as.str.data, len);
-        } else if (ftri_is_scalar(value)) {
-            ftri_quick_scalar(at, value);
-        } else {
+    return at;
+}
+
+/* The same where the last one has to begin at last_place at the latest. */
+static inline uint8_t *ftri_quick_values_within(uint8_t *at, const uint8_t *last_place, uint32_t n,
+                                                const ftr_value *values)
+{
+    for (const ftr_value *value = values; value < values + n; value++)
+        if (at > last_place || !ftri_quick_value(&at, value))
             return NULL;
-        }
-        at += sizeof(uint64_t) + ftri_pad8(len);
-    }
     return at;
 }
 

@@ -4,6 +4,7 @@
  * shares its parent's context (not sampled) has nothing to attach. */
 #include <flowtrace/scope.h>
 
+#include "trace/begin.h"
 #include "trace/current.h"
 #include "trace/span.h"
 
@@ -33,29 +34,64 @@ static FTRI_ALWAYS_INLINE ftr_attachment attach(ftr_span span)
     return (int64_t)span.handle > 0 ? attach_unsampled(span) : (ftr_attachment){0};
 }
 
+static FTRI_ALWAYS_INLINE ftr_scope scope_of(ftr_span span, ftr_attachment attachment)
+{
+    ftr_scope scope;
+    ftri_store_span(&scope.span, span);
+    scope.attachment = attachment;
+    return scope;
+}
+
+static FTRI_ALWAYS_INLINE ftr_scope enter(ftr_call_site *site, const ftr_context *parent)
+{
+    const ftr_span span = ftr_recording_start_site(site, parent);
+    const ftr_attachment attachment = attach(span);
+    if (FTRI_UNLIKELY(ftri_thread_settings.records_call_sites))
+        ftri_say_where(span, site);
+    return scope_of(span, attachment);
+}
+
 /* The user span is the parent's, too. */
 ftr_scope ftr_recording_enter_below(ftr_call_site *site, const ftr_context *parent)
 {
-    ftr_scope scope = {ftr_recording_start_site(site, parent), {0}};
-    scope.attachment = attach(scope.span);
+    const ftr_scope scope = enter(site, parent);
     if (scope.attachment.id != 0)
         ftri_frame_current()->context.user = parent->user;
-    if (FTRI_UNLIKELY(ftri_thread_settings.records_call_sites))
-        ftri_say_where(scope.span, site);
     return scope;
+}
+
+static __attribute__((noinline)) ftr_scope enter_in_steps(ftr_call_site *site)
+{
+    return enter(site, NULL);
+}
+
+/* A child of the current context, which is plain; NULL: start it in another way. */
+static FTRI_ALWAYS_INLINE struct ftri_slot *start_quickly(const ftr_call_site *site)
+{
+    const uint32_t number = __atomic_load_n(&site->number, __ATOMIC_ACQUIRE);
+    const struct ftri_frame *frame = ftri_frame_current();
+    if (FTRI_UNLIKELY(!frame->is_plain || number - 1 >= FTRI_INTERNED_LISTS_MAX ||
+                      ftri_thread_settings.records_call_sites))
+        return NULL;
+    struct ftri_thread *self = ftri_thread_self[FTRI_SYSTEM];
+    struct ftri_slot *slot = ftri_take_quickly(self, offsetof(struct ftri_thread, clock_word));
+    if (FTRI_LIKELY(slot != NULL))
+        (void)ftri_begin_of_site(self, slot, site, number, &frame->context.span);
+    return slot;
 }
 
 ftr_scope ftr_recording_enter(ftr_call_site *site)
 {
-    ftr_scope scope = {ftr_recording_start_site(site, NULL), {0}};
-    scope.attachment = attach(scope.span);
-    if (FTRI_UNLIKELY(ftri_thread_settings.records_call_sites))
-        ftri_say_where(scope.span, site);
-    return scope;
+    const struct ftri_slot *slot = start_quickly(site);
+    if (FTRI_UNLIKELY(!slot))
+        return enter_in_steps(site);
+    const ftr_span span = {slot->handle,
+                           atomic_load_explicit(&slot->generation, memory_order_relaxed)};
+    return scope_of(span, ftri_attach_open(&slot->record));
 }
 
-void ftr_recording_leave(ftr_scope scope)
+void ftr_recording_leave(ftr_span span, ftr_attachment attachment)
 {
-    ftr_attached_leave(&scope.attachment);
-    ftr_recording_end(scope.span);
+    ftr_attached_leave(&attachment);
+    ftr_recording_end(span);
 }

@@ -58,21 +58,23 @@ void ftri_say_where(ftr_span span, const ftr_call_site *site);
 /* A call on something that is no more, or never was. */
 void ftri_count_stale(void);
 
-/* An open user span as others see it. */
-static inline void ftri_user_store_flags(ftr_span_context *span, const struct ftri_record *record)
+/* An open span as others see it, in words: see short.h. */
+static inline void ftri_open_show(const struct ftri_record *record, ftr_span_context *ret_span)
 {
     _Static_assert(offsetof(ftr_span_context, routing) ==
                        offsetof(ftr_span_context, trace_flags) + 4,
                    "flags to routing are one word");
     const uint64_t word = record->trace_flags | (uint64_t)record->routing << 32;
-    memcpy(&span->trace_flags, &word, sizeof word);
+    ret_span->trace_id = record->trace_id;
+    ret_span->span_id = record->span_id;
+    memcpy(&ret_span->trace_flags, &word, sizeof word);
 }
 
-static inline ftr_span_context ftri_user_span_of(const struct ftri_record *record)
+/* A result that goes by way of memory: in one piece, since callers read it in one or in two. */
+static inline void ftri_store_span(ftr_span *to, ftr_span span)
 {
-    ftr_span_context span = {.trace_id = record->trace_id, .span_id = record->span_id};
-    ftri_user_store_flags(&span, record);
-    return span;
+    const uint64_t __attribute__((vector_size(16))) words = {span.handle, span.generation};
+    memcpy(to, &words, sizeof words);
 }
 
 /* Room for one entry of `size` bytes (a multiple of 8) at the end of the stream; written piece by

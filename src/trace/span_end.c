@@ -54,8 +54,10 @@ static FTRI_ALWAYS_INLINE void copy_head(uint8_t *to, const struct ftri_slot *sl
 static FTRI_ALWAYS_INLINE void copy_rest(uint8_t *to, const struct ftri_slot *slot, uint64_t end)
 {
     copy_head(to, slot, end);
-    copy_word(to, (const uint8_t *)&slot->record, 64);        /* block */
-    memcpy(to + 80, (const uint8_t *)&slot->record + 80, 16); /* dropped */
+    const uint8_t *from = (const uint8_t *)&slot->record;
+    copy_word(to, from, 64); /* block */
+    copy_word(to, from, 80); /* dropped */
+    copy_word(to, from, 88); /* the same, or routing */
 }
 
 /* As free slots have to be. */
@@ -184,9 +186,10 @@ static FTRI_ALWAYS_INLINE void free_own(struct ftri_thread *self, struct ftri_sl
 /* In whole chunks: both have room for that, see FTRI_SLOT_ROOM and end_in_slot. */
 static FTRI_ALWAYS_INLINE void copy_room(uint8_t *to, const uint8_t *from, size_t len)
 {
-    for (size_t i = 0; i < len; i += FTRI_SLOT_CHUNK) {
-        ftri_journal_prefetch_line(to + i);
-        memcpy(to + i, from + i, FTRI_SLOT_CHUNK);
+    const uint8_t *const end = from + len;
+    for (; from < end; from += FTRI_SLOT_CHUNK, to += FTRI_SLOT_CHUNK) {
+        ftri_journal_prefetch_line(to);
+        memcpy(to, from, FTRI_SLOT_CHUNK);
     }
 }
 
@@ -264,6 +267,17 @@ void ftr_recording_end(ftr_span span)
         end_user(span);
 }
 
+/* There is room for all. */
+static FTRI_ALWAYS_INLINE uint8_t *write_values(uint8_t *at, uint32_t n, const ftr_value *values)
+{
+    for (const ftr_value *value = values; value < values + n; value++) {
+        ftri_journal_prefetch_line(at);
+        if (FTRI_UNLIKELY(!ftri_quick_value(&at, value)))
+            return NULL;
+    }
+    return at;
+}
+
 /* Written straight into the journal: a short span of this thread. */
 static FTRI_ALWAYS_INLINE bool end_with_values(struct ftri_thread *self, struct ftri_slot *slot,
                                                const ftr_keys *keys, uint32_t number,
@@ -280,7 +294,7 @@ static FTRI_ALWAYS_INLINE bool end_with_values(struct ftri_thread *self, struct 
     uint8_t *to = ftri_journal_at(self, head);
     copy_short(to, slot, word, end, FTRI_USER); /* of either: a system span's routing is 0 */
     uint8_t *const entry = to + (uint32_t)word;
-    const uint8_t *const last = ftri_quick_values(entry + FTRI_VALUES_HEAD, to + most, n, values);
+    const uint8_t *const last = write_values(entry + FTRI_VALUES_HEAD, n, values);
     if (FTRI_UNLIKELY(!last))
         return false;
     ftri_quick_values_head(entry, number, n, last);
@@ -288,8 +302,8 @@ static FTRI_ALWAYS_INLINE bool end_with_values(struct ftri_thread *self, struct 
     const uint64_t size = sizeof(struct ftri_record) + ftri_pad16(stream_len);
     ftri_store_word(to, size | stream_len << 32);
     ((struct ftri_record *)(void *)to)->n_attributes = (uint16_t)n;
-    for (size_t i = 0; i < size; i += FTRI_SLOT_CHUNK)
-        ftri_journal_prefetch_line(to + i);
+    ftri_journal_prefetch_line(to);
+    ftri_journal_prefetch_line(to + FTRI_SLOT_CHUNK);
     atomic_store_explicit(&self->journal_head, head + size, memory_order_release);
     return true;
 }

@@ -26,7 +26,7 @@ void ftri_template_make(struct ftri_template *self, const ftr_keys *keys, const 
         return;
     const uint8_t *last_place = self->bytes + FTRI_TEMPLATE_BYTES - FTRI_VALUE_BYTES_MAX;
     const uint8_t *end =
-        ftri_quick_values(self->bytes + FTRI_VALUES_HEAD, last_place, keys->n_keys, values);
+        ftri_quick_values_within(self->bytes + FTRI_VALUES_HEAD, last_place, keys->n_keys, values);
     if (!end || !note_numbers(self, values, keys->n_keys))
         return;
     ftri_quick_values_head(self->bytes, number, keys->n_keys, end);

@@ -124,9 +124,10 @@ struct ftri_thread {
 /* What every thread is set up with; written before a session's number is published, and with the
  * table locked, since threads may still be setting themselves up for the session before. */
 struct ftri_thread_settings {
-    ftr_limits limits;    /* the counts at most UINT16_MAX */
-    uint32_t quick_bytes; /* of a text value: the smaller of the limit and FTRI_QUICK_LEN */
-    size_t journal_bytes; /* a power of two */
+    ftr_limits limits;      /* the counts at most UINT16_MAX */
+    uint32_t quick_bytes;   /* of a text value: the smaller of the limit and FTRI_QUICK_LEN */
+    size_t n_usual_lengths; /* how many of 16 to 32 bytes that allows */
+    size_t journal_bytes;   /* a power of two */
     uint32_t open_spans;
     bool records_call_sites;
     bool has_no_text;    /* string values are cut to nothing */

@@ -190,6 +190,6 @@ ftr_context ftr_dual_span_context_of(ftr_dual_span span)
     ftr_context context = ftr_span_context_of(span.system);
     struct ftri_open open;
     if (span.user.generation != 0 && ftri_span_open(span.user, &open))
-        context.user = ftri_user_span_of(&open.slot->record);
+        ftri_open_show(&open.slot->record, &context.user);
     return context;
 }

@@ -33,15 +33,16 @@ static __attribute__((noinline)) ftr_attachment attach_below(ftr_span span,
     const struct ftri_slot *slot = slot_of(span, FTRI_USER);
     ftr_context context = ftr_context_copy(parent);
     if (slot)
-        context.user = ftri_user_span_of(&slot->record);
+        ftri_open_show(&slot->record, &context.user);
     return ftri_attach_owned(&context);
 }
 
 ftr_user_scope ftr_recording_user_enter(ftr_call_site *site, const ftr_context *parent)
 {
-    ftr_user_scope scope = {ftr_recording_user_start_site(site, parent), {0}};
-    scope.attachment =
-        FTRI_UNLIKELY(parent != NULL) ? attach_below(scope.user, parent) : attach(scope.user);
+    const ftr_span user = ftr_recording_user_start_site(site, parent);
+    ftr_user_scope scope;
+    scope.attachment = FTRI_UNLIKELY(parent != NULL) ? attach_below(user, parent) : attach(user);
+    ftri_store_span(&scope.user, user);
     return scope;
 }
 
@@ -55,46 +56,49 @@ ftr_user_scope ftr_user_trace_enter(ftr_call_site *site, const ftr_routing *rout
 
 /* One of the two does not record. What a system span that does not passes on, or what is around it.
  */
-static __attribute__((noinline)) ftr_attachment attach_one(ftr_dual_scope scope,
+static __attribute__((noinline)) ftr_attachment attach_one(ftr_span span, ftr_span user_span,
                                                            const ftr_context *parent)
 {
-    if (scope.span.generation == 0 && (int64_t)scope.span.handle <= 0)
-        return parent ? attach_below(scope.user, parent) : attach(scope.user);
-    ftr_context context = ftr_span_context_of(scope.span);
-    const struct ftri_slot *slot = slot_of(scope.user, FTRI_USER);
+    if (span.generation == 0 && (int64_t)span.handle <= 0)
+        return parent ? attach_below(user_span, parent) : attach(user_span);
+    ftr_context context = ftr_span_context_of(span);
+    const struct ftri_slot *slot = slot_of(user_span, FTRI_USER);
     if (slot)
-        context.user = ftri_user_span_of(&slot->record);
+        ftri_open_show(&slot->record, &context.user);
     else if (parent)
         context.user = parent->user;
     return ftri_attach_owned(&context);
 }
 
-/* Both are the calling thread's, and open. */
-static FTRI_ALWAYS_INLINE ftr_attachment attach_both(const struct ftri_slot *system,
-                                                     const struct ftri_slot *user)
+static FTRI_ALWAYS_INLINE ftr_attachment attach_both(ftr_span span, ftr_span user_span,
+                                                     const ftr_context *parent)
 {
+    const struct ftri_slot *system = slot_of(span, FTRI_SYSTEM);
+    const struct ftri_slot *user = slot_of(user_span, FTRI_USER);
+    if (FTRI_UNLIKELY(!system || !user))
+        return attach_one(span, user_span, parent);
     const ftr_attachment attachment = ftri_attach_open(&system->record);
     if (FTRI_LIKELY(attachment.id != 0))
-        ftri_frame_current()->context.user = ftri_user_span_of(&user->record);
+        ftri_open_show(&user->record, &ftri_frame_current()->context.user);
     return attachment;
 }
 
 ftr_dual_scope ftr_recording_dual_enter(ftr_call_site *site, const ftr_context *parent)
 {
-    ftr_dual_scope scope = {
-        ftr_span_start_site(site, parent), ftr_recording_user_start_site(site, parent), {0}};
-    const struct ftri_slot *system = slot_of(scope.span, FTRI_SYSTEM);
-    const struct ftri_slot *user = slot_of(scope.user, FTRI_USER);
-    scope.attachment =
-        FTRI_LIKELY(system && user) ? attach_both(system, user) : attach_one(scope, parent);
+    const ftr_span span = ftr_span_start_site(site, parent);
+    const ftr_span user = ftr_recording_user_start_site(site, parent);
+    ftr_dual_scope scope;
+    scope.attachment = attach_both(span, user, parent);
+    ftri_store_span(&scope.span, span);
+    ftri_store_span(&scope.user, user);
     if (FTRI_UNLIKELY(ftri_thread_settings.records_call_sites))
-        ftri_say_where(scope.span, site);
+        ftri_say_where(span, site);
     return scope;
 }
 
-void ftr_recording_dual_leave(ftr_dual_scope scope)
+void ftr_recording_dual_leave(ftr_span span, ftr_span user, ftr_attachment attachment)
 {
-    ftr_attached_leave(&scope.attachment);
-    ftr_span_end(scope.user);
-    ftr_span_end(scope.span);
+    ftr_attached_leave(&attachment);
+    ftr_span_end(user);
+    ftr_span_end(span);
 }

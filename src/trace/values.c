@@ -43,21 +43,40 @@ static __attribute__((noinline)) void set_one_by_one(ftr_span span, const ftr_ke
         ftr_recording_set(span, keys->keys[i], &values[i]);
 }
 
-/* False: nothing has changed. */
+/* The values of n keys, which end at `end`. NULL, false: nothing has changed. */
+static FTRI_ALWAYS_INLINE bool publish(struct ftri_slot *slot, uint32_t number, uint32_t n,
+                                       const uint8_t *end)
+{
+    if (FTRI_UNLIKELY(!end))
+        return false;
+    ftri_quick_values_head(slot->room + slot->record.stream_len, number, n, end);
+    ftri_quick_publish(slot, end, offsetof(struct ftri_record, n_attributes), n);
+    return true;
+}
+
+static FTRI_ALWAYS_INLINE bool may_have(const struct ftri_slot *slot, uint32_t n)
+{
+    return FTRI_LIKELY(slot->record.n_attributes + n <= ftri_thread_settings.limits.attributes);
+}
+
+/* Where there is room for any n values. */
 static FTRI_ALWAYS_INLINE bool set_quickly(struct ftri_slot *slot, uint32_t number, uint32_t n,
                                            const ftr_value *values)
 {
-    const uint32_t n_all = slot->record.n_attributes + n;
-    if (FTRI_UNLIKELY(n_all > ftri_thread_settings.limits.attributes))
+    const uint64_t place = (uint64_t)slot->record.stream_len + FTRI_VALUES_HEAD;
+    if (FTRI_UNLIKELY(place + (uint64_t)n * FTRI_VALUE_BYTES_MAX > FTRI_SLOT_ROOM) ||
+        !may_have(slot, n))
         return false;
-    uint8_t *const entry = slot->room + slot->record.stream_len;
-    uint8_t *at = ftri_quick_values(entry + FTRI_VALUES_HEAD,
-                                    slot->room + FTRI_SLOT_ROOM - FTRI_VALUE_BYTES_MAX, n, values);
-    if (FTRI_UNLIKELY(!at))
-        return false;
-    ftri_quick_values_head(entry, number, n, at);
-    ftri_quick_publish(slot, at, offsetof(struct ftri_record, n_attributes), n);
-    return true;
+    return publish(slot, number, n, ftri_quick_values(slot->room + place, n, values));
+}
+
+/* Where there may be room for these. */
+static bool set_within(struct ftri_slot *slot, uint32_t number, uint32_t n, const ftr_value *values)
+{
+    uint8_t *const at = slot->room + slot->record.stream_len + FTRI_VALUES_HEAD;
+    const uint8_t *last_place = slot->room + FTRI_SLOT_ROOM - FTRI_VALUE_BYTES_MAX;
+    return may_have(slot, n) &&
+           publish(slot, number, n, ftri_quick_values_within(at, last_place, n, values));
 }
 
 /* The keys' number is still to be found out, or they have none. */
@@ -70,12 +89,14 @@ static __attribute__((noinline)) void set_with_unknown(ftr_span span, ftr_keys *
         set_one_by_one(span, keys, values);
 }
 
-/* A user span; or in another way. */
+/* More than any span has room for, a user span's, or in another way. */
 static __attribute__((noinline)) void set_other(ftr_span span, ftr_keys *keys, uint32_t number,
                                                 const ftr_value *values)
 {
-    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self[FTRI_USER], span);
-    if (!slot || !set_quickly(slot, number, keys->n_keys, values))
+    struct ftri_slot *slot = ftri_own_slot(ftri_thread_self[FTRI_SYSTEM], span);
+    if (!slot)
+        slot = ftri_own_slot(ftri_thread_self[FTRI_USER], span);
+    if (!slot || !set_within(slot, number, keys->n_keys, values))
         set_one_by_one(span, keys, values);
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The text against Prometheus itself: promtool checks it, a server scrapes it and gives back what
-it stored, exemplars included; the same of a running graph's own /metrics. Debian's package is unpacked beside the build, not installed: it would
-start a service.
+it stored, exemplars included; the same of a running graph's own /metrics. Debian's package is
+unpacked beside the build, not installed: it would start a service.
 
 usage: prometheus_test.py --build DIR
 """
@@ -200,12 +200,12 @@ class Prometheus(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             sink = metrics_test.Sink()
             self.addCleanup(sink.close)
-            run = metrics_test.Run(folder, {"OTEL_METRICS_EXPORTER": "none"}, sink)
-            self.addCleanup(run.kill)
+            run = metrics_test.Shop(folder, {"OTEL_METRICS_EXPORTER": "none"}, sink)
+            self.addCleanup(run.kill_if_alive)
             for body in expected.bodies:
-                harness.request(run.port, "POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"})
-            self.assertEqual(self.promtool(run.read()[1].encode()), (0, ""))
-            server = Server(self.programs, folder, {"graph": (run.metrics, "/metrics")})
+                run.send(body)
+            self.assertEqual(self.promtool(run.page()[1].encode()), (0, ""))
+            server = Server(self.programs, folder, {"graph": (run.port("metrics"), "/metrics")})
             try:
                 server.wait(lambda: self.stored(server, "flow_node_busy_seconds_total"))
                 for name in sorted({name for name, _ in expected.samples if "_control_" not in name}):
@@ -216,7 +216,7 @@ class Prometheus(unittest.TestCase):
                 self.assertEqual(kinds["flow_path_duration_seconds"], "histogram")
             finally:
                 server.close()
-            run.stop()
+            self.assertEqual(run.stop(), 0, run.lines)
 
     @staticmethod
     def stored(server, name):

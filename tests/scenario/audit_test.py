@@ -8,16 +8,17 @@ import re
 import signal
 import subprocess
 import threading
-import time
 
-from harness import Scenario, free_port, get_trace, new_span, program, send_json, span_document
+import harness
+from harness import (Run, Scenario, attributes, get_trace, new_span, program, send_json, span_document,
+                     wait_for)
 
-TIMEOUT_S = 60
+TIMEOUT_S = harness.PATIENCE_S
 PIPELINE = """\
 pipeline: audited
 tracing: %s
 nodes:
-  in: {type: receiver/otlp, config: {http: '127.0.0.1:%d', grpc: 'off'}}
+  in: {type: receiver/otlp, config: {http: '127.0.0.1:0', grpc: 'off'}}
   gather: {type: processor/batch, config: {max_items: %d, max_delay: 1h}}
   out: {type: exporter/noop}
   more: {type: receiver/generator, config: {rate: 20}}
@@ -42,70 +43,31 @@ connections:
 """
 
 
-def wait_for(condition, what):
-    deadline = time.monotonic() + TIMEOUT_S
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
+class Running(Run):
+    """Whose file changes while it runs."""
 
-
-class Running:
-    """`flowtrace run` on a file that is written anew; its stderr is kept."""
-
-    def __init__(self, path, text, collector, *arguments, **environment):
-        self.path, self.lines = path, []
-        self.write(text)
-        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.otlp}",
-                    "OTEL_METRICS_EXPORTER": "none", "OTEL_SERVICE_NAME": "audited",
-                    "OTEL_BSP_SCHEDULE_DELAY": "100"}
-        self.process = subprocess.Popen([program(), "run", *arguments, path], text=True,
-                                        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                        env=dict(os.environ, **settings, **environment))
-        self.reader = threading.Thread(target=self.read, daemon=True)
-        self.reader.start()
-
-    def read(self):
-        for line in self.process.stderr:
-            self.lines.append(line.rstrip("\n"))
-
-    def write(self, text):
-        with open(self.path, "w", encoding="utf-8") as file:
-            file.write(text)
-
-    def reload(self, text, answer):
+    def reload(self, graph, answer):
         """Until the log says what came of it."""
         seen = len(self.lines)
-        self.write(text)
+        self.write(graph)
         self.process.send_signal(signal.SIGHUP)
         return wait_for(lambda: [line for line in self.lines[seen:] if re.search(answer, line)],
                         (answer, self.lines))
 
-    def end(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(TIMEOUT_S)
-        self.reader.join()
-        self.process.stderr.close()
-        return code
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-
-def attributes(span):
-    return {entry["key"]: next(iter(entry["value"].values())) for entry in span["attributes"]}
-
 
 class Audit(Scenario):
-    def run_file(self, text, *arguments, **environment):
-        running = Running(os.path.join(self.folder.name, "graph.yaml"), text, self.collector,
-                          *arguments, **environment)
-        self.addCleanup(running.kill)
+    def run_graph(self, graph, **environment):
+        settings = {"OTEL_METRICS_EXPORTER": "none", "OTEL_SERVICE_NAME": "audited",
+                    "OTEL_BSP_SCHEDULE_DELAY": "100"}
+        running = Running(os.path.join(self.folder.name, "graph.yaml"), graph, "--metrics", "127.0.0.1:0",
+                          collector=self.collector, **settings, **environment)
+        self.addCleanup(running.kill_if_alive)
         return running
+
+    def wait_for_more(self, running):
+        """Until another flow has begun, in whatever mode."""
+        before = running.metric("flow_node_departures_total", "make")
+        wait_for(lambda: running.metric("flow_node_departures_total", "make") > before, running.lines)
 
     def rows(self, *arguments):
         done = subprocess.run([program(), "trace", "query", *arguments, "--limit", "1000",
@@ -131,18 +93,15 @@ class Audit(Scenario):
 
     def test_each_action_is_listed_with_its_result(self):
         self.start()
-        port = free_port()
-        text = PIPELINE % ("full", port, 100)
-        running = self.run_file(text)
-        wait_for(lambda: any("listening" in line for line in running.lines) or self.is_open(port),
-                 "it does not listen")
-        sender = self.send(port)
-        time.sleep(0.5)  # its batch cannot be seen from outside before it has gone on
-        running.reload(PIPELINE % ("tail", port, 100), "change: tracing: full to tail")
-        running.reload(PIPELINE % ("tail", port, 101), "graph.yaml:5:55: `nodes` cannot change")
-        running.reload(text + "trasing: off\n", "trasing.*did you mean 'tracing'")
+        graph = PIPELINE % ("full", 100)
+        running = self.run_graph(graph)
+        sender = self.send(running.port("otlp/http"))
+        wait_for(lambda: running.metric("flow_node_held_items", "gather") == 1, running.lines)
+        running.reload(PIPELINE % ("tail", 100), "change: tracing: full to tail")
+        running.reload(PIPELINE % ("tail", 101), "graph.yaml:5:55: `nodes` cannot change")
+        running.reload(graph + "trasing: off\n", "trasing.*did you mean 'tracing'")
         wait_for(lambda: any("batches are refused" in line for line in running.lines), "memory")
-        self.assertEqual(running.end(), 0, running.lines)
+        self.assertEqual(running.stop(), 0, running.lines)
         sender.join(TIMEOUT_S)
         self.assertEqual(self.answers, [200])
         rows = wait_for(lambda: (lambda found: found if len(found) == 6 else None)(
@@ -158,12 +117,6 @@ class Audit(Scenario):
         self.check_details(rows)
         self.check_patterns(rows)
 
-    def is_open(self, port):
-        try:
-            return send_json(port, span_document([]))[0] == 200
-        except ConnectionRefusedError:
-            return False
-
     def check_details(self, rows):
         by_name = {}
         for row in rows:
@@ -175,7 +128,7 @@ class Audit(Scenario):
         at_gather = next(span for span in shutdown if attributes(span).get("node.id") == "gather")
         self.assertEqual(at_gather["parentSpanId"], shutdown[0]["spanId"])
         # The batch that lay there: its visit is of the trace of the receiver's.
-        self.assertEqual(attributes(at_gather)["flow.touched"], "1")
+        self.assertEqual(attributes(at_gather)["flow.touched"], 1)
         linked = at_gather["links"][0]
         touched = next(span for span in get_trace(self.collector.api, linked["traceId"])
                        if span["spanId"] == linked["spanId"])
@@ -186,13 +139,13 @@ class Audit(Scenario):
                          {None, "in", "more"})
         memory = attributes(by_name["control/memory_pressure_changed"][0][0])
         self.assertEqual((memory["memory.pressure"], memory["memory.reported_by"],
-                          memory["memory.allowed_bytes"]), ("high", "memory", "1"))
-        self.assertGreater(int(memory["memory.used_bytes"]), 1)
+                          memory["memory.allowed_bytes"]), ("high", "memory", 1))
+        self.assertGreater(memory["memory.used_bytes"], 1)
         config = [attributes(spans[0]) for spans in by_name["control/config"]]
         self.assertEqual({entry["config.change"] for entry in config},
                          {"tracing: full to tail", "none"})
         taken = next(entry for entry in config if entry["flow.outcome"] == "success")
-        self.assertGreaterEqual(int(taken["flow.touched"]), 1)  # what the batch node holds
+        self.assertGreaterEqual(taken["flow.touched"], 1)  # what the batch node holds
         errors = sorted(entry["error"] for entry in config if "error" in entry)
         self.assertIn("did you mean 'tracing'", errors[0])  # line 15
         self.assertIn("`nodes` cannot change", errors[1])  # line 5
@@ -212,9 +165,8 @@ class Audit(Scenario):
 
     def test_an_unknown_mode_is_refused_with_its_place(self):
         self.start()
-        running = self.run_file(COUNTING % "most")
-        self.assertEqual(running.process.wait(TIMEOUT_S), 2)
-        running.reader.join()
+        running = self.run_graph(COUNTING % "most")
+        self.assertEqual(running.end(), 2)
         self.assertRegex("\n".join(running.lines), r"graph.yaml:2:10: .*tracing.*off, full")
 
     def loss(self, name):
@@ -226,23 +178,20 @@ class Audit(Scenario):
 
     def test_switching_loses_nothing_that_was_counted(self):
         self.start()
-        accounts = os.path.join(self.folder.name, "accounts.jsonl")
         modes = ["tail", "full", "off", "process", "tail", "full"]
-        running = self.run_file(COUNTING % "full", "--accounts", accounts,
-                                FLOWTRACE_TAIL_SHARE="0")
+        running = self.run_graph(COUNTING % "full", FLOWTRACE_TAIL_SHARE="0")
         before = "full"
         for mode in modes:
-            time.sleep(0.2)  # some flows in each mode; how many does not matter
+            self.wait_for_more(running)
             running.reload(COUNTING % mode, f"tracing: {before} to {mode}")
             before = mode
-        self.assertEqual(running.end(), 0, running.lines)
-        self.check_ledger(accounts)
+        self.assertEqual(running.stop(), 0, running.lines)
+        self.check_ledger(running)
         actions = self.rows("--name", "control/config")
         self.assertEqual([row["outcome"] for row in actions], ["success"] * len(modes))
 
-    def check_ledger(self, accounts):
-        with open(accounts, encoding="utf-8") as file:
-            nodes = {entry["node"]: entry for entry in map(json.loads, file) if "node" in entry}
+    def check_ledger(self, running):
+        nodes = {entry["node"]: entry for entry in running.accounts() if "node" in entry}
         lines = wait_for(lambda: self.loss("counting"), "no ledger")
         told = {line["node"]: line for line in lines if line["kind"] == "node"}
         self.assertEqual(set(told), {"make", "gather", "out"})
@@ -256,9 +205,9 @@ class Audit(Scenario):
 
     def test_a_pipeline_that_is_off_leaves_neither_spans_nor_a_ledger(self):
         self.start()
-        running = self.run_file(COUNTING % "off")
-        time.sleep(0.5)  # some flows
-        self.assertEqual(running.end(), 0, running.lines)
+        running = self.run_graph(COUNTING % "off")
+        self.wait_for_more(running)
+        self.assertEqual(running.stop(), 0, running.lines)
         names = {row["name"] for row in self.rows()}
         self.assertLessEqual(names, {"control/drain_ingress", "control/shutdown"})
         self.assertEqual(len(self.rows("--name", "control/*")), 2)
@@ -266,5 +215,4 @@ class Audit(Scenario):
 
 
 if __name__ == "__main__":
-    from harness import main
-    main()
+    harness.main()

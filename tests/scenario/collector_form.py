@@ -473,6 +473,8 @@ RIGHT = [case.text.replace("GRPC", "localhost:4317").replace("HTTP", "localhost:
     MINIMAL + "processors: {memory_limiter: {check_interval: 1s, limit_percentage: 80, spike_limit_percentage: 20}}\n",
     MINIMAL.replace("grpc: ", "http: {max_request_body_size: 1000000, idle_timeout: 10s, read_header_timeout: 2s}"),
     MINIMAL.replace("debug: ", "debug: {verbosity: detailed}, otlphttp/2: {endpoint: 'https://h', tls: {ca_file: /x}}"),
+    MINIMAL.replace("debug: ", "debug: , otlp: {endpoint: 'h:1', retry_on_failure: {enabled: false, "
+                    "max_elapsed_time: 1s}}"),
 ]
 WRONG = [
     "receiverz: {}\n" + MINIMAL,
@@ -483,6 +485,7 @@ WRONG = [
     MINIMAL.replace("debug: ", "debog: "),
     MINIMAL.replace("debug: ", "logging: "),
     MINIMAL.replace("debug: ", "debug: , otlp: {}"),
+    MINIMAL.replace("debug: ", "debug: , otlp: {endpoint: backend}"),
     MINIMAL.replace("debug: ", "debug: , otlphttp: {}"),
     MINIMAL.replace("debug: ", "debug: {verbosity: loud}"),
     MINIMAL.replace("{traces:", "{trace:"),

@@ -47,6 +47,30 @@ class Commands(Scenario):
             self.assertIn(words, done.stderr)
         self.assertEqual(self.call().returncode, 2)
 
+    def test_words_that_are_no_option_are_named_as_they_were_given(self):
+        for arguments, words in [(("run", "-v"), "unknown option '-v'"),
+                                 (("run", "--dta=/x", "f"), "unknown option '--dta'; did you mean '--data'?"),
+                                 (("trace", "gte", "1"), "unknown command 'trace gte'"),
+                                 (("trace", "absent"), "unknown command 'trace absent'")]:
+            done = self.call(*arguments)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), arguments)
+            self.assertIn(words, done.stderr)
+        done = self.call("run", "--", "-v")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("flowtrace: -v: No such file", done.stderr)
+        self.assertEqual(self.call("help", "help").stdout, self.call("--help").stdout)
+
+    def test_components_of_the_collectors_form_by_type(self):
+        done = self.call("components", "--collector", "otlp")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("receivers::otlp\n", done.stdout)
+        self.assertIn("exporters::otlp, exporters::otlp_grpc\n", done.stdout)
+        self.assertNotIn("processors::", done.stdout)
+        self.assertIn("pipelines", self.call("components", "--collector", "service").stdout)
+        done = self.call("components", "--collector", "optl")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("'optl'", done.stderr)
+
     def test_no_collector_is_said_so(self):
         done = self.call("trace", "get", "1", "--server", "http://127.0.0.1:1")
         self.assertEqual(done.returncode, 1)

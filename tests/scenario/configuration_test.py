@@ -55,6 +55,15 @@ connections:
   - {from: a, to: b}
   - {from: b, to: a}
 """, "", ["cycle", "a -> b -> a"]),
+    ("an address without a port",
+     GOOD.replace("receiver/files, config: {paths: [/etc/hostname]}", "receiver/otlp, config: {grpc: localhost}"),
+     "2:", ["grpc", "HOST:PORT"]),
+    ("a health check's path without a slash",
+     GOOD.replace("connections:", "  health: {type: receiver/health, config: {path: x}}\nconnections:"),
+     "4:", ["path", "'/'"]),
+    ("a Unix socket that is none",
+     GOOD.replace("receiver/files, config: {paths: [/etc/hostname]}", "receiver/otlp, config: {unix: '/x'}"),
+     "2:", ["unix", "unix:/path"]),
     ("an environment variable that is not set",
      GOOD.replace("out.ndjson", "'${env:NO_SUCH_VARIABLE_HERE}'"), "3:", ["NO_SUCH_VARIABLE_HERE"]),
 ]
@@ -103,6 +112,30 @@ class Configuration(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         with open(os.path.join(self.folder.name, "out.ndjson"), encoding="utf-8") as file:
             self.assertIn('"key":"/etc/hostname"', file.read())
+
+    def test_what_cannot_be_written_is_said_before_it_runs(self):
+        self.write(GOOD)
+        for option, value in (("--accounts", "/none/accounts"), ("--data", self.path)):
+            done = self.call("run", self.path, option, value)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn(f"flowtrace: {option}: ", done.stderr)
+            self.assertIn(value, done.stderr)
+            self.assertFalse(os.path.exists(os.path.join(self.folder.name, "out.ndjson")))
+
+    def test_run_says_where_it_listens_and_who_is_in_the_way(self):
+        self.write(GOOD.replace("receiver/files, config: {paths: [/etc/hostname]}",
+                                "receiver/otlp, config: {grpc: '127.0.0.1:0', http: 'localhost:0'}"))
+        with subprocess.Popen([harness.program(), "run", self.path], stdin=subprocess.DEVNULL, text=True,
+                              cwd=self.folder.name, stderr=subprocess.PIPE) as process:
+            self.addCleanup(process.kill)
+            lines = [process.stderr.readline() for _ in range(2)]
+            self.assertRegex(lines[0], r"^otlp/grpc listening on 127\.0\.0\.1:\d+$")
+            self.assertRegex(lines[1], r"^otlp/http listening on 127\.0\.0\.1:\d+$")
+            done = self.call("run", self.path, "--metrics", lines[1].split()[-1])
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stderr, r"flowtrace: --metrics: .*choose another address")
+            process.terminate()
+            process.communicate(timeout=60)
 
     def test_a_missing_file(self):
         done = self.call("validate", os.path.join(self.folder.name, "nothing.yaml"))

@@ -19,8 +19,7 @@ import time
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-START_TIMEOUT_S = 30
-STOP_TIMEOUT_S = 30
+PATIENCE_S = 100  # of a slow machine; nothing takes as long
 BUILD = None
 
 
@@ -64,31 +63,51 @@ def main():
     unittest.main(module="__main__", argv=[sys.argv[0]] + rest, verbosity=2)
 
 
+def wait_for(condition, what):
+    """What the condition comes to as soon as that is true; what: did not happen otherwise."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
 class DidNotStart(AssertionError):
-    """The collector ended before it was ready, with this code."""
+    """The program ended before it was ready, with this code."""
 
     def __init__(self, code, lines):
-        super().__init__(f"the collector did not start ({code}): {lines}")
+        super().__init__(f"the program did not start ({code}): {lines}")
         self.code = code
 
 
-class Collector:
-    """`flowtrace serve` on free ports; its stderr is kept line by line."""
+class Program:
+    """A command of the program; its stderr is kept line by line, and the ports that it names there."""
 
-    LISTENING = re.compile(r"^(otlp/grpc|otlp/http|http) listening on (?!unix:)(\S+):(\d+)$")
+    LISTENING = re.compile(r"^(\S+) listening on (?!unix:)(\S+):(\d+)$")
 
-    def __init__(self, data, arguments=(), environment=None, executable=None):
+    def __init__(self, arguments, environment=None, executable=None):
         self.ports = {}
         self.lines = []
-        self.ready = threading.Event()
         self.process = subprocess.Popen(
-            [executable or program(), "serve", "--data", data, "--http", "127.0.0.1:0"]
-            + (list(arguments) or ["--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"]),
+            [executable or program(), *arguments],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
             env=dict(os.environ, **(environment or {})))
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
-        if not self.ready.wait(START_TIMEOUT_S) or not self.ports:
+
+    def read(self):
+        for line in self.process.stderr:
+            line = line.rstrip("\n")
+            found = self.LISTENING.match(line)
+            if found:
+                self.ports[found.group(1)] = int(found.group(3))
+            self.lines.append(line)
+
+    def wait_until(self, is_ready):
+        wait_for(lambda: is_ready() or not self.reader.is_alive(), self.lines)
+        if not is_ready():
             raise DidNotStart(self.own_end(), self.lines)
 
     def own_end(self):
@@ -100,16 +119,77 @@ class Collector:
             return None
         return self.reap()
 
-    def read(self):
-        for line in self.process.stderr:
-            line = line.rstrip("\n")
-            self.lines.append(line)
-            found = self.LISTENING.match(line)
-            if found:
-                self.ports[found.group(1)] = int(found.group(3))
-            if line == "ready":
-                self.ready.set()
-        self.ready.set()
+    def port(self, name):
+        """Where it listens, as soon as it says so."""
+        self.wait_until(lambda: name in self.ports)
+        return self.ports[name]
+
+    def kill(self):
+        self.process.kill()
+        return self.reap()
+
+    def kill_if_alive(self):
+        if self.is_alive():
+            self.kill()
+
+    def reap(self):
+        code = self.process.wait()
+        self.reader.join()
+        self.process.stderr.close()
+        unbalanced = [line for line in self.lines if "the accounts do not balance" in line]
+        assert not unbalanced, unbalanced
+        return code
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.end()
+
+    def end(self):
+        """The exit code of one that ends by itself."""
+        try:
+            self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"it did not end; its last lines: {self.lines[-5:]}") from None
+        return self.reap()
+
+    def is_alive(self):
+        return self.process.poll() is None
+
+
+class Run(Program):
+    """`flowtrace run` of a graph that is written to a file; traced into a collector if there is one."""
+
+    def __init__(self, path, graph, *arguments, collector=None, **environment):
+        self.path = path
+        self.write(graph)
+        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.otlp}"} if collector else {}
+        super().__init__(["run", path, "--data", os.path.dirname(path), "--accounts", path + ".accounts",
+                          *arguments], {**settings, **environment})
+
+    def write(self, graph):
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.write(graph)
+
+    def metric(self, name, node):
+        """Of a node, now; with --metrics."""
+        page = request(self.port("metrics"), "GET", "/metrics")[2].decode()
+        return float(re.search(rf'^{name}{{[^}}]*node_id="{node}"[^}}]*}} (\S+)$', page, re.MULTILINE)[1])
+
+    def accounts(self):
+        """The lines, when it has ended."""
+        with open(self.path + ".accounts", encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
+
+class Collector(Program):
+    """`flowtrace serve` on free ports, when it is ready."""
+
+    def __init__(self, data, arguments=(), environment=None, executable=None):
+        super().__init__(["serve", "--data", data, "--http", "127.0.0.1:0"]
+                         + (list(arguments) or ["--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"]),
+                         environment, executable)
+        self.wait_until(lambda: "ready" in self.lines)
 
     @property
     def otlp(self):
@@ -125,31 +205,6 @@ class Collector:
 
     def url(self):
         return f"http://127.0.0.1:{self.api}"
-
-    def kill(self):
-        self.process.kill()
-        return self.reap()
-
-    def reap(self):
-        code = self.process.wait()
-        self.reader.join()
-        self.process.stderr.close()
-        unbalanced = [line for line in self.lines if "the accounts do not balance" in line]
-        assert not unbalanced, unbalanced
-        return code
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise AssertionError(
-                f"the collector did not stop; its last lines: {self.lines[-5:]}") from None
-        return self.reap()
-
-    def is_alive(self):
-        return self.process.poll() is None
 
     def memory_bytes(self):
         """Resident set, now."""
@@ -178,10 +233,6 @@ def free_ports(n):
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in sockets]
-
-
-def free_port():
-    return free_ports(1)[0]
 
 
 def connect(port, timeout=30):
@@ -223,6 +274,12 @@ def find_spans(port, path):
 
 def get_trace(port, trace_id):
     return find_spans(port, "/api/v3/traces/" + trace_id)
+
+
+def attributes(owner):
+    """Of a span, event or link in JSON: numbers where they are integers."""
+    return {one["key"]: int(value) if kind == "intValue" else value
+            for one in owner.get("attributes", []) for kind, value in one["value"].items()}
 
 
 def new_id(n_bytes):
@@ -315,7 +372,7 @@ class Scenario(unittest.TestCase):
         self.addCleanup(self.folder.cleanup)
         self.data = os.path.join(self.folder.name, "data")
         self.collector = None
-        self.addCleanup(self.stop_if_alive)
+        self.addCleanup(lambda: self.collector and self.collector.kill_if_alive())
 
     def start(self, arguments=(), environment=None):
         self.collector = Collector(self.data, arguments, environment)
@@ -331,7 +388,3 @@ class Scenario(unittest.TestCase):
                        "connections": [{"from": "otlp", "to": "log"},
                                        {"from": "log", "to": "store"}]}, file)
         return ("--config", path)
-
-    def stop_if_alive(self):
-        if self.collector and self.collector.is_alive():
-            self.collector.kill()

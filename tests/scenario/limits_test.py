@@ -14,7 +14,7 @@ import time
 import grpc
 
 import harness
-from grpc_test import (DATA, END_HEADERS, END_STREAM, EXPORT, GOAWAY, HEADERS, PING, PREFACE,
+from grpc_test import (DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE,
                        RST_STREAM, SETTINGS, Client, Hpack, Raw, call_fields, frame, message)
 from harness import (Scenario, field, new_span, protobuf_request, protobuf_span, request,
                      send_json, span_document)

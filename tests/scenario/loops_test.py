@@ -7,18 +7,17 @@ import concurrent.futures
 import json
 import os
 import re
-import signal
 import subprocess
 import time
 
 import grpc
 
 import harness
-from harness import (Scenario, field, find_spans, get_trace, new_span, program, protobuf_request, protobuf_span,
-                     request, send_json, span_document)
+from harness import (Run, Scenario, attributes, field, find_spans, get_trace, new_span, program, protobuf_request,
+                     protobuf_span, request, send_json, span_document, wait_for)
 
 LOOPS = 4
-TIMEOUT_S = 120
+TIMEOUT_S = harness.PATIENCE_S
 REFUSED = "refused"
 WEIGHT, NO_WEIGHT = ([{"key": "weight", "value": {"intValue": value}}] for value in "10")
 GRAPH = {
@@ -43,36 +42,6 @@ def loop_of(trace_id):
     return (spread >> 32) * LOOPS >> 32
 
 
-def attribute(span, key):
-    for one in span.get("attributes", []):
-        if one["key"] == key:
-            (value,) = one["value"].values()
-            return int(value) if "intValue" in one["value"] else value
-    return None
-
-
-class Runner:
-    """`flowtrace run`, traced into a collector; says where it listens when it is there."""
-
-    def __init__(self, folder, graph, collector):
-        self.accounts_path = os.path.join(folder, "accounts")
-        path = os.path.join(folder, "run.yaml")
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(graph, file)
-        self.process = subprocess.Popen(
-            [program(), "run", path, "--data", folder, "--accounts", self.accounts_path],
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "OTEL_SERVICE_NAME": "spread",
-                 "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.otlp}"})
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        _, errors = self.process.communicate(timeout=TIMEOUT_S)
-        assert self.process.returncode == 0, errors
-        with open(self.accounts_path, encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
-
-
 def listening_ports(pid):
     """Ports on which a process has listening sockets, and how many sockets each has."""
     inodes = set()
@@ -94,21 +63,14 @@ def listening_ports(pid):
 
 
 class LoopsScenario(Scenario):
-    def start_runner(self, http_port, grpc_port):
-        graph = json.loads(json.dumps(GRAPH))
-        graph["nodes"]["in"]["config"] = {"grpc": f"127.0.0.1:{grpc_port}", "http": f"127.0.0.1:{http_port}"}
-        runner = Runner(self.folder.name, graph, self.collector)
-        self.addCleanup(runner.process.stderr.close)
-        self.addCleanup(runner.process.wait)
-        self.addCleanup(runner.process.kill)
-        self.wait_for(lambda: listening_ports(runner.process.pid).get(http_port) == LOOPS, "listeners on all loops")
-        return runner
-
-    def wait_for(self, condition, what):
-        deadline = time.monotonic() + TIMEOUT_S
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, what)
-            time.sleep(0.05)
+    def run_graph(self):
+        """Traced, with listeners on all loops."""
+        running = Run(os.path.join(self.folder.name, "run.yaml"), json.dumps(GRAPH), collector=self.collector,
+                      OTEL_SERVICE_NAME="spread")
+        self.addCleanup(running.kill_if_alive)
+        wait_for(lambda: listening_ports(running.process.pid).get(running.port("otlp/http")) == LOOPS,
+                 "listeners on all loops")
+        return running
 
     def send_http(self, port, spans):
         status, _, body = send_json(port, span_document(spans))
@@ -135,8 +97,8 @@ class LoopsScenario(Scenario):
 
     def test_traces_come_together_and_the_ledger_is_exact(self):
         self.start()
-        http_port, grpc_port = harness.free_port(), harness.free_port()
-        runner = self.start_runner(http_port, grpc_port)
+        running = self.run_graph()
+        http_port, grpc_port = running.port("otlp/http"), running.port("otlp/grpc")
         began = time.time()
         traces = [harness.new_id(16) for _ in range(60)]
         requests = []
@@ -154,8 +116,9 @@ class LoopsScenario(Scenario):
             for one in done:
                 one.result(TIMEOUT_S)
         # At a full 10 s of the clock the loops sum up what all of them counted.
-        self.wait_for(lambda: time.time() // 10 > began // 10, "a cut")
-        accounts = runner.stop()
+        wait_for(lambda: time.time() // 10 > began // 10, "a cut")
+        self.assertEqual(running.stop(), 0, running.lines)
+        accounts = running.accounts()
         self.check_output(requests)
         self.check_accounts(accounts, n_sent, n_filtered)
         self.check_loss(accounts)
@@ -205,23 +168,26 @@ class LoopsScenario(Scenario):
 
     def check_visits(self, accounts):
         n_visits = {line["node"]: line["visits"] for line in accounts if "node" in line}
-        self.wait_for(lambda: len([span for span in self.visits() if span["name"].startswith("receiver/")])
+        wait_for(lambda: len([span for span in self.visits() if span["name"].startswith("receiver/")])
                       == n_visits["in"], "visits")
         loops, windows, n_split = {}, {}, 0
         for span in self.visits():
-            node, loop = attribute(span, "node.id"), attribute(span, "flow.loop")
-            if node is None or attribute(span, "pdata.batch.size") is None:
+            told = attributes(span)
+            if "node.id" not in told or "pdata.batch.size" not in told:
                 continue
-            self.assertIsNotNone(loop, span)
-            loops.setdefault(node, set()).add(loop)
-            n_split += any(attribute(link, "flow.relation") == "split" for link in span.get("links", []))
+            loop = told["flow.loop"]
+            loops.setdefault(told["node.id"], set()).add(loop)
+            n_split += any(attributes(link).get("flow.relation") == "split" for link in span.get("links", []))
             for event in span.get("events", []):
                 if event["name"] == "window_close":
-                    windows[attribute(event, "window.key")] = loop
+                    windows[attributes(event)["window.key"]] = loop
         self.assertEqual(loops["out"], {0})
         self.assertEqual(loops["traces"], set(range(LOOPS)))
         self.assertGreater(len(loops["in"]), 1)
         self.assertGreater(n_split, 0)
+        drains = [attributes(span).get("flow.loop") for span in self.visits()
+                  if span["name"] == "control/drain_ingress" and "node.id" not in attributes(span)]
+        self.assertEqual(sorted(drains), list(range(LOOPS)))
         self.assertEqual(len(windows), 60)
         self.assertEqual(windows, {trace: loop_of(trace) for trace in windows})
 

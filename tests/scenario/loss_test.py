@@ -9,7 +9,6 @@ import http.server
 import json
 import os
 import pty
-import signal
 import struct
 import subprocess
 import termios
@@ -17,9 +16,9 @@ import threading
 import time
 
 import harness
-from harness import Scenario, get_json, program, request
+from harness import Run, Scenario, get_json, program, request, wait_for
 
-TIMEOUT_S = 120
+TIMEOUT_S = harness.PATIENCE_S
 SECOND_NS = 1_000_000_000
 GRAPH = """\
 pipeline: %s
@@ -37,16 +36,6 @@ connections:
   - {from: gather, to: retry}
   - {from: retry, to: deliver}
 """
-
-
-def wait_for(condition, what):
-    deadline = time.monotonic() + TIMEOUT_S
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
 
 
 class Destination:
@@ -122,6 +111,7 @@ def terminal_output(command, columns):
 
 class LossScenario(Scenario):
     maxDiff = None
+
     def destination(self, **options):
         destination = Destination(**options)
         self.addCleanup(destination.close)
@@ -135,28 +125,14 @@ class LossScenario(Scenario):
                 file.write("x" * (10 if i < n_small else 100) + f"{i}\n")
         return folder
 
-    def run_graph(self, pipeline, folder, port, environment=None):
-        path = os.path.join(self.folder.name, pipeline + ".yaml")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(GRAPH % (pipeline, folder, port))
-        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.collector.otlp}"}
-        process = subprocess.Popen(
-            [program(), "run", path, "--data", self.folder.name, "--accounts", path + ".accounts"],
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, **variables, **(environment or {})})
-        self.addCleanup(process.stderr.close)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        return process
+    def run_graph(self, pipeline, folder, port, **environment):
+        running = Run(os.path.join(self.folder.name, pipeline + ".yaml"), GRAPH % (pipeline, folder, port),
+                      collector=self.collector, **environment)
+        self.addCleanup(running.kill_if_alive)
+        return running
 
-    def finish(self, process, code=0):
-        _, errors = process.communicate(timeout=TIMEOUT_S)
-        self.assertEqual(process.returncode, code, errors)
-
-    def accounts(self, pipeline):
-        path = os.path.join(self.folder.name, pipeline + ".yaml.accounts")
-        with open(path, encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
+    def finish(self, running):
+        self.assertEqual(running.end(), 0, running.lines)
 
     def loss(self, *arguments):
         done = subprocess.run([program(), "loss", "--json", *arguments, "--server", self.collector.url()],
@@ -172,11 +148,11 @@ class LossScenario(Scenario):
                 {line["node"]: line for line in lines if line["kind"] == "node"},
                 {(line["from"], line["to"]): line for line in lines if line["kind"] == "edge"})
 
-    def check_accounts(self, pipeline):
+    def check_accounts(self, running, pipeline):
         _, nodes, edges = self.lines(pipeline)
-        n = 0
-        for account in self.accounts(pipeline):
-            n += 1
+        accounts = running.accounts()
+        self.assertEqual(len(accounts), 11)  # 6 nodes, 5 edges
+        for account in accounts:
             if "node" in account:
                 line = nodes[account["node"]]
                 pairs = [("received", "in"), ("emitted", "out"), ("held", "held"),
@@ -187,7 +163,6 @@ class LossScenario(Scenario):
             for name, counted in pairs:
                 self.assertEqual(line[name], account[counted], (account, line))
             self.assertEqual(line["in_flight"] if "in_flight" in line else 0, 0)
-        self.assertEqual(n, 11)
 
     def check_sums(self, pipeline, destination, n_files, n_small):
         whole, nodes, edges = self.lines(pipeline)
@@ -229,9 +204,10 @@ class LossScenario(Scenario):
         destinations = {}
         for pipeline, environment in ways.items():
             destinations[pipeline] = self.destination()
-            self.finish(self.run_graph(pipeline, folder, destinations[pipeline].port, environment))
+            running = self.run_graph(pipeline, folder, destinations[pipeline].port, **environment)
+            self.finish(running)
             self.check_sums(pipeline, destinations[pipeline], 400, 37)
-            self.check_accounts(pipeline)
+            self.check_accounts(running, pipeline)
         # The same after the collector died, and was started again; and out of the table.
         self.collector.kill()
         self.start()
@@ -245,12 +221,11 @@ class LossScenario(Scenario):
     def test_a_drain_is_accounted_for(self):
         self.start()
         destination = self.destination(is_stuck=True)
-        process = self.run_graph("drained", self.write_input("in", 100, 5), destination.port)
+        running = self.run_graph("drained", self.write_input("in", 100, 5), destination.port)
         wait_for(lambda: destination.requests, "no batch arrived")
-        process.send_signal(signal.SIGTERM)
-        self.finish(process)
+        self.assertEqual(running.stop(), 0, running.lines)
         whole, nodes, _ = self.lines("drained")
-        self.check_accounts("drained")
+        self.check_accounts(running, "drained")
         self.assertTrue(whole["settled"])
         self.assertIsNone(whole["unknown_since"])
         dropped = {}
@@ -264,7 +239,7 @@ class LossScenario(Scenario):
     def test_what_a_killed_process_held_is_unknown_and_not_lost(self):
         self.start()
         destination = self.destination(is_stuck=True)
-        process = self.run_graph("killed", self.write_input("in", 100, 5), destination.port)
+        running = self.run_graph("killed", self.write_input("in", 100, 5), destination.port)
         self.wait_for_cut("killed")
         whole, nodes, edges = self.lines("killed")
         self.assertEqual((whole["instances"], whole["died"]), (1, 0))
@@ -272,7 +247,7 @@ class LossScenario(Scenario):
         self.assertGreater(whole["held"] + whole["in_flight"], 0)
         self.assertEqual(nodes["filter"]["dropped"], {"filtered": 5})
         held = whole["held"] + whole["in_flight"]
-        process.kill()
+        running.kill()
         whole = wait_for(lambda: self.lines("killed")[0]["died"] and self.lines("killed")[0],
                          "the process is not missed")
         self.assertFalse(whole["settled"])
@@ -315,7 +290,7 @@ class LossScenario(Scenario):
         destination = self.destination()
         folder = self.write_input("in", 10, 1)
         for setting in ({"OTEL_SDK_DISABLED": "true"}, {"FLOWTRACE_MODE": "off"}):
-            self.finish(self.run_graph("off", folder, destination.port, setting))
+            self.finish(self.run_graph("off", folder, destination.port, **setting))
         done = subprocess.run([program(), "loss", "off", "--server", self.collector.url()],
                               capture_output=True, text=True, timeout=TIMEOUT_S)
         self.assertEqual(done.returncode, 1)

@@ -11,7 +11,6 @@ import http.server
 import json
 import os
 import re
-import signal
 import subprocess
 import tempfile
 import threading
@@ -19,7 +18,7 @@ import time
 import unittest
 
 import harness
-from harness import Scenario, free_port, get_json, protobuf_request, protobuf_span, program, request
+from harness import Run, Scenario, get_json, protobuf_request, protobuf_span, program, request
 
 # Of each request: spans that the filter passes, and others.
 REQUESTS = [(1, 0), (2, 3), (0, 4), (64, 1), (65, 0), (7, 9), (0, 1), (500, 300), (3, 3), (1, 0), (128, 128)]
@@ -27,7 +26,7 @@ N_TAKEN = 4  # batches, by exporter/error
 GRAPH = """\
 pipeline: shop
 nodes:
-  in: {{type: receiver/otlp, config: {{http: "127.0.0.1:{port}", grpc: "off"}}}}
+  in: {{type: receiver/otlp, config: {{http: "127.0.0.1:0", grpc: "off"}}}}
   keep: {{type: processor/filter, config: {{name: "^keep", drop: others}}}}
   good: {{type: exporter/file, config: {{path: good.jsonl}}}}
   bad: {{type: exporter/error, config: {{permanent: true, after: {taken}}}}}
@@ -44,7 +43,7 @@ EDGES = [("in", "keep"), ("keep", "good"), ("keep", "bad")]
 SIZE_BOUNDS = [2 ** i for i in range(17)]
 WORDS = {"s": "seconds", "By": "bytes", "{batch}": "batches", "{item}": "items", "{message}": "messages"}
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-PATIENCE_S = 100
+PATIENCE_S = harness.PATIENCE_S
 LABEL = re.compile(r'(\w+)="((?:\\.|[^"\\])*)"')
 SAMPLE = re.compile(r"^(flow_\w+)\{(.*)\} (\S+)$", re.M)
 
@@ -226,53 +225,25 @@ class Expected:
         self.put("flow_path_duration_seconds_count", len(batches), **labels)
 
 
-class Run:
-    """`flowtrace run` of the graph, with /metrics."""
+class Shop(Run):
+    """The graph, with /metrics."""
 
     def __init__(self, folder, environment, sink):
-        self.port = free_port()
-        self.folder = folder
-        with open(os.path.join(folder, "graph.yaml"), "w", encoding="ascii") as file:
-            file.write(GRAPH.format(port=self.port, taken=N_TAKEN))
-        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": sink.url, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
-                    "OTEL_METRICS_EXPORTER": "otlp", **environment}
-        self.process = subprocess.Popen(
-            [program(), "run", "graph.yaml", "--metrics", "127.0.0.1:0", "--accounts", "accounts"], cwd=folder,
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=dict(os.environ, **settings))
-        self.lines = []
-        for line in self.process.stderr:
-            self.lines.append(line)
-            found = re.match(r"metrics listening on 127\.0\.0\.1:(\d+)$", line)
-            if found:
-                break
-        assert found, self.lines
-        self.metrics = int(found[1])
-        self.reader = threading.Thread(target=lambda: self.lines.extend(self.process.stderr), daemon=True)
-        self.reader.start()
+        super().__init__(os.path.join(folder, "graph.yaml"), GRAPH.format(taken=N_TAKEN),
+                         "--metrics", "127.0.0.1:0",
+                         **{"OTEL_EXPORTER_OTLP_ENDPOINT": sink.url, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
+                            "OTEL_METRICS_EXPORTER": "otlp", **environment})
 
-    def read(self, accept=None):
+    def page(self, accept=None):
         """(type, text)"""
-        status, headers, body = request(self.metrics, "GET", "/metrics", headers={"Accept": accept} if accept else {})
+        status, headers, body = request(self.port("metrics"), "GET", "/metrics",
+                                        headers={"Accept": accept} if accept else {})
         assert status == 200, (status, body)
         return headers["content-type"], body.decode()
 
-    def stop(self):
-        """Its accounts, a line each."""
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            code = self.process.wait(PATIENCE_S)
-        finally:
-            self.kill()
-        assert code == 0, (code, self.lines)
-        with open(os.path.join(self.folder, "accounts"), encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self.reader.join()
-        self.process.stderr.close()
+    def send(self, body):
+        """(status, headers, body)"""
+        return request(self.port("otlp/http"), "POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"})
 
 
 def untimed(samples):
@@ -301,20 +272,20 @@ class Metrics(unittest.TestCase):
         self.addCleanup(self.sink.close)
 
     def start(self, environment):
-        run = Run(self.folder.name, environment, self.sink)
-        self.addCleanup(run.kill)
+        run = Shop(self.folder.name, environment, self.sink)
+        self.addCleanup(run.kill_if_alive)
         return run
 
     def send(self, run, expected):
         for body, status in zip(expected.bodies, expected.statuses):
-            answer = request(run.port, "POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"})
+            answer = run.send(body)
             self.assertEqual(answer[0], status, answer)
 
     def read_at_rest(self, run, expected):
         """A message is counted when it was handled, which is after the answer that it caused."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
-            found = text_samples(run.read()[1])
+            found = text_samples(run.page()[1])
             if without_control(untimed(found), "ack", "nack") == expected.samples or time.monotonic() > deadline:
                 return found
             time.sleep(0.05)
@@ -350,11 +321,12 @@ class Metrics(unittest.TestCase):
         self.send(run, expected)
         found = self.read_at_rest(run, expected)
         self.assertEqual(differences(without_control(untimed(found), "ack", "nack"), expected.samples), {})
-        media_type, text = run.read(OPENMETRICS)
+        media_type, text = run.page(OPENMETRICS)
         self.assertTrue(media_type.startswith("application/openmetrics-text"), media_type)
         self.assertTrue(text.endswith("# EOF\n"))
         self.assertEqual(differences(without_control(text_samples(text)), without_control(found)), {})
-        accounts = run.stop()
+        self.assertEqual(run.stop(), 0, run.lines)
+        accounts = run.accounts()
         last = otlp_samples(self.sink.metrics)
         self.assertEqual(differences(without_control(untimed(last), "ack", "nack"), expected.samples), {})
         self.check_times(found, accounts)
@@ -390,14 +362,14 @@ class Pages(Scenario):
         self.addCleanup(folder.cleanup)
         sink = Sink()
         self.addCleanup(sink.close)
-        run = Run(folder.name, {"OTEL_METRICS_EXPORTER": "none"}, sink)
-        self.addCleanup(run.kill)
-        self.assertEqual(run.read()[0], "text/plain; version=0.0.4; charset=utf-8")
-        self.assertEqual(request(run.metrics, "GET", "/metrics", headers={"Host": "evil.example"})[0], 403)
-        self.assertEqual(request(run.metrics, "POST", "/metrics")[0], 405)
-        self.assertEqual(request(run.metrics, "GET", "/api/traces/1")[0], 404)
-        self.assertEqual(get_json(run.metrics, "/healthz")[1]["status"], "ok")
-        run.stop()
+        run = Shop(folder.name, {"OTEL_METRICS_EXPORTER": "none"}, sink)
+        self.addCleanup(run.kill_if_alive)
+        self.assertEqual(run.page()[0], "text/plain; version=0.0.4; charset=utf-8")
+        self.assertEqual(request(run.port("metrics"), "GET", "/metrics", headers={"Host": "evil.example"})[0], 403)
+        self.assertEqual(request(run.port("metrics"), "POST", "/metrics")[0], 405)
+        self.assertEqual(request(run.port("metrics"), "GET", "/api/traces/1")[0], 404)
+        self.assertEqual(get_json(run.port("metrics"), "/healthz")[1]["status"], "ok")
+        self.assertEqual(run.stop(), 0, run.lines)
         self.assertIsNone(sink.metrics)
 
     def test_an_address_that_others_reach_is_refused(self):
@@ -423,7 +395,6 @@ class Pages(Scenario):
             edge = frozenset({"edge_from": origin, "edge_port": "out", "edge_to": to}.items())
             self.assertEqual(found["flow_channel_received_items_total", edge], 2, edge)
         self.assertEqual(self.collector.stop(), 0)
-
 
     def test_the_collector_sends_its_own_when_told_to(self):
         for asked in (True, False):
@@ -453,13 +424,13 @@ class Documentation(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="flowtrace-") as folder:
             sink = Sink()
             self.addCleanup(sink.close)
-            run = Run(folder, {}, sink)
-            self.addCleanup(run.kill)
+            run = Shop(folder, {}, sink)
+            self.addCleanup(run.kill_if_alive)
             expected = Expected()
             for body in expected.bodies:
-                request(run.port, "POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"})
-            text = run.read(OPENMETRICS)[1]
-            run.stop()
+                run.send(body)
+            text = run.page(OPENMETRICS)[1]
+            self.assertEqual(run.stop(), 0, run.lines)
         sent = {metric["name"]: metric["unit"] for resource in sink.metrics["resourceMetrics"]
                 for scope in resource["scopeMetrics"] for metric in scope["metrics"]}
         types = dict(re.findall(r"^# TYPE (flow_\w+) (\w+)$", text, re.M))

@@ -4,17 +4,14 @@ before drains. Spans tell them apart, and a flow stays in the generation that le
 
 import json
 import os
-import re
 import subprocess
 import threading
-import time
 
-import audit_test
-from audit_test import attributes, wait_for
-from harness import (Scenario, free_port, get_trace, new_span, program, request, send_json,
-                     span_document)
+import harness
+from harness import (Run, Scenario, attributes, get_trace, new_span, program, request, send_json, span_document,
+                     wait_for)
 
-TIMEOUT_S = audit_test.TIMEOUT_S
+TIMEOUT_S = harness.PATIENCE_S
 PIPELINE = """\
 pipeline: rolled
 generation: %d
@@ -30,33 +27,19 @@ connections:
 
 class Rollout(Scenario):
     def run_generation(self, generation, port, max_items):
-        running = audit_test.Running(
-            os.path.join(self.folder.name, f"{generation}.yaml"),
-            PIPELINE % (generation, port, max_items), self.collector, "--metrics", "127.0.0.1:0")
-        self.addCleanup(running.kill)
+        running = Run(os.path.join(self.folder.name, f"{generation}.yaml"), PIPELINE % (generation, port, max_items),
+                      "--metrics", "127.0.0.1:0", collector=self.collector, OTEL_METRICS_EXPORTER="none",
+                      OTEL_BSP_SCHEDULE_DELAY="100")
+        self.addCleanup(running.kill_if_alive)
         return running
 
     def send(self, port):
         """The answer comes with the batch's."""
         answers = []
-
-        def post():
-            while True:
-                try:
-                    answers.append(send_json(port, span_document([new_span("work")]))[0])
-                    return
-                except ConnectionRefusedError:
-                    time.sleep(0.02)
-        thread = threading.Thread(target=post, daemon=True)
+        thread = threading.Thread(target=lambda: answers.append(
+            send_json(port, span_document([new_span("work")]))[0]), daemon=True)
         thread.start()
         return thread, answers
-
-    def is_held(self, running):
-        listening = re.search(r"metrics listening on \S*:(\d+)", "\n".join(running.lines))
-        if not listening:
-            return False
-        page = request(int(listening.group(1)), "GET", "/metrics")[2].decode()
-        return re.search(r'(?m)^flow_node_held_items\{[^}]*node_id="gather"[^}]*\} 1$', page)
 
     def is_closed(self, port):
         try:
@@ -77,19 +60,19 @@ class Rollout(Scenario):
 
     def test_a_flow_stays_in_its_generation(self):
         self.start()
-        port = free_port()
-        old = self.run_generation(7, port, 100)
+        old = self.run_generation(7, 0, 100)
+        port = old.port("otlp/http")
         sender, answers = self.send(port)
-        wait_for(lambda: self.is_held(old), "the batch does not lie in `gather`")
+        wait_for(lambda: old.metric("flow_node_held_items", "gather") == 1, "the batch does not lie in `gather`")
         ended = []
-        ending = threading.Thread(target=lambda: ended.append(old.end()), daemon=True)
+        ending = threading.Thread(target=lambda: ended.append(old.stop()), daemon=True)
         ending.start()
         wait_for(lambda: self.is_closed(port), "the old one still takes in")
         new = self.run_generation(8, port, 1)
-        later, later_answers = self.send(port)
+        later, later_answers = self.send(new.port("otlp/http"))
         for thread in (sender, later, ending):
             thread.join(TIMEOUT_S)
-        self.assertEqual((answers, later_answers, ended, new.end()), ([200], [200], [0], 0))
+        self.assertEqual((answers, later_answers, ended, new.stop()), ([200], [200], [0], 0))
         self.check_generation(7)
         self.check_generation(8)
 
@@ -103,12 +86,11 @@ class Rollout(Scenario):
         for trace_id, name in found.items():
             spans = get_trace(self.collector.api, trace_id)
             self.assertEqual({attributes(span).get("flow.generation") for span in spans},
-                             {str(generation)}, name)
+                             {generation}, name)
             if name == "receiver/otlp/in":
                 self.assertEqual({span["name"] for span in spans}, {
                     "exporter/noop/out", "processor/batch/gather", "receiver/otlp/in"})
 
 
 if __name__ == "__main__":
-    from harness import main
-    main()
+    harness.main()

@@ -7,19 +7,17 @@ import concurrent.futures
 import http.server
 import json
 import os
-import signal
 import subprocess
 import threading
-import time
 import urllib.parse
 import urllib.request
 
 import harness
-from harness import Scenario, free_port, new_span, program, request, span_document
+from harness import Run, Scenario, new_span, program, send_json, span_document, wait_for
 
 EXAMPLE = os.path.join(harness.ROOT, "examples", "seed-example.yaml")
 N_REQUESTS = 6
-TIMEOUT_S = 60
+TIMEOUT_S = harness.PATIENCE_S
 
 
 class Sink:
@@ -60,43 +58,21 @@ class SeedExample(Scenario):
         return answer.stdout
 
     def send(self, port):
-        """One span; the example may not listen yet."""
-        document = span_document([new_span("work")])
-        deadline = time.monotonic() + TIMEOUT_S
-        while True:
-            try:
-                return request(port, "POST", "/v1/traces", json.dumps(document).encode(),
-                               {"Content-Type": "application/json"})
-            except ConnectionRefusedError:
-                assert time.monotonic() < deadline, "the example does not listen"
-                time.sleep(0.02)
+        return send_json(port, span_document([new_span("work")]))[0]
 
-    def example_by(self, conventions):
-        """A copy of the example that chooses its names."""
-        path = os.path.join(self.folder.name, f"{conventions}.yaml")
+    def run_example(self, sink, conventions=None):
+        """As it stands, or with other names."""
         with open(EXAMPLE, encoding="utf-8") as file:
-            text = file.read()
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(f"conventions: {conventions}\n{text}")
-        return path
-
-    def run_example(self, sink, path=EXAMPLE):
-        port = free_port()
-        settings = {"RECEIVER": f"127.0.0.1:{port}", "SINK": sink.url,
-                    "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.collector.otlp}",
-                    "OTEL_METRICS_EXPORTER": "none", "OTEL_SERVICE_NAME": "seed"}
-        example = subprocess.Popen([program(), "run", path], stderr=subprocess.DEVNULL,
-                                   env=dict(os.environ, **settings))
-        try:
-            with concurrent.futures.ThreadPoolExecutor(N_REQUESTS) as senders:
-                answers = list(senders.map(lambda _: self.send(port), range(N_REQUESTS)))
-            example.send_signal(signal.SIGTERM)
-            self.assertEqual(example.wait(TIMEOUT_S), 0)
-        finally:
-            if example.poll() is None:
-                example.kill()
-                example.wait()
-        self.assertEqual([answer[0] for answer in answers], [200] * N_REQUESTS)
+            graph = file.read()
+        running = Run(os.path.join(self.folder.name, "example.yaml"),
+                      f"conventions: {conventions}\n{graph}" if conventions else graph, collector=self.collector,
+                      RECEIVER="127.0.0.1:0", SINK=sink.url, OTEL_METRICS_EXPORTER="none", OTEL_SERVICE_NAME="seed")
+        self.addCleanup(running.kill_if_alive)
+        port = running.port("otlp/http")
+        with concurrent.futures.ThreadPoolExecutor(N_REQUESTS) as senders:
+            answers = list(senders.map(self.send, [port] * N_REQUESTS))
+        self.assertEqual(running.stop(), 0, running.lines)
+        self.assertEqual(answers, [200] * N_REQUESTS)
 
     def traces(self, name):
         """(number of spans, id)"""
@@ -105,9 +81,7 @@ class SeedExample(Scenario):
         return sorted((row["spans"], row["traceId"]) for row in rows)
 
     def wait_for_traces(self, name, n):
-        deadline = time.monotonic() + TIMEOUT_S
-        while len(self.traces(name)) < n and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_for(lambda: len(self.traces(name)) >= n, name)
         self.assertEqual(len(self.traces(name)), n, name)
 
     def test_the_tree_of_the_proposal(self):
@@ -129,7 +103,7 @@ class SeedExample(Scenario):
         sink = Sink()
         self.addCleanup(sink.close)
         self.start()
-        self.run_example(sink, self.example_by("otelcol"))
+        self.run_example(sink, "otelcol")
         self.wait_for_traces("receiver/otlp/rcv-1", N_REQUESTS)
         self.wait_for_traces("control/shutdown", 1)
         self.wait_for_traces("control/drain_ingress", 1)
@@ -167,7 +141,7 @@ class SeedExample(Scenario):
                   "reflow.event_type": "ActorCompleted", "reflow.message.type": "traces"})):
             sink = Sink()
             self.addCleanup(sink.close)
-            self.run_example(sink, self.example_by(conventions))
+            self.run_example(sink, conventions)
             self.wait_for_traces(spans[0], N_REQUESTS)
             _, trace_id = self.traces(spans[1])[-1]
             self.check_keys(trace_id, spans[1], keys)

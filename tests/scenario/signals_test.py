@@ -7,19 +7,17 @@ import base64
 import gzip
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.parse
 
 import grpc
 from google.protobuf import json_format
 
 import harness
-from harness import Scenario, free_port, get_json, get_trace, new_id, new_span, request, send_json, span_document
+from harness import (Run, Scenario, get_json, get_trace, new_id, new_span, request, send_json, span_document,
+                     wait_for)
 
 PROTO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "otlp")
 compiled = tempfile.TemporaryDirectory(prefix="flowtrace-proto-")
@@ -31,7 +29,7 @@ import metrics_pb2 as metrics  # noqa: E402
 import trace_pb2 as traces  # noqa: E402
 
 NO_SPAN = "(span not received)"
-TIMEOUT_S = 60
+TIMEOUT_S = harness.PATIENCE_S
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
 LOGS = ("/v1/logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
         logs.ExportLogsServiceResponse, "rejected_log_records")
@@ -94,13 +92,6 @@ def metrics_request():
                 point.explicit_bounds.extend([0.5])
     members.add(name="none")
     return out, 1 + 2 + 3 + 4 + 5
-
-
-def wait_for(condition, what):
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 class SignalScenario(Scenario):
@@ -354,21 +345,12 @@ class Events(SignalScenario):
 
 class Accounts(SignalScenario):
     def test_what_is_rejected_is_dropped_in_the_receivers_account(self):
-        port = free_port()
-        config, accounts = (os.path.join(self.folder.name, name) for name in ("graph.yaml", "accounts"))
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(GRAPH % ("off", f"127.0.0.1:{port}"))
-        process = subprocess.Popen([harness.program(), "run", "--data", self.folder.name, "--accounts", accounts,
-                                    config], stderr=subprocess.DEVNULL)
-        self.addCleanup(process.kill)
-
-        def is_open():
-            with socket.socket() as one:
-                return one.connect_ex(("127.0.0.1", port)) == 0
+        running = Run(os.path.join(self.folder.name, "graph.yaml"), GRAPH % ("off", "127.0.0.1:0"))
+        self.addCleanup(running.kill_if_alive)
 
         def send(path, message):
-            return request(port, "POST", path, message.SerializeToString(), {"Content-Type": PROTOBUF})[0]
-        wait_for(is_open, "the receiver does not listen")
+            return request(running.port("otlp/http"), "POST", path, message.SerializeToString(),
+                           {"Content-Type": PROTOBUF})[0]
         message, n_points = metrics_request()
         self.assertEqual(send("/v1/metrics", message), 200)
         mixed = logs_request(event(new_id(16), new_id(8), "e", 5), logs.LogRecord(), logs.LogRecord())
@@ -378,10 +360,8 @@ class Accounts(SignalScenario):
             statuses.append(send("/v1/logs", mixed))
             return statuses[-1] == 200
         wait_for(is_accepted, "the log is replayed for ever")
-        process.send_signal(signal.SIGTERM)
-        self.assertEqual(process.wait(TIMEOUT_S), 0)
-        with open(accounts, encoding="utf-8") as file:
-            rows = [json.loads(line) for line in file]
+        self.assertEqual(running.stop(), 0, running.lines)
+        rows = running.accounts()
         receiver = next(row for row in rows if row.get("node") == "otlp")
         self.assertEqual(receiver["dropped"], {"no_route": n_points + 2 * len(statuses)})
         stored = next(row for row in rows if row.get("node") == "store")

@@ -32,12 +32,12 @@ class UnixScenario(Scenario):
         self.path = os.path.join(self.folder.name, "otlp.sock")
         self.others = []
 
-    def refused(self, data, arguments):
+    def refused(self, data, arguments, code=1):
         """The lines of a collector that must not start."""
         with self.assertRaises(DidNotStart) as caught:
             other = harness.Collector(data, arguments)
             other.kill()
-        self.assertEqual(caught.exception.code, 1, caught.exception)
+        self.assertEqual(caught.exception.code, code, caught.exception)
         return str(caught.exception)
 
     def assert_answers(self, name=None):
@@ -178,11 +178,16 @@ class Files(UnixScenario):
         with open(self.path, encoding="ascii") as file:
             self.assertEqual(file.read(), "precious")
 
+    def test_addresses_that_are_none_are_refused_with_their_place(self):
+        for address, word in (("127.0.0.1:0", "127.0.0.1:0"), ("unix:relative", "unix:/path"),
+                              ("unix:/" + "x" * 120, "longer than 107")):
+            with self.subTest(address=address):
+                text = self.refused(self.data, self.configure(grpc="off", http="off", unix=address), 2)
+                self.assertRegex(text, r"graph\.yaml:1:\d+: receiver/otlp 'otlp': unix: ")
+                self.assertIn(word, text)
+
     def test_wrong_options_are_named(self):
         for options, words in [
-                ({"unix": "127.0.0.1:0"}, ["unix", "127.0.0.1:0"]),
-                ({"unix": "unix:relative"}, ["unix:/path"]),
-                ({"unix": "unix:/" + "x" * 120}, ["longer than 107"]),
                 ({"unix": "unix:" + self.path, "socket_mode": "0888"}, ["socket_mode", "octal"]),
                 ({"unix": "unix:" + self.path, "socket_mode": "07777"}, ["socket_mode", "octal"]),
                 ({"unix": "unix:" + self.path, "socket_owner": "no-such-user"},

@@ -8,19 +8,16 @@ import contextlib
 import http.client
 import json
 import os
-import signal
 import socket
 import subprocess
 import tempfile
-import time
 import unittest
 
 import harness
-from harness import (Collector, get_json, get_trace, new_id, new_span, program,
-                     span_document)
+from harness import Collector, Run, get_json, get_trace, new_id, new_span, span_document, wait_for
 
 EXAMPLE = os.path.join(harness.ROOT, "examples", "user-tracing.yaml")
-TIMEOUT_S = 60
+TIMEOUT_S = harness.PATIENCE_S
 NORTH, SOUTH, STRANGER = 1001, 1002, 1003
 HEADER = "cf-trace-config"
 
@@ -43,33 +40,15 @@ def routing(account, **more):
                        "destinations": ["own"], "managed": False, **more})
 
 
-def wait_until(condition, what):
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
-class Router:
-    """The example, running."""
+class Router(Run):
+    """The example, when it listens."""
 
     def __init__(self, folder, settings):
         self.socket = os.path.join(folder, "users.sock")
-        self.process = subprocess.Popen(
-            [program(), "run", "--data", folder, EXAMPLE], stderr=subprocess.DEVNULL,
-            env=dict(os.environ, SOCKET=self.socket, **settings))
-        wait_until(self.listens, "the example does not listen")
-
-    def listens(self):
-        assert self.process.poll() is None, "the example ended"
-        connection = Connection(self.socket)
-        try:
-            connection.connect()
-        except (FileNotFoundError, ConnectionRefusedError):
-            return False
-        finally:
-            connection.close()
-        return True
+        with open(EXAMPLE, encoding="utf-8") as file:
+            graph = file.read()
+        super().__init__(os.path.join(folder, "user-tracing.yaml"), graph, SOCKET=self.socket, **settings)
+        self.wait_until(lambda: any(line.endswith(f" listening on unix:{self.socket}") for line in self.lines))
 
     def post(self, spans, values):
         """Status and text of the answer; values: of the header, one after the other."""
@@ -83,15 +62,6 @@ class Router:
         connection.endheaders(body)
         with contextlib.closing(connection), connection.getresponse() as answer:
             return answer.status, answer.read().decode()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(TIMEOUT_S) == 0
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
 
 
 class Service:
@@ -131,7 +101,7 @@ class UserTracing(unittest.TestCase):
 
     def collect(self, name, arguments=()):
         collector = Collector(os.path.join(self.folder.name, name), arguments)
-        self.addCleanup(lambda: collector.is_alive() and collector.kill())
+        self.addCleanup(collector.kill_if_alive)
         return collector
 
     def route(self):
@@ -139,7 +109,7 @@ class UserTracing(unittest.TestCase):
             "NORTH": f"http://127.0.0.1:{self.north.otlp}",
             "SOUTH": f"http://127.0.0.1:{self.south.otlp}",
             "UNKNOWN": self.unknown, "OTEL_METRICS_EXPORTER": "none"})
-        self.addCleanup(router.kill)
+        self.addCleanup(router.kill_if_alive)
         return router
 
     def send(self, router, whose, values, n=3, **fields):
@@ -173,8 +143,8 @@ class UserTracing(unittest.TestCase):
     def check(self):
         """Each destination has its own, whole, and nothing else."""
         expected = {name: self.sent.get(name, set()) for name in ("north", "south", "unknown")}
-        wait_until(lambda: sum(map(len, self.destinations().values())) >=
-                   sum(map(len, expected.values())), "not everything arrived")
+        wait_for(lambda: sum(map(len, self.destinations().values())) >=
+                 sum(map(len, expected.values())), "not everything arrived")
         found = self.destinations()
         for name, traces in found.items():
             print(f"{name}: {len(traces)} traces: {' '.join(sorted(traces))}")
@@ -187,7 +157,7 @@ class UserTracing(unittest.TestCase):
             self.send(router, "south", [routing(SOUTH)])
             self.send(router, "unknown", [routing(STRANGER)])
         self.check()
-        router.stop()
+        self.assertEqual(router.stop(), 0, router.lines)
 
     def test_from_the_application_to_each_customer(self):
         router = self.route()
@@ -200,12 +170,12 @@ class UserTracing(unittest.TestCase):
         operators = service.stop()
         self.check()
         for trace_id in self.sent["north"]:
-            wait_until(lambda: sorted(span["name"] for span in get_trace(self.north.api, trace_id))
-                       == ["cache", "look_up", "request"], "not the whole trace arrived")
+            wait_for(lambda: sorted(span["name"] for span in get_trace(self.north.api, trace_id))
+                     == ["cache", "look_up", "request"], "not the whole trace arrived")
         for trace_id in set.union(*self.sent.values()):
             self.assertNotIn(trace_id, operators)
         self.assertEqual(operators.count(" request"), 13)
-        router.stop()
+        self.assertEqual(router.stop(), 0, router.lines)
 
     def test_what_a_stranger_tries(self):
         router = self.route()
@@ -224,7 +194,7 @@ class UserTracing(unittest.TestCase):
         status, _ = router.post([new_span()], [routing("x" * 40000)])
         self.assertEqual(status, 431)
         self.check()
-        router.stop()
+        self.assertEqual(router.stop(), 0, router.lines)
 
     def test_one_customer_down_and_the_router_killed(self):
         """What was answered is kept, and goes where it belongs after both are back."""
@@ -234,13 +204,13 @@ class UserTracing(unittest.TestCase):
         for _ in range(4):
             self.send(router, "north", [routing(NORTH)])
             self.send(router, "south", [routing(SOUTH)])
-        wait_until(lambda: len(self.found(self.south)) == 4, "the other customer waits as well")
+        wait_for(lambda: len(self.found(self.south)) == 4, "the other customer waits as well")
         router.kill()
         self.north = self.collect("north", ["--otlp-grpc", "off",
                                             "--otlp-http", f"127.0.0.1:{port}"])
         router = self.route()
         self.check()
-        router.stop()
+        self.assertEqual(router.stop(), 0, router.lines)
 
 
 if __name__ == "__main__":

@@ -271,6 +271,9 @@ static void on_finished(void *argument)
     for (size_t i = 0; i < spread.n_batches; i++)
         RULE(!spread.batches[i].is_watched || spread.batches[i].is_answered,
              "finished, and nobody heard what became of %zu", i);
+    for (size_t i = 0; i < spread.n_loops; i++)
+        RULE(run.graphs[i]->n_live == 0, "finished, and frames live on loop %zu", i);
+    RULE(spread.n_copies == 0, "finished, and %zu copies have no answer", spread.n_copies);
     loop_timer_start(run.end, 0);
 }
 

@@ -5,7 +5,7 @@
  *
  *  - outcomes: what becomes of each batch (visits.h);
  *  - order: batches arrive at a node as they were sent; beyond the capacity they wait for room;
- *  - accounts: every term of DESIGN 4.3, by what account.h says it counts. */
+ *  - accounts: every term, by what account.h says it counts. */
 #pragma once
 
 #include "engine/account.h"

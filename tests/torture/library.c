@@ -19,6 +19,7 @@ static void start(struct library *self, const struct library_use *use)
         use->configure(&config, exporters);
     self->status = ftr_init(&config, &self->error);
     EXPECT(self->status == FTR_OK || self->error.text[0]);
+    EXPECT(self->status == FTR_OK || self->status == FTR_ERR_MEMORY || self->status == FTR_ERR_IO);
     for (size_t i = 0; self->status != FTR_OK && i < config.n_exporters; i++)
         ftr_exporter_free(exporters[i]); /* still ours */
 }
@@ -27,11 +28,13 @@ static void live(struct library *self, const struct library_use *use)
 {
     start(self, use);
     use->act();
-    if (self->status != FTR_OK)
-        return;
-    EXPECT(ftr_shutdown(DEADLINE_NS) == FTR_OK);
+    if (self->status == FTR_OK) {
+        EXPECT(ftr_flush(DEADLINE_NS) == FTR_OK);
+        EXPECT(ftr_shutdown(DEADLINE_NS) == FTR_OK);
+    }
     self->statistics.size = sizeof self->statistics;
     ftr_get_statistics(&self->statistics);
+    EXPECT(self->status == FTR_OK || self->statistics.n_exporters == 0);
 }
 
 static void check_accounts(const struct library *self)

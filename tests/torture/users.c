@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * User spans of two customers on two threads, to an exporter in memory: what was started is
- * delivered or counted, and what is delivered is with its customer. */
-#include "torture.h"
+ * delivered or counted, and what is delivered is with its customer; the operator's likewise. */
+#include "library.h"
 
-#include <flowtrace/flowtrace.h>
 #include <pthread.h>
 #include <string.h>
 
 enum { TRACES = 20, CHILDREN = 5, SPANS = 2 * TRACES * (CHILDREN + 1) };
-static const uint64_t DEADLINE_NS = UINT64_C(60) * 1000 * 1000 * 1000;
+static ftr_memory_spans *users; /* of the session that runs */
+static ftr_user_config user;
 
 static void record_trace(ftr_str customer)
 {
@@ -45,78 +45,52 @@ static void record_on_two_threads(void)
     pthread_join(thread, NULL);
 }
 
-static ftr_statistics counts(void)
-{
-    ftr_statistics statistics = {.size = sizeof statistics};
-    ftr_get_user_statistics(&statistics);
-    return statistics;
-}
-
 /* A root that found no room for its routing, or no slot, has no children. */
-static void check(const ftr_statistics *s, ftr_memory_spans *spans, bool has_failed)
+static void check_users(bool is_whole)
 {
-    const ftr_exporter_statistics *e = &s->exporters[0];
-    EXPECT(s->started == s->ended && s->open == 0);
-    EXPECT(s->ended == s->recorded + s->lost_journal_full);
-    EXPECT(s->recorded ==
-           e->delivered + e->lost_queue_full + e->lost_export + e->queued + s->lost_no_routing);
-    EXPECT_THAT(e->delivered == ftr_memory_spans_count(spans), "delivered %llu",
+    ftr_statistics s = {.size = sizeof s};
+    ftr_get_user_statistics(&s);
+    const ftr_exporter_statistics *e = &s.exporters[0];
+    EXPECT(s.started == s.ended && s.open == 0);
+    EXPECT(s.ended == s.recorded + s.lost_journal_full);
+    EXPECT(s.recorded ==
+           e->delivered + e->lost_queue_full + e->lost_export + e->queued + s.lost_no_routing);
+    EXPECT_THAT(e->delivered == ftr_memory_spans_count(users), "delivered %llu",
                 (long long)e->delivered);
-    EXPECT_THAT(has_failed || e->delivered == SPANS, "delivered %llu", (long long)e->delivered);
+    EXPECT_THAT(!is_whole || e->delivered == SPANS, "delivered %llu", (long long)e->delivered);
     ftr_span_data span;
-    for (size_t i = 0; ftr_memory_spans_get(spans, i, &span); i++) {
+    for (size_t i = 0; ftr_memory_spans_get(users, i, &span); i++) {
         const ftr_str who = span.attributes[0].value.as.str;
-        const ftr_str routing = ftr_memory_spans_routing(spans, i);
+        const ftr_str routing = ftr_memory_spans_routing(users, i);
         EXPECT(span.n_attributes == 1 && who.len == routing.len);
         EXPECT(memcmp(who.data, routing.data, who.len) == 0);
     }
 }
 
-static ftr_status start(ftr_memory_spans *spans, ftr_error *error)
+static void check(const struct library *self, bool is_whole)
 {
-    ftr_user_config user = FTR_USER_CONFIG_INIT;
-    ftr_config config = FTR_CONFIG_INIT;
-    user.is_enabled = true;
-    user.exporter = spans ? ftr_memory_exporter_new(spans) : NULL;
-    config.user = &user;
-    if (!user.exporter)
-        return FTR_ERR_MEMORY;
-    const ftr_status status = ftr_init(&config, error);
-    if (status != FTR_OK)
+    if (self->status == FTR_OK && user.is_enabled)
+        check_users(is_whole);
+    if (self->status != FTR_OK)
         ftr_exporter_free(user.exporter); /* still ours */
-    return status;
+    ftr_memory_spans_unref(users);
 }
 
-static void check_next_session(void)
+static void configure(ftr_config *config, ftr_exporter **exporters)
 {
-    ftr_error error = {FTR_OK, ""};
-    ftr_memory_spans *spans = ftr_memory_spans_new();
-    EXPECT_THAT(start(spans, &error) == FTR_OK, "%s", error.text);
-    record_on_two_threads();
-    EXPECT(ftr_shutdown(DEADLINE_NS) == FTR_OK);
-    const ftr_statistics statistics = counts();
-    check(&statistics, spans, false);
-    ftr_memory_spans_unref(spans);
+    (void)exporters;
+    user = FTR_USER_CONFIG_INIT;
+    users = ftr_memory_spans_new();
+    user.exporter = users ? ftr_memory_exporter_new(users) : NULL;
+    user.is_enabled = user.exporter != NULL;
+    config->user = &user;
 }
 
 void torture_run(void)
 {
-    torture_begin();
-    ftr_error error = {FTR_OK, ""};
-    ftr_memory_spans *spans = ftr_memory_spans_new();
-    const ftr_status status = start(spans, &error);
-    if (status == FTR_OK) {
-        record_on_two_threads();
-        EXPECT(ftr_flush(DEADLINE_NS) == FTR_OK);
-    }
-    torture_end();
-    EXPECT_THAT(status == FTR_OK || torture_has_struck(), "%s", error.text);
-    EXPECT(status == FTR_OK || status == FTR_ERR_MEMORY || status == FTR_ERR_IO);
-    if (status == FTR_OK) {
-        const ftr_statistics statistics = counts();
-        check(&statistics, spans, torture_has_struck());
-        EXPECT(ftr_shutdown(DEADLINE_NS) == FTR_OK);
-    }
-    ftr_memory_spans_unref(spans);
-    check_next_session();
+    static const struct library_use use = {.configure = configure,
+                                           .act = record_on_two_threads,
+                                           .check = check,
+                                           .n_delivered = (size_t)2 * TRACES * CHILDREN};
+    library_run(&use);
 }

@@ -57,7 +57,7 @@ static const struct {
     {COLLECTOR_EXTENSION, "memory_ballast", "it was removed there, too; use memory_limiter"},
 };
 
-static bool is_type(const struct collector_component *component, ftr_str type)
+bool collector_component_is(const struct collector_component *component, ftr_str type)
 {
     for (const char *const *i = component->types; *i; i++)
         if (ftri_text_is(type, *i))
@@ -68,7 +68,7 @@ static bool is_type(const struct collector_component *component, ftr_str type)
 const struct collector_component *collector_component_find(enum collector_kind kind, ftr_str type)
 {
     for (const struct collector_component *const *i = collector_components; *i; i++)
-        if ((*i)->kind == kind && is_type(*i, type))
+        if ((*i)->kind == kind && collector_component_is(*i, type))
             return *i;
     return NULL;
 }
@@ -84,6 +84,19 @@ static const char *nearest(enum collector_kind kind, const char *type)
     return ftri_text_nearest(type, names, n);
 }
 
+/* "; there are filelog, otlp" */
+static void list_types(enum collector_kind kind, char *ret_text, size_t size)
+{
+    size_t n = (size_t)snprintf(ret_text, size, "; there are");
+    const char *separator = " ";
+    for (const struct collector_component *const *i = collector_components; *i; i++) {
+        if ((*i)->kind != kind || n >= size)
+            continue;
+        n += (size_t)snprintf(ret_text + n, size - n, "%s%s", separator, (*i)->types[0]);
+        separator = ", ";
+    }
+}
+
 int collector_component_refuse(const struct collector_translation *translation,
                                enum collector_kind kind, const struct config_value *key,
                                ftr_str type)
@@ -97,8 +110,12 @@ int collector_component_refuse(const struct collector_translation *translation,
                                 collector_kind_names[kind], config_text(key), name,
                                 absent[i].instead);
     const char *near = nearest(kind, name);
+    char advice[128];
+    if (near)
+        snprintf(advice, sizeof advice, "; did you mean '%s'?", near);
+    else
+        list_types(kind, advice, sizeof advice);
     return config_error(key, translation->error, -EINVAL,
-                        "%s::%.100s: the component '%s' is not supported%s%s%s",
-                        collector_kind_names[kind], config_text(key), name,
-                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+                        "%s::%.100s: the component '%s' is not supported%s",
+                        collector_kind_names[kind], config_text(key), name, advice);
 }

@@ -85,7 +85,7 @@ static int read_field(struct collector_condition *self, struct collector_compari
         comparison->subject = SUBJECT_RESOURCE_ATTRIBUTE;
         return read_key(self, comparison, error);
     }
-    if (take(self, "attributes")) {
+    if (strcmp(self->context, "metric") != 0 && take(self, "attributes")) {
         comparison->subject = is_resource ? SUBJECT_RESOURCE_ATTRIBUTE : SUBJECT_ATTRIBUTE;
         return read_key(self, comparison, error);
     }
@@ -171,22 +171,59 @@ static int read_literal(struct collector_condition *self, struct collector_compa
     return read_plain(self, comparison->text, error);
 }
 
+/* The ']' that ends what begins with this '[', or the text's end. */
+static const char *end_of_set(const char *at)
+{
+    at += 1 + (at[1] == '^');
+    at += *at == ']';
+    while (*at && *at != ']') {
+        const char *class_end = strncmp(at, "[:", 2) == 0 ? strstr(at, ":]") : NULL;
+        at = class_end ? class_end + 2 : at + 1;
+    }
+    return at;
+}
+
+/* In a set a backslash stands for itself here, and there for the character behind it. */
+static int check_set(const char **at, struct ftri_error *error)
+{
+    const char *const end = end_of_set(*at);
+    if (memchr(*at, '\\', (size_t)(end - *at)))
+        return ftri_error_set(error, -EINVAL,
+                              "a backslash between [ and ] in a pattern is not supported; write "
+                              "[.] for a point, and put ] first and - last");
+    *at = *end ? end : end - 1;
+    return 0;
+}
+
+/* Behind a backslash: letters are classes and places there, these four are places here. */
+static int check_escape(char c, struct ftri_error *error)
+{
+    if (!c || isalnum((unsigned char)c))
+        return ftri_error_set(error, -EINVAL,
+                              "'\\%c' in a pattern is not supported; write [0-9], [[:space:]] "
+                              "and the like",
+                              c ? c : ' ');
+    if (strchr("<>`'", c))
+        return ftri_error_set(error, -EINVAL,
+                              "'\\%c' in a pattern is not supported; write [%c] for the character",
+                              c, c);
+    return 0;
+}
+
 /* Patterns there are RE2's, here POSIX': what only RE2 has is refused, the rest means the same. */
 static int check_pattern(const char *pattern, struct ftri_error *error)
 {
-    for (const char *at = pattern; *at; at++) {
-        if (at[0] == '\\' && (isalnum((unsigned char)at[1]) || !at[1]))
-            return ftri_error_set(error, -EINVAL,
-                                  "'\\%c' in a pattern is not supported; write [0-9], [[:space:]] "
-                                  "and the like",
-                                  at[1] ? at[1] : ' ');
-        if (at[0] == '\\')
-            at++;
+    int r = 0;
+    for (const char *at = pattern; r == 0 && *at; at++) {
+        if (at[0] == '[')
+            r = check_set(&at, error);
+        else if (at[0] == '\\')
+            r = check_escape(*++at, error);
         else if (strncmp(at, "(?", 2) == 0 ||
                  (strchr("*+?}", at[0]) && strchr("?+*", at[1]) && at[1]))
-            return ftri_error_set(error, -EINVAL, "'%.2s' in a pattern is not supported", at);
+            r = ftri_error_set(error, -EINVAL, "'%.2s' in a pattern is not supported", at);
     }
-    return 0;
+    return r;
 }
 
 static int read_match(struct collector_condition *self, struct collector_comparison *comparison,
@@ -203,6 +240,9 @@ static int read_match(struct collector_condition *self, struct collector_compari
     if (!take(self, ","))
         return refuse(self, error, "','");
     r = read_string(self, comparison->text, error);
+    if (r == 0 && !comparison->text[0])
+        r = ftri_error_set(error, -EINVAL,
+                           "IsMatch: an empty pattern fits everything; leave it out");
     if (r == 0)
         r = check_pattern(comparison->text, error);
     if (r < 0)

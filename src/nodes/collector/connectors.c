@@ -149,6 +149,10 @@ static int add_comparison(struct routing *self, const struct config_value *place
     if (comparison->is_negated || comparison->is_pattern)
         return collector_refuse(self->translation, self->instance, place,
                                 "table: only attributes[\"key\"] == value is supported");
+    if (!comparison->text[0])
+        return collector_refuse(self->translation, self->instance, place,
+                                "table: comparing with an empty text is not supported; "
+                                "default_pipelines takes what no entry does");
     if (self->key[0] && strcmp(self->key, comparison->key) != 0)
         return collector_refuse(self->translation, self->instance, place,
                                 "table: one attribute decides for the whole table: '%.60s', not "
@@ -204,9 +208,14 @@ static int add_entry(struct routing *self, const struct config_value *entry)
                                 "with \"route() where \"");
     if (!port)
         return refuse_names(self, pipelines);
-    return add_condition(
-        self, collector_place(self->instance, entry, form.condition[0] ? "condition" : "statement"),
-        condition, values_of(self, pipelines, port));
+    const struct config_value *place =
+        collector_place(self->instance, entry, form.condition[0] ? "condition" : "statement");
+    struct config_value *values = values_of(self, pipelines, port);
+    const int added = add_condition(self, place, condition, values);
+    if (added < 0 || self->translation->maker.is_short || config_size(values))
+        return added;
+    return collector_refuse(self->translation, self->instance, place,
+                            "table: entries above take all that this one would; remove it");
 }
 
 static int set_default(struct routing *self, struct config_value *config)

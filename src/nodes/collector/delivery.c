@@ -64,9 +64,9 @@ static const struct option retry_rows[] = {
     {"max_elapsed_time", OPTION_DURATION, AT(max_elapsed_ns), "5m",
      .sentence = "After this long the batch is given up; 0s: never."},
     {"multiplier", OPTION_F64, AT(multiplier), "1.5",
-     .sentence = "What the delay grows by each time."},
+     .sentence = "What the delay grows by each time, from 1 to 100."},
     {"randomization_factor", OPTION_F64, AT(randomization_factor), "0.5",
-     .sentence = "Share of the delay that it may be shorter or longer by."},
+     .sentence = "Share of the delay that it may be shorter or longer by, from 0 to 1."},
 };
 #undef AT
 const struct collector_section collector_retry = {
@@ -154,6 +154,11 @@ static int set_tls(struct collector_translation *translation,
     const int r = collector_section_read(translation, &collector_tls, instance, section, &form);
     if (r < 0)
         return r;
+    if (!form.cert_file[0] != !form.key_file[0])
+        return collector_refuse(
+            translation, instance,
+            collector_place(instance, section, form.cert_file[0] ? "cert_file" : "key_file"),
+            "tls: cert_file and key_file go together");
     const struct {
         const char *theirs, *ours, *value;
     } texts[] = {
@@ -258,12 +263,21 @@ static int check_retry(const struct collector_translation *translation,
 {
     const uint64_t elapsed = form->max_elapsed_ns;
     const bool is_too_short =
-        elapsed && (elapsed < form->initial_interval_ns || elapsed < form->max_interval_ns);
+        form->is_enabled && elapsed &&
+        (elapsed < form->initial_interval_ns || elapsed < form->max_interval_ns);
     if (is_too_short)
         return collector_refuse(translation, instance,
                                 collector_place(instance, section, "max_elapsed_time"),
                                 "retry_on_failure: max_elapsed_time is less than initial_interval "
                                 "or max_interval");
+    if (!(form->multiplier >= 1 && form->multiplier <= 100))
+        return collector_refuse(translation, instance,
+                                collector_place(instance, section, "multiplier"),
+                                "retry_on_failure: multiplier is out of range: 1 to 100");
+    if (!(form->randomization_factor >= 0 && form->randomization_factor <= 1))
+        return collector_refuse(translation, instance,
+                                collector_place(instance, section, "randomization_factor"),
+                                "retry_on_failure: randomization_factor is out of range: 0 to 1");
     return 0;
 }
 

@@ -126,6 +126,14 @@ static int append_exporter(struct collector_translation *translation,
     return r;
 }
 
+/* There an endpoint without a port is refused, too. */
+static bool has_port(const char *endpoint)
+{
+    const char *scheme = strstr(endpoint, "://");
+    const char *colon = strrchr(scheme ? scheme + 3 : endpoint, ':');
+    return colon && colon[1] && colon[1 + strspn(colon + 1, "0123456789")] == '\0';
+}
+
 static int translate_grpc(struct collector_translation *translation,
                           const struct collector_instance *instance, struct collector_chain *chain)
 {
@@ -138,10 +146,15 @@ static int translate_grpc(struct collector_translation *translation,
     const char *endpoint = form.delivery.endpoint;
     if (strncmp(endpoint, resolver, sizeof resolver - 1) == 0)
         endpoint += sizeof resolver - 1;
+    const struct config_value *place = collector_place(instance, instance->value, "endpoint");
+    if (strncmp(endpoint, "unix:", 5) != 0 && !has_port(endpoint))
+        return collector_refuse(
+            translation, instance, place,
+            "endpoint: '%.200s' has no port; write HOST:PORT, such as %.200s:4317", endpoint,
+            endpoint);
     struct config_value *config = collector_config(translation, instance);
     collector_set_text(translation, config, instance->key, "protocol", "grpc");
-    collector_set_text(translation, config, collector_place(instance, instance->value, "endpoint"),
-                       "endpoint", endpoint);
+    collector_set_text(translation, config, place, "endpoint", endpoint);
     return append_exporter(translation, instance, &form.delivery, config, chain);
 }
 

@@ -159,6 +159,10 @@ static int check_list(const struct collector_pipelines *self, const struct pipel
     for (size_t i = 0; list && i < config_size(list); i++) {
         const struct config_value *reference = config_item(list, i);
         struct collector_instance *instance = find_instance(self, kind, reference);
+        if (config_kind(reference) != CONFIG_SCALAR)
+            return refuse(self, pipeline, reference,
+                          collector_text(self->translation, "%s: expected the id of a component",
+                                         list_names[kind]));
         if (!instance)
             return refuse_reference(self, pipeline, kind, reference);
         if (is_named_above(list, i))

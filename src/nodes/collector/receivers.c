@@ -289,7 +289,7 @@ static const struct collector_refusal filelog_refusals[] = {
     {"multiline", no_log_records},
     {"attributes", no_log_records},
     {"resource", no_log_records},
-    {"storage", "positions are kept in a checkpoint beside the data"},
+    {"storage", "positions are kept in the data directory, in a file named after the receiver"},
     {"header", no_log_records},
     {"preserve_leading_whitespaces", no_log_records},
     {"preserve_trailing_whitespaces", no_log_records},
@@ -323,6 +323,8 @@ static int check_include(const struct collector_translation *translation,
                          const struct collector_instance *instance)
 {
     const struct config_value *include = config_get(instance->value, "include");
+    if (config_size(include) == 0)
+        return collector_refuse(translation, instance, include, "include: name at least one file");
     for (size_t i = 0; i < config_size(include); i++)
         if (strpbrk(config_text(config_item(include, i)), "*?[{"))
             return collector_refuse(translation, instance, config_item(include, i),

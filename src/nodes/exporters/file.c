@@ -2,7 +2,8 @@
  *
  * exporter/file: batches as JSON lines appended to a file. Settled when the kernel has the bytes;
  * synced to disk at shutdown, or after every batch with `sync: true`. A batch that was written in
- * part (disk full) is cut back, so that every line in the file is whole and none is there twice. */
+ * part (disk full) is cut back, so that every line in the file is whole and none is there twice.
+ * Lines go to the file's end, also when another program has truncated it to rotate it. */
 #include "nodes/exporters/exporters.h"
 
 #include "base/bytes.h"
@@ -36,7 +37,6 @@ static const struct option rows[] = {
 
 struct file_state {
     int fd;
-    off_t end; /* of the last whole batch */
     struct ftri_bytes lines;
 };
 
@@ -48,26 +48,23 @@ static int file_start(struct node *node, struct ftri_error *error)
     const int r = place_resolve(node, options->path, path, error);
     if (r < 0)
         return r;
-    const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (options->is_truncated ? O_TRUNC : 0);
+    const int flags =
+        O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | (options->is_truncated ? O_TRUNC : 0);
     state->fd = open(path, flags, 0644);
     if (state->fd < 0)
         return ftri_error_errno(error, -errno, "opening %s", path);
-    state->end = lseek(state->fd, 0, SEEK_END);
     ftri_bytes_init(&state->lines, SIZE_MAX / 2);
     return 0;
 }
 
 static int write_lines(struct file_state *state, bool is_synced)
 {
+    const off_t end = lseek(state->fd, 0, SEEK_END); /* of the last whole batch */
     int r = ftri_file_write_all(state->fd, state->lines.data, state->lines.len);
     if (r == 0 && is_synced && fdatasync(state->fd) < 0)
         r = -errno;
-    if (r == 0) {
-        state->end += (off_t)state->lines.len;
-        return 0;
-    }
-    if (ftruncate(state->fd, state->end) < 0 || lseek(state->fd, state->end, SEEK_SET) < 0)
-        return r; /* the first error is the one to tell */
+    if (r < 0 && end >= 0)
+        (void)!ftruncate(state->fd, end); /* the first error is the one to tell */
     return r;
 }
 

@@ -102,25 +102,22 @@ static void held_free(struct retry_state *state, struct held *held)
         node_set_accepting(state->node, true);
 }
 
-/* The senders were told of a success: what was forwarded came back, and ends here. */
+/* The senders were told of a success, and the visit has ended: what was forwarded came back, and
+ * ends here, in a visit of its own. */
 static void drop_held(struct retry_state *state, const struct held *held,
                       const struct result *result)
 {
-    const ftr_drop_reason reason =
-        result->is_permanent ? FTR_DROP_REJECTED : FTR_DROP_RETRIES_EXHAUSTED;
     const uint64_t n_items = held->input->n_items;
-    const ftr_attribute attributes[] = {
-        {FTR_STR("drop.reason"), ftr_value_str(ftr_str_from(ftr_drop_reason_name(reason)))},
-        {FTR_STR("drop.items"), ftr_value_i64((int64_t)n_items)},
-    };
     log_write(LOG_LEVEL_WARNING, "processor/retry '%s': %llu items are lost: %s",
               node_id(state->node), (unsigned long long)n_items, result->reason);
-    node_event(state->node, held->input, "drop", attributes, FTRI_COUNT(attributes));
-    struct pdata *lost = node_ingest(state->node, held->input->signal, NULL, false, 0);
+    ftr_context flow = node_flow_of(held->input);
+    struct pdata *lost = node_ingest(state->node, held->input->signal, &flow, false, 0);
+    ftr_context_release(&flow);
     if (lost) {
-        lost->is_untraced = true;
+        lost->is_untraced = held->input->is_untraced;
         lost->n_items = n_items;
-        node_drop(state->node, lost, reason);
+        node_drop(state->node, lost,
+                  result->is_permanent ? FTR_DROP_REJECTED : FTR_DROP_RETRIES_EXHAUSTED);
     }
     node_ack(state->node, held->input);
 }

@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "engine/node.h"
 #include "engine/records.h"
@@ -86,6 +87,7 @@ struct follower {
     uint64_t n_gathered_bytes, n_wrong;
     uint64_t wait_until_ns; /* after a refusal */
     size_t n_ends;          /* looks in a row that found the end of a renamed file */
+    int told_error;         /* why the file could not be opened, as the log says; 0: it could */
     bool is_rewinding;
     bool is_at_end;
 };
@@ -99,6 +101,7 @@ struct file_state {
     uint64_t n_all_wrong;
     uint64_t written_ns; /* when the checkpoint was */
     bool is_changed;     /* since then */
+    bool is_told;        /* that it cannot be written */
     bool is_over;
 };
 
@@ -144,15 +147,37 @@ static void remember(struct file_state *state, const struct follower *one, uint6
     state->is_changed = true;
 }
 
+/* A node's id may have a slash ("receivers::filelog/app"), a file's name may not. */
+static bool is_kept_in_name(char c)
+{
+    return c != '/' && c != '%';
+}
+
+static int name_after_node(const struct file_state *state, char ret_name[NAME_MAX + 1],
+                           struct ftri_error *error)
+{
+    static const char ending[] = ".positions";
+    const ftr_str id = ftr_str_from(node_id(state->node));
+    const size_t len =
+        ftri_percent_encode(id, is_kept_in_name, ret_name, NAME_MAX + 1 - sizeof ending);
+    if (len == SIZE_MAX)
+        return ftri_error_set(error, -ENAMETOOLONG,
+                              "checkpoint: the node's id is too long for a file's name; name a "
+                              "file here");
+    memcpy(ret_name + len, ending, sizeof ending);
+    return 0;
+}
+
 static int name_checkpoint(struct file_state *state, struct ftri_error *error)
 {
     const struct file_options *options = node_options(state->node);
-    char name[256];
+    char name[NAME_MAX + 1];
     if (strcmp(options->checkpoint, "off") == 0)
         return 0;
-    snprintf(name, sizeof name, "%s.positions", node_id(state->node));
-    return place_resolve(state->node, options->checkpoint[0] ? options->checkpoint : name,
-                         state->checkpoint, error);
+    if (options->checkpoint[0])
+        return place_resolve(state->node, options->checkpoint, state->checkpoint, error);
+    const int r = name_after_node(state, name, error);
+    return r < 0 ? r : place_resolve(state->node, name, state->checkpoint, error);
 }
 
 /* `from: end` holds for files that are there now; what appears later is new from its beginning. */
@@ -210,9 +235,12 @@ static void write_checkpoint(struct file_state *state)
     const int r = checkpoint_write(state->checkpoint, state->entries, state->n);
     state->written_ns = ftri_time_monotonic_ns();
     state->is_changed = r < 0;
-    if (r < 0)
-        log_write(LOG_LEVEL_ERROR, "receiver/file '%s': writing %s: %s", node_id(state->node),
-                  state->checkpoint, strerror(-r));
+    if (r < 0 && !state->is_told)
+        log_write(LOG_LEVEL_ERROR,
+                  "receiver/file '%s': writing %s: %s; until it can be written, a restart reads "
+                  "lines again",
+                  node_id(state->node), state->checkpoint, strerror(-r));
+    state->is_told = r < 0;
 }
 
 /* --- outcomes ------------------------------------------------------------------------------ */
@@ -373,14 +401,29 @@ static bool rewind_file(struct file_state *state, struct follower *one)
     return true;
 }
 
+/* Once, until it can be opened or the reason is another one. */
+static void tell_unopened(const struct file_state *state, struct follower *one, int error)
+{
+    const struct file_options *options = node_options(state->node);
+    if (one->told_error == error)
+        return;
+    one->told_error = error;
+    log_write(LOG_LEVEL_WARNING, "receiver/file '%s': opening %s: %s%s", node_id(state->node),
+              one->tail.path, error == -EINVAL ? "it is no regular file" : strerror(-error),
+              options->is_following ? "; it is looked for until it can be read" : "");
+}
+
 static bool open_next(struct file_state *state, struct follower *one)
 {
     struct checkpoint_entry *entry = &state->entries[index_of(state, one)];
     uint64_t position;
     bool is_lost;
     const int r = tail_open(&one->tail, entry, &position, &is_lost);
-    if (r < 0)
+    if (r < 0) {
+        tell_unopened(state, one, r);
         return false;
+    }
+    one->told_error = 0;
     if (is_lost)
         log_write(LOG_LEVEL_WARNING,
                   "receiver/file '%s': %s: the file that was read is gone; what it had after "
@@ -474,10 +517,6 @@ static void finish(struct file_state *state)
     }
     if (has_more)
         return;
-    for (size_t i = 0; i < state->n; i++)
-        if (state->followers[i].tail.fd < 0)
-            log_write(LOG_LEVEL_WARNING, "receiver/file '%s': %s cannot be opened",
-                      node_id(state->node), state->followers[i].tail.path);
     state->is_over = true;
     write_checkpoint(state);
     node_finished(state->node);

@@ -5,11 +5,13 @@
  * graph from coming to its end. */
 #include "nodes/receivers/receivers.h"
 
+#include "base/error.h"
 #include "engine/node.h"
 #include "net/http_server.h"
 #include "net/listener.h"
 #include "nodes/environment.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,6 +38,15 @@ struct health_state {
     struct http_server *server;
     bool is_draining;
 };
+
+static int health_check(const void *values, struct ftri_error *error)
+{
+    const struct health_options *options = values;
+    if (options->path[0] != '/')
+        return ftri_error_set(error, -EINVAL, "path: '%.100s' does not begin with '/'",
+                              options->path);
+    return listener_check("address", options->address, error);
+}
 
 static void on_request(void *argument, struct http_exchange *exchange)
 {
@@ -102,6 +113,7 @@ const struct node_class receiver_health = {
     .ports = no_ports,
     .state_size = sizeof(struct health_state),
     .state = STATE_OF_GRAPH,
+    .check = health_check,
     .start = health_start,
     .control = health_control,
     .stop = health_stop,

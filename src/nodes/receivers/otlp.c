@@ -142,6 +142,20 @@ static size_t otlp_ports(const void *values, const char **ret_names, size_t limi
     return n;
 }
 
+static int check_addresses(const struct otlp_options *options, struct ftri_error *error)
+{
+    const char *const addresses[][2] = {
+        {"grpc", options->grpc}, {"http", options->http}, {"unix", options->unix_socket}};
+    int r = 0;
+    if (strcmp(options->unix_socket, "off") != 0 && strncmp(options->unix_socket, "unix:", 5) != 0)
+        return ftri_error_set(error, -EINVAL, "unix: expected unix:/path or unix:@name, not '%s'",
+                              options->unix_socket);
+    for (size_t i = 0; r == 0 && i < FTRI_COUNT(addresses); i++)
+        if (strcmp(addresses[i][1], "off") != 0)
+            r = listener_check(addresses[i][0], addresses[i][1], error);
+    return r;
+}
+
 static int otlp_check(const void *values, struct ftri_error *error)
 {
     const struct otlp_options *options = values;
@@ -156,7 +170,8 @@ static int otlp_check(const void *values, struct ftri_error *error)
                 return ftri_error_set(error, -EINVAL, "signals: '%s' is there twice",
                                       signals->items[i]);
     }
-    return otlp_metadata_check(values, error);
+    const int r = check_addresses(options, error);
+    return r < 0 ? r : otlp_metadata_check(values, error);
 }
 
 struct otlp_request {

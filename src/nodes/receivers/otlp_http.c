@@ -219,13 +219,6 @@ static int open_server(struct otlp_state *state, const char *option, const char 
 int otlp_http_open(struct otlp_state *state, const struct otlp_options *options,
                    struct ftri_error *error)
 {
-    struct listener_address parsed;
-    int r = open_server(state, "http", options->http, &state->http, error);
-    if (r < 0 || strcmp(options->unix_socket, "off") == 0)
-        return r;
-    r = listener_parse(options->unix_socket, &parsed, error);
-    if (r == 0 && parsed.storage.ss_family != AF_UNIX)
-        r = ftri_error_set(error, -EINVAL, "unix: expected unix:/path or unix:@name, not '%s'",
-                           options->unix_socket);
+    const int r = open_server(state, "http", options->http, &state->http, error);
     return r < 0 ? r : open_server(state, "unix", options->unix_socket, &state->unix_http, error);
 }

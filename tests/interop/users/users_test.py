@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The exporter of user spans on the wire (FD-12, FD-13 and FD-15 of the checklist): what its
-requests are, one for each routing; what becomes of spans when the endpoint refuses, is busy, hangs
-or is not there."""
+"""The exporter of user spans on the wire (docs/user-tracing.md): what its requests are, one for each
+routing; what becomes of spans when the endpoint refuses, is busy, hangs or is not there."""
 
 import os
 import subprocess
@@ -63,6 +62,18 @@ class Users(unittest.TestCase):
         sink = Sink(self.path, answer)
         self.addCleanup(sink.stop)
         return sink
+
+    def held_sink(self):
+        """(sink, event): nobody is answered before the event is set."""
+        may_answer = threading.Event()
+
+        def answer(request):
+            may_answer.wait(LONG_MS / 1000)
+            return OK
+
+        sink = self.sink(answer)
+        self.addCleanup(may_answer.set)
+        return sink, may_answer
 
     def program(self, *options):
         program = Program(self.path, *options)
@@ -239,15 +250,8 @@ class Refusals(Users):
         self.assertEqual(len(sink.requests), 1)
 
     def test_a_full_queue_drops_the_newest(self):
-        """FD-5 for users: 5 spans, room for 3."""
-        may_answer = threading.Event()
-
-        def answer(request):
-            may_answer.wait(LONG_MS / 1000)
-            return OK
-
-        sink = self.sink(answer)
-        self.addCleanup(may_answer.set)
+        """5 spans, room for 3."""
+        sink, may_answer = self.held_sink()
         program = self.program("queue", 3, "timeout", LONG_MS)
         for i in range(5):
             program.trace(str(i), ONE)
@@ -259,14 +263,7 @@ class Refusals(Users):
                          ["0", "1", "2"])
 
     def test_a_queue_has_a_bound_of_bytes(self):
-        may_answer = threading.Event()
-
-        def answer(request):
-            may_answer.wait(LONG_MS / 1000)
-            return OK
-
-        sink = self.sink(answer)
-        self.addCleanup(may_answer.set)
+        sink, may_answer = self.held_sink()
         program = self.program("bytes", 20000, "timeout", LONG_MS)
         program.say("root", "root", ONE)
         program.say("spans", 2000)
@@ -299,14 +296,7 @@ class Refusals(Users):
         self.assertEqual(len({request.connection for request in sink.requests}), 4)
 
     def test_all_tasks_have_one_queue_bound(self):
-        may_answer = threading.Event()
-
-        def answer(request):
-            may_answer.wait(LONG_MS / 1000)
-            return OK
-
-        self.sink(answer)
-        self.addCleanup(may_answer.set)
+        _, may_answer = self.held_sink()
         program = self.program("queue", 6, "tasks", 3, "timeout", LONG_MS)
         for i in range(10):
             program.trace("root", f"customer {i}")
@@ -328,14 +318,7 @@ class Refusals(Users):
         self.assertEqual(program.statistics()["delivered"], 2001)
 
     def test_shutdown_does_not_wait_for_who_hangs(self):
-        may_answer = threading.Event()
-
-        def answer(request):
-            may_answer.wait(LONG_MS / 1000)
-            return OK
-
-        self.sink(answer)
-        self.addCleanup(may_answer.set)
+        self.held_sink()
         program = self.program("timeout", LONG_MS)
         program.trace("root", ONE)
         program.trace("root", TWO)

@@ -119,7 +119,7 @@ static const char visit_json[] =
     "{\"key\":\"emit\",\"value\":{\"stringValue\":\"MessageSent\"}}],"
     "\"events\":[{\"name\":\"otelcol.node.drop\"}]}]}]}]}";
 
-/* DF-14: the seed's keys are aliases; and every other convention's for the same. */
+/* Our own keys are aliases; and every other convention's for the same. */
 static void test_names_of_other_conventions(void **state)
 {
     (void)state;

@@ -47,6 +47,22 @@ static void test_bytes_survive_a_failed_allocation(void **state)
     ftri_bytes_deinit(&bytes);
 }
 
+/* Of any size: AddressSanitizer's aligned_alloc takes whole units only. */
+static void test_huge_blocks_have_any_size(void **state)
+{
+    (void)state;
+    const size_t page = 2 << 20;
+    const size_t sizes[] = {0, 1, 65, page - 1, page, page + 1, page + page / 2, 3 * page};
+    for (size_t i = 0; i < FTRI_COUNT(sizes); i++) {
+        char *block = ftri_alloc_huge(sizes[i]);
+        assert_non_null(block);
+        assert_int_equal((uintptr_t)block % (sizes[i] < page ? 64 : page), 0);
+        memset(block, 0xa5, sizes[i]);
+        ftri_free(block);
+    }
+    assert_null(ftri_alloc_huge(SIZE_MAX));
+}
+
 static void test_arena_bounds_all_chunks_together(void **state)
 {
     (void)state;
@@ -122,6 +138,34 @@ static void test_hex_reads_any_case_and_refuses_the_rest(void **state)
     assert_false(ftri_hex_decode_lower("DeadBeef", 4, bytes));
 }
 
+static void test_whole_numbers_keep_to_their_limit(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"11", "100", "-1",  "+1", " 1",
+                                        "1 ", "0x1", "1e1", "/",  ":"};
+    uint64_t value = 77;
+    for (size_t i = 0; i < FTRI_COUNT(wrong); i++)
+        assert_false(ftri_text_whole((ftr_str){wrong[i], strlen(wrong[i])}, 10, &value));
+    assert_int_equal(value, 77);
+    assert_true(ftri_text_whole(FTR_STR("010"), 10, &value) && value == 10);
+    assert_true(ftri_text_whole(FTR_STR(""), 10, &value) && value == 0);
+    assert_false(ftri_text_whole(FTR_STR("9"), 8, &value));
+    assert_true(ftri_text_whole(FTR_STR("18446744073709551615"), UINT64_MAX, &value));
+    assert_true(value == UINT64_MAX);
+    assert_false(ftri_text_whole(FTR_STR("18446744073709551616"), UINT64_MAX, &value));
+}
+
+static void test_decimals_are_read_as_written(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", "nan", "inf", "0x1", "1,5", "1.5 ", "1e", "--1"};
+    double value = 7;
+    for (size_t i = 0; i < FTRI_COUNT(wrong); i++)
+        assert_false(ftri_text_decimal((ftr_str){wrong[i], strlen(wrong[i])}, &value));
+    assert_true(ftri_text_decimal(FTR_STR("-2.5E-1"), &value) && value == -0.25);
+    assert_true(ftri_text_decimal((ftr_str){"0.125678", 5}, &value) && value == 0.125);
+}
+
 static void test_error_chains_its_causes(void **state)
 {
     (void)state;
@@ -174,10 +218,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes_keep_content_when_the_limit_refuses),
         cmocka_unit_test(test_bytes_survive_a_failed_allocation),
+        cmocka_unit_test(test_huge_blocks_have_any_size),
         cmocka_unit_test(test_arena_bounds_all_chunks_together),
         cmocka_unit_test(test_map_agrees_with_a_plain_array),
         cmocka_unit_test(test_map_refuses_beyond_its_limit),
         cmocka_unit_test(test_hex_reads_any_case_and_refuses_the_rest),
+        cmocka_unit_test(test_whole_numbers_keep_to_their_limit),
+        cmocka_unit_test(test_decimals_are_read_as_written),
         cmocka_unit_test(test_error_chains_its_causes),
         cmocka_unit_test(test_random_differs_after_fork),
         cmocka_unit_test(test_nearest_is_what_may_be_meant),

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A bounded ring between two threads: order, bounds, nothing missing or there twice. */
 #include "base/ring.h"
 
 #include "base/thread.h"
@@ -20,8 +22,10 @@ static void test_order_and_bounds(void **state)
     for (size_t round = 0; round < 7; round++) { /* past the end of the slots */
         for (size_t i = 0; i < 3; i++) {
             assert_true(ftri_ring_has_room(&ring));
+            assert_int_equal(ftri_ring_count(&ring), i);
             assert_true(ftri_ring_put(&ring, &entries[i]));
         }
+        assert_int_equal(ftri_ring_count(&ring), 3);
         assert_false(ftri_ring_has_room(&ring));
         assert_false(ftri_ring_put(&ring, &entries[3]));
         for (size_t i = 0; i < 3 - round % 2; i++)

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * YAML as values with places: what is read, what is refused and where it says so, its bounds. */
 #include "base/error.h"
 #include "base/mem.h"
 #include "config/document.h"
@@ -54,6 +56,18 @@ static void test_values_know_kind_text_and_order(void **state)
     config_free(document);
 }
 
+/* An error about what is left out says where its key is. */
+static void test_an_empty_value_stands_at_its_key(void **state)
+{
+    (void)state;
+    struct ftri_error error;
+    struct config_document *document = parse("a: 1\nb:\n  c:\n  d: [x, ]\n");
+    const struct config_value *b = config_get(config_root(document), "b");
+    assert_int_equal(config_error(config_get(b, "c"), &error, -EINVAL, "x"), -EINVAL);
+    assert_string_equal(error.text, "f.yaml:3:3: x");
+    config_free(document);
+}
+
 static void test_environment_is_replaced(void **state)
 {
     (void)state;
@@ -96,6 +110,10 @@ static const struct {
     {"a: ${file:/x}", "f.yaml:1:4: only ${env:NAME} and ${env:NAME:-default}, or without env:, are "
                       "replaced; $$ is a "
                       "dollar sign"},
+    {"a: x${env:FTR_TEST_UNSET:-${env:FTR_TEST_SET}}",
+     "f.yaml:1:4: '${' within '${...}' is not replaced: name one variable; $$ is a dollar sign"},
+    {"a: \"${${env:FTR_TEST_SET}}\"",
+     "f.yaml:1:5: '${' within '${...}' is not replaced: name one variable; $$ is a dollar sign"},
     {"a: \"${env:X\"", "f.yaml:1:5: '${' without a closing '}'; $$ is a dollar sign"},
     {"a: 'x", "f.yaml:1:5: not YAML: single-quoted scalar without closing quote"},
     {"a\xff: 1", "f.yaml:1:2: not UTF-8"},
@@ -254,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values_know_kind_text_and_order),
+        cmocka_unit_test(test_an_empty_value_stands_at_its_key),
         cmocka_unit_test(test_environment_is_replaced),
         cmocka_unit_test(test_bad_documents_are_refused_with_their_place),
         cmocka_unit_test(test_depth_is_bounded),

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Values that are made, beside those of the file: their places, their order, short memory. */
 #include "base/error.h"
 #include "config/document.h"
 #include "config/make.h"

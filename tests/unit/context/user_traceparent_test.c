@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The traceparent as user tracing reads it: FD-9 of the checklist, and what it adds. */
+ * The traceparent as user tracing reads it: version 00 alone, 55 characters, either case, flags
+ * kept. */
 #include <flowtrace/context.h>
 
 #include <setjmp.h>

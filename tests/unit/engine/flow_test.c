@@ -142,9 +142,9 @@ static void test_receiver_that_drops_has_received(void **state)
     lab_check();
 }
 
-static void test_split_is_settled_when_all_parts_are(void **state)
+/* Of input 1. */
+static void split_into_held_parts(void)
 {
-    (void)state;
     lab_run(
         "nodes:\n"
         "  in: {type: receiver/test}\n"
@@ -156,37 +156,36 @@ static void test_split_is_settled_when_all_parts_are(void **state)
     assert_true(lab_ingest("in", 10, 1));
     lab_settle();
     assert_int_equal(lab.n_held, 2);
-    node_ack((struct node *)(uintptr_t)lab.holders[1], lab.held[1]);
+}
+
+static void ack_held(size_t i)
+{
+    node_ack((struct node *)(uintptr_t)lab.holders[i], lab.held[i]);
     lab_settle();
+}
+
+static void test_split_is_settled_when_all_parts_are(void **state)
+{
+    (void)state;
+    split_into_held_parts();
+    ack_held(1);
     assert_null(lab_answer(1));
-    node_ack((struct node *)(uintptr_t)lab.holders[0], lab.held[0]);
-    lab_settle();
+    ack_held(0);
     assert_int_equal(lab_answer(1)->kind, CONTROL_ACK);
     lab_check();
 }
 
-/* Each contributor of a merge learns why it failed, and whether for good. */
 /* A part fails for good, and the other is taken. */
 static void test_failure_of_a_part_is_the_inputs(void **state)
 {
     (void)state;
-    lab_run(
-        "nodes:\n"
-        "  in: {type: receiver/test}\n"
-        "  s: {type: processor/split}\n"
-        "  a: {type: exporter/hold}\n"
-        "  b: {type: exporter/hold}\n"
-        "connections: [{from: in, to: s}, {from: 's[\"a\"]', to: a}, {from: 's[\"b\"]', to: b}]",
-        0);
-    assert_true(lab_ingest("in", 10, 1));
-    lab_settle();
+    split_into_held_parts();
     const struct result refusal = {
         .is_permanent = true, .cause = NACK_NODE_SHUTDOWN, .reason = "for good"};
     node_nack((struct node *)(uintptr_t)lab.holders[0], lab.held[0], &refusal);
     lab_settle();
     assert_null(lab_answer(1));
-    node_ack((struct node *)(uintptr_t)lab.holders[1], lab.held[1]);
-    lab_settle();
+    ack_held(1);
     const struct lab_message *const answer = lab_answer(1);
     assert_int_equal(answer->kind, CONTROL_NACK);
     assert_true(answer->result.is_permanent);
@@ -226,6 +225,7 @@ static void test_failure_goes_up_through_a_merge_and_splits(void **state)
     lab_check();
 }
 
+/* Each contributor of a merge learns why it failed, and whether for good. */
 static void test_fan_in_answers_every_contributor(void **state)
 {
     (void)state;

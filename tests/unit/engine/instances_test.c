@@ -493,7 +493,6 @@ int main(void)
         LAB(test_sums_agree_while_it_runs),
         LAB(test_free_settles_across_loops),
         LAB(test_one_loop_is_summed_up_likewise),
-        LAB(test_free_settles_across_loops),
         LAB(test_each_request_for_memory_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,7 +104,7 @@ static void assert_child(const ftr_span_data *child, const ftr_span_data *parent
     assert_memory_equal(&child->parent_span_id, &parent->context.span_id, 8);
 }
 
-/* DF-14: p calls nothing but node_send. */
+/* p calls nothing but node_send. */
 static void test_node_that_only_sends_has_complete_visits(void **state)
 {
     (void)state;
@@ -144,7 +144,7 @@ static void test_node_that_only_sends_has_complete_visits(void **state)
     assert_null(event(&exporter, "control/ack"));
 }
 
-/* DF-14: otelcol.*, as the project's later draft has the keys and its guide the events; of a graph
+/* otelcol.*, as the project's later draft has the keys and its guide the events; of a graph
  * while the session has other names. */
 static void test_a_graph_by_otelcol(void **state)
 {
@@ -183,7 +183,7 @@ static void test_a_graph_by_otelcol(void **state)
             assert_memory_equal(span.events[k].name.data, "otelcol.", 8);
 }
 
-/* DF-16: failure at the node at fault, refused above it. */
+/* Failure at the node at fault, refused above it. */
 static void test_outcome_is_failure_below_and_refused_above(void **state)
 {
     (void)state;
@@ -221,7 +221,7 @@ static void assert_split(const ftr_span_data *span, const ftr_span_data *origin,
     assert_int_equal(find(link->attributes, link->n_attributes, "flow.split.count")->as.i64, count);
 }
 
-/* DF-21: clones are separate children of the visit that sent them. */
+/* Clones are separate children of the visit that sent them. */
 static void test_fan_out_children_share_their_parent(void **state)
 {
     (void)state;
@@ -292,7 +292,6 @@ static void test_merge_is_below_its_inputs_visits(void **state)
     assert_child(&inputs[0], &in);
 }
 
-/* DF-15 */
 static void test_timer_tick_is_an_event_on_the_merge(void **state)
 {
     (void)state;
@@ -362,7 +361,7 @@ static ftr_span_data action(const char *name)
     return span;
 }
 
-/* DF-15: what affects many flows is a span of its own, linked to those it touched. */
+/* What affects many flows is a span of its own, linked to those it touched. */
 static void test_shutdown_is_a_span_linked_to_what_it_touched(void **state)
 {
     (void)state;
@@ -464,6 +463,32 @@ static void test_configuration_that_is_refused_is_a_failure_and_nobody_is_told(v
     assert_int_equal(lab.messages[lab.n_messages - 1].kind, CONTROL_CONFIG);
 }
 
+/* The last node that is told does well; the action as a whole does not. */
+static void test_action_fails_when_any_node_fails_in_it(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  b: {type: processor/brittle}\n"
+            "  out: {type: exporter/hold}\n"
+            "connections: [{from: in, to: b}, {from: b, to: out}]",
+            0);
+    graph_configured(lab.graph, NULL, 0, NULL);
+    lab_settle();
+    assert_string_equal(lab.messages[lab.n_messages - 1].node, "out");
+    const ftr_span_data whole = action("control/config");
+    assert_str(&whole, "flow.outcome", "failure");
+    assert_str(&whole, "error", "broken by a message");
+    const ftr_span_data before = action_at("control/config", "in");
+    assert_str(&before, "flow.outcome", "success");
+    const ftr_span_data broken = action_at("control/config", "b");
+    assert_str(&broken, "flow.outcome", "failure");
+    const ftr_span_data after = action_at("control/config", "out");
+    assert_str(&after, "flow.outcome", "success");
+    graph_configured(lab.graph, NULL, 0, "graph.yaml:3:1: unknown key");
+    assert_int_equal(count_spans(), 5);
+}
+
 static void test_untraced_batches_leave_no_spans(void **state)
 {
     (void)state;
@@ -488,7 +513,7 @@ static void test_untraced_batches_leave_no_spans(void **state)
     lab_check();
 }
 
-/* Our own telemetry and somebody's in one batch: DESIGN 4.2, the parent is the first contributor
+/* Our own telemetry and somebody's in one batch: the parent is the first contributor
  * that is sampled. It used to be a new trace when the first of all was not. */
 static void test_merge_is_below_the_first_input_that_is_traced(void **state)
 {
@@ -584,6 +609,55 @@ static void test_waiting_for_room_is_recorded(void **state)
     assert_int_equal(n_blocked, 1);
 }
 
+/* DF-17. Two have room, the third waits: at the receiver, and in the same row at p. */
+static void test_depth_and_capacity_at_send(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  p: {type: processor/pass}\n"
+            "  out: {type: exporter/test}\n"
+            "connections: [{from: in, to: p}, {from: p, to: out}]",
+            2);
+    static const int64_t depths[] = {1, 2, 2};
+    for (uint64_t i = 0; i < FTRI_COUNT(depths); i++)
+        assert_true(lab_ingest("in", 1, i));
+    lab_settle();
+    for (size_t i = 0; i < FTRI_COUNT(depths); i++) {
+        const ftr_span_data in = span_named("receiver/test/in", i);
+        const ftr_span_data p = span_named("processor/pass/p", i);
+        const ftr_span_data out = span_named("exporter/test/out", i);
+        assert_i64(&in, "out.queue.depth", depths[i]);
+        assert_i64(&in, "out.queue.capacity", 2);
+        assert_int_equal(event(&in, "backpressure") != NULL, i == 2);
+        assert_i64(&p, "out.queue.depth", depths[i]);
+        assert_i64(&p, "out.queue.capacity", 2);
+        assert_int_equal(event(&p, "backpressure") != NULL, i == 2);
+        assert_null(attribute(&out, "out.queue.depth"));
+    }
+}
+
+/* The second one finds the first. */
+static void test_depth_at_send_of_each_part(void **state)
+{
+    (void)state;
+    lab_run("nodes:\n"
+            "  in: {type: receiver/test}\n"
+            "  s: {type: processor/split}\n"
+            "  out: {type: exporter/test}\n"
+            "connections: [{from: in, to: s}, {from: 's[\"a\"]', to: out}, "
+            "{from: 's[\"b\"]', to: out}]",
+            8);
+    assert_true(lab_ingest("in", 1, 1));
+    lab_settle();
+    const ftr_span_data s = span_named("processor/split/s", 0);
+    const ftr_event_data *const emit = event(&s, "emit");
+    assert_i64(&s, "out.queue.depth", 1);
+    assert_non_null(emit);
+    assert_int_equal(find(emit->attributes, emit->n_attributes, "out.queue.depth")->as.i64, 2);
+    assert_int_equal(find(emit->attributes, emit->n_attributes, "out.queue.capacity")->as.i64, 8);
+}
+
 /* The visit of what took custody ends with the input; what goes on is still below it. */
 static void test_custody_keeps_one_trace(void **state)
 {
@@ -624,6 +698,8 @@ static void test_late_derivative_is_still_below_the_ended_visit(void **state)
     const ftr_span_data h = span_named("processor/hold/h", 0);
     const ftr_span_data out = span_named("exporter/test/out", 0);
     assert_child(&out, &h);
+    assert_i64(&h, "flow.hops", 1);
+    assert_i64(&out, "flow.hops", 2);
     assert_int_equal(lab_answer(9)->kind, CONTROL_ACK);
     lab_check();
 }
@@ -718,10 +794,13 @@ int main(void)
         RECORDED(test_shutdown_that_runs_out_of_time_is_a_failure),
         RECORDED(test_memory_pressure_is_told_to_all_and_linked_to_what_is_held),
         RECORDED(test_configuration_that_is_refused_is_a_failure_and_nobody_is_told),
+        RECORDED(test_action_fails_when_any_node_fails_in_it),
         RECORDED(test_untraced_batches_leave_no_spans),
         RECORDED(test_merge_is_below_the_first_input_that_is_traced),
         RECORDED(test_what_comes_of_a_copy_after_its_visit_continues_the_flow),
         RECORDED(test_waiting_for_room_is_recorded),
+        RECORDED(test_depth_and_capacity_at_send),
+        RECORDED(test_depth_at_send_of_each_part),
         RECORDED(test_custody_keeps_one_trace),
         RECORDED(test_late_derivative_is_still_below_the_ended_visit),
         RECORDED(test_retries_show_on_the_visit_and_the_fault_lies_below),

@@ -78,13 +78,16 @@ static ftr_node *generation_of(uint64_t generation, const char *conventions)
     return node;
 }
 
+/* node: NULL, then on loop 2. */
 static void act_at(const ftr_node *node, uint64_t generation)
 {
     ftr_control control;
     ftr_control_start(&control, &(ftr_control_options){.size = sizeof(ftr_control_options),
                                                        .name = FTR_STR("control/shutdown"),
                                                        .node = node,
-                                                       .generation = generation});
+                                                       .generation = generation,
+                                                       .has_loop = !node,
+                                                       .loop = 2});
     ftr_control_end(&control, FTR_OUTCOME_SUCCESS, FTR_STR(""));
 }
 
@@ -240,7 +243,7 @@ static void test_a_visit_by_each_convention(void **state)
 }
 
 /* By otelcol as that project's engine has it on its own telemetry: deployment.generation. */
-static void test_visits_and_actions_tell_the_generation(void **state)
+static void test_visits_and_actions_tell_generation_and_loop(void **state)
 {
     (void)state;
     static const char *const rows[][2] = {{"flowtrace", "flow.generation"},
@@ -258,15 +261,21 @@ static void test_visits_and_actions_tell_the_generation(void **state)
         act_at(node, 0);
         const ftr_span_data action = only_span();
         assert_i64(attribute(&action, "flow.generation"), 7);
+        assert_i64(attribute(&action, "flow.loop"), 3);
         ftr_node_free(node);
     }
     ftr_memory_spans_reset(spans);
     act_at(NULL, 8);
     const ftr_span_data whole = only_span();
     assert_i64(attribute(&whole, "flow.generation"), 8);
+    assert_i64(attribute(&whole, "flow.loop"), 2);
     visit_by(processor, USUAL, FTR_OUTCOME_SUCCESS);
     const ftr_span_data none = only_span();
     assert_null(attribute(&none, "flow.generation"));
+    ftr_memory_spans_reset(spans);
+    act_at(processor, 0);
+    const ftr_span_data alone = only_span();
+    assert_null(attribute(&alone, "flow.loop"));
 }
 
 /* Events, by the convention: drop, with the span's own attribute; backpressure; a second emit. */
@@ -428,7 +437,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_visit_by_each_convention),
         cmocka_unit_test(test_a_visit_that_the_sampler_takes),
-        cmocka_unit_test(test_visits_and_actions_tell_the_generation),
+        cmocka_unit_test(test_visits_and_actions_tell_generation_and_loop),
         cmocka_unit_test(test_events_by_each_convention),
         cmocka_unit_test(test_words_for_engines),
         cmocka_unit_test(test_checking_a_name),

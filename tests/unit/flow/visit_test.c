@@ -258,7 +258,7 @@ static void test_context_from_outside_is_the_parent(void **state)
     assert_false(ftr_span_id_is_valid(&root.parent_span_id));
 }
 
-/* A long-lived loop's span may be current while it polls: it is nobody's parent (DESIGN 4.2). */
+/* A long-lived loop's span may be current while it polls: it is nobody's parent. */
 static void test_a_source_ignores_the_current_context(void **state)
 {
     (void)state;
@@ -268,6 +268,34 @@ static void test_a_source_ignores_the_current_context(void **state)
     ftr_detach(attachment);
     const ftr_span_data span = span_named("receiver/otlp/rcv-1");
     assert_false(ftr_span_id_is_valid(&span.parent_span_id));
+}
+
+/* Of contributors that come one by one the longest way counts, however the first one came: without
+ * a channel, through one, or from a flow that is not sampled. */
+static void test_hops_are_those_of_the_longest_way(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        static const uint32_t further[] = {1, 5, 3};
+        ftr_hop hop = hop_from(1, i != 2), out;
+        hop.n_hops = 2;
+        hop.sent_ns = i == 1 ? ftri_time_monotonic_ns() : 0;
+        const ftr_arrival arrival = arrival_of(7);
+        ftr_visit visit;
+        ftr_visit_start(&visit, processor, &hop, 1, &arrival);
+        for (uint32_t j = 0; j < FTRI_COUNT(further); j++) {
+            hop = hop_from(2 + j, true);
+            hop.n_hops = further[j];
+            ftr_visit_add_input(&visit, &hop);
+        }
+        ftr_visit_emit(&visit, FTR_STR("out"), 1, 1, &out);
+        ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+        assert_int_equal(out.n_hops, 6);
+        ftr_hop_release(&out);
+        const ftr_span_data span = span_named("processor/batch/proc-2");
+        assert_i64(attribute(&span, "flow.hops"), 5);
+        ftr_memory_spans_reset(spans);
+    }
 }
 
 static void test_a_cycle_does_not_make_an_endless_trace(void **state)
@@ -560,6 +588,73 @@ static void test_visits_of_one_node_say_each_its_own(void **state)
     }
 }
 
+/* DF-17, at send. Twice over, so that the second visit has the form that the first one made. */
+static void test_departures_tell_of_the_channel(void **state)
+{
+    (void)state;
+    const ftr_departure queued = {.size = sizeof queued,
+                                  .n_items = 6,
+                                  .n_bytes = 600,
+                                  .queue_depth = 3,
+                                  .queue_capacity = 16,
+                                  .now_ns = 12345};
+    const ftr_departure last = {.size = sizeof last,
+                                .n_items = 1,
+                                .queue_depth = UINT64_MAX,
+                                .queue_capacity = UINT64_MAX,
+                                .split = {1, 2}};
+    const ftr_departure free_way = {.size = sizeof free_way, .n_items = 2, .queue_depth = 9};
+    const ftr_departure older = {.size = offsetof(ftr_departure, queue_depth),
+                                 .n_items = 4,
+                                 .n_bytes = 40,
+                                 .queue_depth = 99,
+                                 .queue_capacity = 99};
+    const ftr_departure *const firsts[] = {&queued, &free_way, &queued, &older, NULL};
+    for (size_t i = 0; i < FTRI_COUNT(firsts); i++) {
+        ftr_visit visit;
+        ftr_hop hop;
+        ftr_visit_start(&visit, processor, NULL, 0, NULL);
+        ftr_visit_emit_with(&visit, FTR_STR("out"), firsts[i], &hop);
+        if (firsts[i] == &queued)
+            assert_int_equal(hop.sent_ns, 12345);
+        else
+            assert_true(hop.sent_ns > 12345);
+        assert_int_equal(hop.split_count, 0);
+        ftr_hop_release(&hop);
+        ftr_visit_emit_with(&visit, FTR_STR("low"), &last, &hop);
+        assert_int_equal(hop.split_index, 1);
+        assert_int_equal(hop.split_count, 2);
+        ftr_hop_release(&hop);
+        ftr_visit_emit_with(&visit, FTR_STR("low"), &free_way, &hop);
+        ftr_hop_release(&hop);
+        ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+    }
+    assert_int_equal(ftr_flush(10 * SECONDS_NS), FTR_OK);
+    static const int64_t n_items[] = {6, 2, 6, 4, 0};
+    for (size_t i = 0; i < FTRI_COUNT(firsts); i++) {
+        ftr_span_data span;
+        assert_true(ftr_memory_spans_get(spans, i, &span));
+        assert_str(attribute(&span, "out.port"), "out");
+        assert_i64(attribute(&span, "out.items"), n_items[i]);
+        assert_i64(attribute(&span, "out.count"), 3);
+        if (firsts[i] == &queued) {
+            assert_i64(attribute(&span, "out.queue.depth"), 3);
+            assert_i64(attribute(&span, "out.queue.capacity"), 16);
+        } else {
+            assert_null(attribute(&span, "out.queue.depth"));
+            assert_null(attribute(&span, "out.queue.capacity"));
+        }
+        assert_int_equal(span.n_events, 2);
+        assert_i64(find(span.events[0].attributes, span.events[0].n_attributes, "out.queue.depth"),
+                   INT64_MAX);
+        assert_i64(
+            find(span.events[0].attributes, span.events[0].n_attributes, "out.queue.capacity"),
+            INT64_MAX);
+        assert_int_equal(span.events[0].n_attributes, 5);
+        assert_int_equal(span.events[1].n_attributes, 3);
+    }
+}
+
 static void test_names_of_unlisted_values(void **state)
 {
     (void)state;
@@ -585,6 +680,7 @@ int main(void)
         TEST(test_outcome_sets_status_and_error),
         TEST(test_context_from_outside_is_the_parent),
         TEST(test_a_source_ignores_the_current_context),
+        TEST(test_hops_are_those_of_the_longest_way),
         TEST(test_a_cycle_does_not_make_an_endless_trace),
         TEST(test_a_cycle_that_is_not_sampled_stays_so),
         TEST(test_pass_through_allocates_nothing),
@@ -593,6 +689,7 @@ int main(void)
         TEST(test_threads_share_a_node),
         TEST(test_off_and_zeroed_visits_do_nothing),
         TEST(test_visits_of_one_node_say_each_its_own),
+        TEST(test_departures_tell_of_the_channel),
         TEST(test_names_of_unlisted_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -257,8 +257,8 @@ static void test_once_a_series_exists_nothing_is_allocated(void **state)
 }
 
 /* Every span is counted, in its series or in that of the overflow. */
-/* More names than series, of all lengths up to 49, some of them of a second service, or estimates.
- */
+/* More names than series, of all lengths up to 49, some of them of other services, of which two
+ * names stand at the same place and two are as long, or estimates. */
 static void feed(struct ftri_span_metrics *metrics, size_t batch)
 {
     enum { SPANS = 1000, NAMES = 50 };
@@ -272,7 +272,7 @@ static void feed(struct ftri_span_metrics *metrics, size_t batch)
         state = state * 1664525 + 1013904223;
         spans[i] = span_of("", state >> 4);
         spans[i].name = (ftr_str){text, state >> 8 & 63 ? (state >> 8 & 63) % NAMES : 0};
-        spans[i].service.len = state >> 16 & 7 ? 4 : 2;
+        spans[i].service = (ftr_str){state >> 24 & 1 ? "shop" : "cart", state >> 16 & 7 ? 4 : 2};
         spans[i].is_estimated = (state >> 20 & 3) == 0;
         spans[i].frac = spans[i].is_estimated ? state : 0;
     }

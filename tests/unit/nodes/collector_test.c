@@ -312,6 +312,8 @@ static void test_conditions_of_the_filter(void **state)
     check_filter("IsMatch(attributes[\"u\"], \"^/x\\\\.[0-9]+\")",
                  FILTER "{attribute: u, at: item, required: true, matches: ^/x\\.[0-9]+, drop: "
                         "matching}\n");
+    check_filter("IsMatch(name, \"a[].[:alpha:]^]\\\\[b[^]/]\")",
+                 FILTER "{name: a[].[:alpha:]^]\\[b[^]/], drop: matching}\n");
     check_filter("name == \"a.b(c)\"", FILTER "{name: ^a\\.b\\(c\\)$, drop: matching}\n");
     check_filter("span.name != \"x\"", FILTER "{name: ^x$, drop: others}\n");
     check_filter("IsMatch(name, \"^GET \")", FILTER "{name: ^GET , drop: matching}\n");
@@ -320,6 +322,39 @@ static void test_conditions_of_the_filter(void **state)
     check_filter("name == \"x\" or status.code == 2",
                  FILTER "{name: ^x$, drop: matching}\n"
                         "traces::filter::2 processor/filter {status: error, drop: matching}\n");
+}
+
+static void check_refused_filter(const char *condition, const char *words)
+{
+    char text[1024];
+    snprintf(text, sizeof text,
+             OTLP DEBUG
+             "processors: {filter: {traces: {span: ['%s']}}}\nservice: {pipelines: "
+             "{traces: {receivers: [otlp], processors: [filter], exporters: [debug]}}}\n",
+             condition);
+    if (translate(text) == 0)
+        fail_msg("expected a refusal: %s", condition);
+    assert_non_null(strstr(it.error.text, words));
+    leave();
+}
+
+/* What just fits, and one more. */
+static void test_bounds_of_conditions(void **state)
+{
+    (void)state;
+    char text[257], condition[300], line[400];
+    memset(text, 'x', sizeof text);
+    snprintf(condition, sizeof condition, "attributes[\"a\"] == \"%.255s\"", text);
+    snprintf(line, sizeof line, "values: [%.255s]", text);
+    check_filter(condition, line);
+    snprintf(condition, sizeof condition, "attributes[\"a\"] == \"%.256s\"", text);
+    check_refused_filter(condition, "a text is longer than 255 bytes");
+    snprintf(condition, sizeof condition, "attributes[\"%.256s\"] == 1", text);
+    check_refused_filter(condition, "a text is longer than 255 bytes");
+    check_filter("attributes[\"a\"] == -1234567890123456789", "values: [-1234567890123456789]");
+    check_refused_filter("attributes[\"a\"] == 123456789012345678901", "a whole number");
+    check_refused_filter("attributes[\"a\"] == -", "a whole number");
+    check_refused_filter("attributes[\"a\"] == 1.5", "a whole number");
 }
 
 static void test_conditions_of_other_signals(void **state)
@@ -392,6 +427,8 @@ static void test_queues_and_retries(void **state)
                    "5000000000ns, max_delay: 30000000000ns, max_elapsed: 300000000000ns, "
                    "multiplier: 1.5, jitter: 0.5, max_held: 1000, acknowledge: delivered}\n");
     check_exporter("otlp", END "retry_on_failure: {enabled: false}}", "max_elapsed: 0s, ");
+    check_exporter("otlp", END "retry_on_failure: {enabled: false, max_elapsed_time: 1s}}",
+                   "max_elapsed: 0s, ");
     check_exporter("otlp",
                    END "sending_queue: {enabled: false}, retry_on_failure: {enabled: false}}",
                    "receivers::otlp[\"traces\"] > exporters::otlp\n");
@@ -548,7 +585,11 @@ static const struct {
      "c.yaml:3:64: service::pipelines::logs: exporters::otlp takes OTLP only, and the lines of "
      "receivers::filelog are none"},
     {"receivers: {jaeger: }\n" DEBUG SERVICE,
-     "c.yaml:1:13: receivers::jaeger: the component 'jaeger' is not supported"},
+     "c.yaml:1:13: receivers::jaeger: the component 'jaeger' is not supported; there are filelog, "
+     "otlp"},
+    {"receivers:\n  filelog: {include: []}\n" DEBUG
+     "service: {pipelines: {logs: {receivers: [filelog], exporters: [debug]}}}",
+     "c.yaml:2:22: receivers::filelog: include: name at least one file"},
     {P("bach", ""),
      "c.yaml:4:3: processors::bach: the component 'bach' is not supported; did you mean 'batch'?"},
     {P("tail_sampling", "{}"),
@@ -592,23 +633,47 @@ static const struct {
     {P("filter", "{traces: {span: ['IsMatch(name, \"\\\\d\")']}}"),
      "c.yaml:4:29: processors::filter: '\\d' in a pattern is not supported; write [0-9], "
      "[[:space:]] and the like"},
+    {P("filter", "{traces: {span: ['IsMatch(name, \"a[\\\\.]b\")']}}"),
+     "c.yaml:4:29: processors::filter: a backslash between [ and ] in a pattern is not supported; "
+     "write [.] for a point, and put ] first and - last"},
+    {P("filter", "{traces: {span: ['IsMatch(name, \"\\\\<b>\")']}}"),
+     "c.yaml:4:29: processors::filter: '\\<' in a pattern is not supported; write [<] for the "
+     "character"},
+    {P("filter", "{traces: {span: ['IsMatch(name, \"\")']}}"),
+     "c.yaml:4:29: processors::filter: IsMatch: an empty pattern fits everything; leave it out"},
+    {P("filter", "{metrics: {metric: ['attributes[\"a\"] == 1']}}"),
+     "c.yaml:4:32: processors::filter: expected a field at 'attributes[\"a\"] == 1'; conditions "
+     "are "
+     "comparisons with == or != of attributes[\"key\"], resource.attributes[\"key\"], name, "
+     "status.code, severity_number < LEVEL and IsMatch, joined by or"},
+    {X("otlp", "{endpoint: backend}"),
+     "c.yaml:4:20: exporters::otlp: endpoint: 'backend' has no port; write HOST:PORT, such as "
+     "backend:4317"},
     {X("otlp", "{}"), "c.yaml:4:9: exporters::otlp: 'endpoint' is required"},
-    {X("otlp", "{endpoint: h, tls: {insecure_skip_verify: true}}"),
-     "c.yaml:4:29: exporters::otlp::tls: 'insecure_skip_verify' is not supported: certificates are "
+    {X("otlp", "{endpoint: h:1, tls: {insecure_skip_verify: true}}"),
+     "c.yaml:4:31: exporters::otlp::tls: 'insecure_skip_verify' is not supported: certificates are "
      "always verified; name the authority in ca_file"},
-    {X("otlp", "{endpoint: h, compression: snappy}"),
-     "c.yaml:4:36: exporters::otlp: compression: 'snappy' is not supported: there are gzip, zstd "
+    {X("otlp", "{endpoint: h:1, compression: snappy}"),
+     "c.yaml:4:38: exporters::otlp: compression: 'snappy' is not supported: there are gzip, zstd "
      "and none"},
-    {X("otlp", "{endpoint: h, headers: {'a b': c}}"),
-     "c.yaml:4:34: exporters::otlp: headers: 'a b' is not the name of a header"},
-    {X("otlp", "{endpoint: h, sending_queue: {storage: f}}"),
-     "c.yaml:4:39: exporters::otlp::sending_queue: 'storage' is not supported: the queue is in "
+    {X("otlp", "{endpoint: h:1, headers: {'a b': c}}"),
+     "c.yaml:4:36: exporters::otlp: headers: 'a b' is not the name of a header"},
+    {X("otlp", "{endpoint: h:1, sending_queue: {storage: f}}"),
+     "c.yaml:4:41: exporters::otlp::sending_queue: 'storage' is not supported: the queue is in "
      "memory"},
-    {X("otlp", "{endpoint: h, sending_queue: {sizer: bytes}}"),
-     "c.yaml:4:46: exporters::otlp::sending_queue: sizer: 'bytes' is not one of requests"},
-    {X("otlp", "{endpoint: h, retry_on_failure: {max_elapsed_time: 1s}}"),
-     "c.yaml:4:60: exporters::otlp: retry_on_failure: max_elapsed_time is less than "
+    {X("otlp", "{endpoint: h:1, sending_queue: {sizer: bytes}}"),
+     "c.yaml:4:48: exporters::otlp::sending_queue: sizer: 'bytes' is not one of requests"},
+    {X("otlp", "{endpoint: h:1, retry_on_failure: {max_elapsed_time: 1s}}"),
+     "c.yaml:4:62: exporters::otlp: retry_on_failure: max_elapsed_time is less than "
      "initial_interval or max_interval"},
+    {X("otlp", "{endpoint: h:1, retry_on_failure: {multiplier: 0.5}}"),
+     "c.yaml:4:56: exporters::otlp: retry_on_failure: multiplier is out of range: 1 to 100"},
+    {X("otlp", "{endpoint: h:1, retry_on_failure: {randomization_factor: 2}}"),
+     "c.yaml:4:66: exporters::otlp: retry_on_failure: randomization_factor is out of range: 0 to "
+     "1"},
+    {X("otlp", "{endpoint: h:1, tls: {cert_file: /c}}"),
+     "c.yaml:4:42: exporters::otlp: tls: cert_file and key_file go together"},
+    {X("otlphttp", ""), "c.yaml:4:3: exporters::otlphttp: 'endpoint' is required"},
     {X("otlphttp", "{}"), "c.yaml:4:13: exporters::otlphttp: 'endpoint' is required"},
     {X("file", "{path: /x, rotation: {}}"),
      "c.yaml:4:20: exporters::file: 'rotation' is not supported: leave rotation to a program such "
@@ -635,6 +700,10 @@ static const struct {
     {PIPELINES("traces: {receivers: [otpl], exporters: [debug]}"),
      "c.yaml:5:26: service::pipelines::traces: receivers: 'otpl' is not below 'receivers' or "
      "'connectors' of this file; did you mean 'otlp'?"},
+    {PIPELINES("traces: {receivers: [otlp], exporters: [{debug: }]}"),
+     "c.yaml:5:45: service::pipelines::traces: exporters: expected the id of a component"},
+    {PIPELINES("traces:"),
+     "c.yaml:5:5: service::pipelines::traces: expected {receivers, processors, exporters}"},
     {PIPELINES("traces: {receivers: [otlp, otlp], exporters: [debug]}"),
      "c.yaml:5:32: service::pipelines::traces: receivers: 'otlp' is there twice"},
     {OTLP DEBUG "service: {pipelines: {}}",
@@ -664,6 +733,20 @@ static const struct {
                 "[traces/x]}]}\nservice: {pipelines: {traces: {receivers: [otlp], exporters: "
                 "[routing]}, traces/y: {receivers: [routing], exporters: [debug]}}}",
      "c.yaml:4:69: connectors::routing: there is no pipeline 'traces/x'"},
+    {OTLP DEBUG "connectors:\n  routing: {table: [{condition: 'attributes[\"a\"] == \"\"', "
+                "pipelines: [traces/y]}]}\nservice: {pipelines: {traces: {receivers: [otlp], "
+                "exporters: [routing]}, traces/y: {receivers: [routing], exporters: [debug]}}}",
+     "c.yaml:4:34: connectors::routing: table: comparing with an empty text is not supported; "
+     "default_pipelines takes what no entry does"},
+    {OTLP DEBUG
+     "connectors:\n  routing:\n    table:\n"
+     "    - {condition: 'attributes[\"a\"] == 1', pipelines: [traces/x]}\n"
+     "    - {condition: 'attributes[\"a\"] == \"1\"', pipelines: [traces/y]}\n"
+     "service: {pipelines: {traces: {receivers: [otlp], exporters: [routing]}, traces/x: "
+     "{receivers: [routing], exporters: [debug]}, traces/y: {receivers: [routing], "
+     "exporters: [debug]}}}",
+     "c.yaml:7:20: connectors::routing: table: entries above take all that this one would; remove "
+     "it"},
     {OTLP DEBUG "connectors:\n  routing: {table: [{condition: 'attributes[\"a\"] == 1 or "
                 "attributes[\"b\"] == 1', pipelines: [traces/y]}]}\nservice: {pipelines: {traces: "
                 "{receivers: [otlp], exporters: [routing]}, traces/y: {receivers: [routing], "
@@ -735,6 +818,7 @@ int main(void)
         cmocka_unit_test(test_options_of_the_otlp_receiver),
         cmocka_unit_test(test_options_of_processors),
         cmocka_unit_test(test_conditions_of_the_filter),
+        cmocka_unit_test(test_bounds_of_conditions),
         cmocka_unit_test(test_conditions_of_other_signals),
         cmocka_unit_test(test_options_of_the_otlp_exporters),
         cmocka_unit_test(test_queues_and_retries),

@@ -115,6 +115,21 @@ static void test_file_is_cut_back_after_a_part(void **state)
     check_file("{\"key\":\"first\"}\n{\"key\":\"second\"}\n");
 }
 
+/* What logrotate does with `copytruncate`: the next line is the file's first. */
+static void test_file_that_is_truncated_by_another(void **state)
+{
+    (void)state;
+    struct stat status;
+    open_file_graph(path, "");
+    feed_and_wait("a");
+    assert_int_equal(truncate(path, 0), 0);
+    feed_and_wait("b");
+    rig_close();
+    check_file("{\"key\":\"b\"}\n");
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_size, 12);
+}
+
 static void test_file_that_cannot_be_opened(void **state)
 {
     (void)state;
@@ -374,6 +389,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_file_is_appended_to, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_file_on_a_full_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_file_is_cut_back_after_a_part, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_file_that_is_truncated_by_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_file_that_cannot_be_opened, set_up, tear_down),
         cmocka_unit_test(test_http_answers),
         cmocka_unit_test(test_http_without_a_server),

@@ -104,8 +104,7 @@ static void test_a_time_out_falls_back(void **state)
     assert_int_equal(rig.n_acks, 1);
     assert_non_null(rig_arrival("b", 0));
     node_ack(rig.holder, rig.held);
-    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
-    rig_wait(rig_is_drained);
+    rig_drain();
     assert_int_equal(rig.n_acks, 1);
     rig_close();
 }
@@ -207,8 +206,7 @@ static void test_each_request_for_memory_fails(void **state)
         rig_wait(rig_is_settled);
         ftri_mem_fail_at(0);
         assert_int_equal(rig.n_acks + rig.n_nacks, 1);
-        graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
-        rig_wait(rig_is_drained);
+        rig_drain();
         rig_close();
     }
 }
@@ -253,8 +251,7 @@ static void test_delay_is_bounded_and_drained(void **state)
         rig_feed_key("a");
     rig_wait(holds_two);
     assert_int_equal(rig_account("wait")->received, 2);
-    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
-    rig_wait(rig_is_drained);
+    rig_drain();
     assert_int_equal(rig.n_acks, 5);
     rig_close();
 }

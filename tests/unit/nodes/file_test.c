@@ -68,8 +68,7 @@ static void wait_for(const char *lines)
 
 static void drain_and_close(void)
 {
-    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
-    rig_wait(rig_is_drained);
+    rig_drain();
     rig_close();
 }
 
@@ -297,6 +296,33 @@ static void test_a_checkpoint_that_is_none(void **state)
     rig_close();
 }
 
+/* Ids of the Collector's form have a slash: "receivers::filelog/app". */
+static void test_positions_named_after_a_node_with_a_slash(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "nodes:\n"
+        "  in/a%b: {type: receiver/file, config: {paths: [log], format: text,"
+        " poll_interval: 2ms}}\n"
+        "  sink: {type: exporter/rig}\n"
+        "connections:\n"
+        "  - {from: in/a%b, to: sink}\n";
+    char before[256];
+    n_refused = 0;
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(folder), 0);
+    append("log", "a\n");
+    rig_open(text);
+    wait_for("a");
+    drain_and_close();
+    assert_int_equal(access("in%2Fa%25b.positions", F_OK), 0);
+    append("log", "b\n");
+    rig_open(text);
+    wait_for("b");
+    drain_and_close();
+    assert_int_equal(chdir(before), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +343,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lines_that_are_too_long, set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(test_a_full_channel, set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(test_a_checkpoint_that_is_none, set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_positions_named_after_a_node_with_a_slash, set_up,
+                                        folder_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

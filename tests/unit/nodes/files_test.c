@@ -229,8 +229,7 @@ static void test_a_drain_in_the_middle(void **state)
     for (char name[2] = "a"; name[0] <= 'z'; name[0]++)
         write_file(name, "x");
     open_graph(folder, ", max_files: 1", "");
-    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
-    rig_wait(rig_is_drained);
+    rig_drain();
     assert_true(n_records() <= 26);
     rig_close();
 }

@@ -137,19 +137,10 @@ static void test_route_refusals(void **state)
                "graph:3:", "list of values");
 }
 
-#define CHAIN(type, config)                                                                        \
-    "nodes:\n"                                                                                     \
-    "  source: {type: receiver/rig}\n"                                                             \
-    "  it: {type: " type ", config: " config "}\n"                                                 \
-    "  sink: {type: exporter/rig}\n"                                                               \
-    "connections:\n"                                                                               \
-    "  - {from: source, to: it}\n"                                                                 \
-    "  - {from: it, to: sink}\n"
-
 static void test_batch_mixes_nobody(void **state)
 {
     (void)state;
-    rig_open(CHAIN("processor/batch", "{max_items: 2, max_delay: 1h}"));
+    rig_open(RIG_CHAIN("processor/batch", "{max_items: 2, max_delay: 1h}"));
     feed("a1", "a");
     feed("b1", "b");
     feed("none1", NULL);
@@ -169,7 +160,7 @@ static void test_batch_mixes_nobody(void **state)
 static void test_batch_has_so_many_groups(void **state)
 {
     (void)state;
-    rig_open(CHAIN("processor/batch", "{max_items: 2, max_delay: 1h, max_groups: 2}"));
+    rig_open(RIG_CHAIN("processor/batch", "{max_items: 2, max_delay: 1h, max_groups: 2}"));
     feed("a1", "a");
     feed("b1", "b");
     feed("c1", "c"); /* a has to go */
@@ -185,7 +176,7 @@ static void test_batch_has_so_many_groups(void **state)
 static void test_batch_each_group_has_its_time(void **state)
 {
     (void)state;
-    rig_open(CHAIN("processor/batch", "{max_items: 3, max_delay: 20ms}"));
+    rig_open(RIG_CHAIN("processor/batch", "{max_items: 3, max_delay: 20ms}"));
     feed("a1", "a");
     feed("b1", "b");
     feed("a2", "a");
@@ -201,11 +192,10 @@ static void test_batch_each_group_has_its_time(void **state)
 static void test_batch_the_shutdown_sends_every_group(void **state)
 {
     (void)state;
-    rig_open(CHAIN("processor/batch", "{max_items: 3, max_delay: 1h}"));
+    rig_open(RIG_CHAIN("processor/batch", "{max_items: 3, max_delay: 1h}"));
     feed("a1", "a");
     feed("b1", "b");
-    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
-    rig_wait(rig_is_drained);
+    rig_drain();
     rig_check_keys("sink", 0, "a1");
     rig_check_keys("sink", 1, "b1");
     rig_close();
@@ -217,11 +207,10 @@ static void test_what_was_merged_of_two_is_nobodys(void **state)
     (void)state;
     static const char *const values[][2] = {{"a", "a"}, {"a", "b"}, {"a", NULL}, {NULL, "b"}};
     for (size_t i = 0; i < FTRI_COUNT(values); i++) {
-        rig_open(CHAIN("processor/window", "{size: 1h}"));
+        rig_open(RIG_CHAIN("processor/window", "{size: 1h}"));
         feed("one", values[i][0]);
         feed("two", values[i][1]);
-        graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
-        rig_wait(rig_is_drained);
+        rig_drain();
         rig_check_keys("sink", 0, "one two");
         check_metadata("sink", 0, i == 0 ? "a" : NULL);
         rig_close();
@@ -232,9 +221,9 @@ static void test_what_is_made_of_a_batch_keeps_it(void **state)
 {
     (void)state;
     static const char *const nodes[] = {
-        CHAIN("processor/retry", "{initial_delay: 1ms}"),
-        CHAIN("processor/filter", "{drop: matching, attribute: none, required: true}"),
-        CHAIN("processor/delay", "{delay: 1ms}"),
+        RIG_CHAIN("processor/retry", "{initial_delay: 1ms}"),
+        RIG_CHAIN("processor/filter", "{drop: matching, attribute: none, required: true}"),
+        RIG_CHAIN("processor/delay", "{delay: 1ms}"),
     };
     for (size_t i = 0; i < FTRI_COUNT(nodes); i++) {
         rig_open(nodes[i]);
@@ -283,8 +272,7 @@ static bool has_two_arrivals(void)
 
 static void close_log(void)
 {
-    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
-    rig_wait(rig_is_drained);
+    rig_drain();
     rig_close();
 }
 

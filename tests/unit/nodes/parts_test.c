@@ -5,29 +5,13 @@
  * processor/forward. */
 #include "telemetry.h"
 
-#define CHAIN(type, config)                                                                        \
-    "nodes:\n"                                                                                     \
-    "  source: {type: receiver/rig}\n"                                                             \
-    "  it: {type: processor/" type ", config: " config "}\n"                                       \
-    "  sink: {type: exporter/rig}\n"                                                               \
-    "connections:\n"                                                                               \
-    "  - {from: source, to: it}\n"                                                                 \
-    "  - {from: it, to: sink}\n"
+#define CHAIN(type, config) RIG_CHAIN("processor/" type, config)
 
-#define TEXT(key, value) "{'key':'" key "','value':{'stringValue':'" value "'}}"
-#define INTEGER(key, value) "{'key':'" key "','value':{'intValue':'" value "'}}"
 #define LOG(body, more) "{'body':{'stringValue':'" body "'}" more "}"
 #define LOGS(records) "{'resourceLogs':[{'scopeLogs':[{'logRecords':[" records "]}]}]}"
 #define OF(attributes, records)                                                                    \
     "{'resource':{'attributes':[" attributes "]},'scopeLogs':[{'logRecords':[" records "]}]}"
 #define ALL(groups) "{'resourceLogs':[" groups "]}"
-
-static void feed_and_settle(const char *json)
-{
-    telemetry_feed(json);
-    rig_wait(rig_is_settled);
-    assert_int_equal(rig.n_acks, rig.n_fed);
-}
 
 /* Seven in threes: 3, 3, 1. */
 static void test_a_batch_is_cut_in_order(void **state)
@@ -35,7 +19,7 @@ static void test_a_batch_is_cut_in_order(void **state)
     (void)state;
     rig_open(CHAIN("batch", "{max_items: 7, max_delay: 1h, split: 3}"));
     telemetry_feed(LOGS(LOG("a", "") "," LOG("b", "")));
-    feed_and_settle(
+    telemetry_settle(
         LOGS(LOG("c", "") "," LOG("d", "") "," LOG("e", "") "," LOG("f", "") "," LOG("g", "")));
     assert_int_equal(rig.n_arrivals, 3);
     telemetry_check("sink", 0,
@@ -51,7 +35,7 @@ static void test_a_batch_that_fits_is_not_cut(void **state)
 {
     (void)state;
     rig_open(CHAIN("batch", "{max_items: 2, max_delay: 1h, split: 2}"));
-    feed_and_settle(LOGS(LOG("a", "") "," LOG("b", "")));
+    telemetry_settle(LOGS(LOG("a", "") "," LOG("b", "")));
     assert_int_equal(rig.n_arrivals, 1);
     rig_close();
 }
@@ -90,7 +74,7 @@ static void test_routes_by_the_resource(void **state)
 {
     (void)state;
     rig_open(ROUTE("{attribute: tenant, routes: {one: [a, '7']}, otherwise: two}"));
-    feed_and_settle(TENANTS);
+    telemetry_settle(TENANTS);
     telemetry_check("one", 0,
                     ALL(OF(TEXT("tenant", "a"), LOG("1", "") "," LOG("2", "")) "," OF(
                         INTEGER("tenant", "7"), LOG("4", ""))));
@@ -107,7 +91,7 @@ static void test_what_fits_no_route_is_dropped(void **state)
 {
     (void)state;
     rig_open(ROUTE("{attribute: tenant, routes: {one: [b], two: [c]}}"));
-    feed_and_settle(TENANTS);
+    telemetry_settle(TENANTS);
     assert_int_equal(rig.n_arrivals, 1);
     assert_int_equal(rig_arrival("one", 0)->n_items, 1);
     assert_int_equal(rig_account("it")->dropped[FTR_DROP_NO_ROUTE], 4);
@@ -132,7 +116,7 @@ static void test_refusals(void **state)
 static void check_filter(const char *graph, uint64_t n_passed, const char *body)
 {
     rig_open(graph);
-    feed_and_settle(LOOKED_AT);
+    telemetry_settle(LOOKED_AT);
     const struct rig_arrival *arrival = rig_arrival("sink", 0);
     assert_int_equal(arrival ? arrival->n_items : 0, n_passed);
     if (n_passed == 1)
@@ -157,7 +141,7 @@ static void test_forward_passes_everything_on(void **state)
 {
     (void)state;
     rig_open(CHAIN("forward", "{}"));
-    feed_and_settle(LOGS(LOG("a", "")));
+    telemetry_settle(LOGS(LOG("a", "")));
     rig_feed_key("b");
     rig_wait(rig_is_settled);
     assert_int_equal(rig.n_arrivals, 2);

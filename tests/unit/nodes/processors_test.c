@@ -81,15 +81,6 @@ static void test_route_refusals(void **state)
     rig_refuse(ROUTE("{}"), "graph:3:", "routes");
 }
 
-#define CHAIN(type, config)                                                                        \
-    "nodes:\n"                                                                                     \
-    "  source: {type: receiver/rig}\n"                                                             \
-    "  it: {type: " type ", config: " config "}\n"                                                 \
-    "  sink: {type: exporter/rig}\n"                                                               \
-    "connections:\n"                                                                               \
-    "  - {from: source, to: it}\n"                                                                 \
-    "  - {from: it, to: sink}\n"
-
 static struct record sized(const char *key, ftr_attribute *attribute, ftr_value value)
 {
     *attribute = (ftr_attribute){FTR_STR("size"), value};
@@ -99,7 +90,7 @@ static struct record sized(const char *key, ftr_attribute *attribute, ftr_value 
 static void test_filter_bounds(void **state)
 {
     (void)state;
-    rig_open(CHAIN("processor/filter", "{attribute: size, min: 10, max: 20}"));
+    rig_open(RIG_CHAIN("processor/filter", "{attribute: size, min: 10, max: 20}"));
     ftr_attribute a[6];
     const struct record records[] = {
         sized("below", &a[0], ftr_value_i64(9)),           sized("least", &a[1], ftr_value_i64(10)),
@@ -116,9 +107,9 @@ static void test_filter_bounds(void **state)
     assert_int_equal(rig.n_acks, 2);
     assert_int_equal(rig.n_arrivals, 1);
     rig_close();
-    rig_refuse(CHAIN("processor/filter", "{attribute: size, min: 2, max: 1}"),
+    rig_refuse(RIG_CHAIN("processor/filter", "{attribute: size, min: 2, max: 1}"),
                "graph:3:", "min is greater than max");
-    rig_refuse(CHAIN("processor/filter", "{min: 2}"), "graph:3:", "attribute");
+    rig_refuse(RIG_CHAIN("processor/filter", "{min: 2}"), "graph:3:", "attribute");
 }
 
 static void check_text(const struct record *record, const char *key, const char *expected)
@@ -141,7 +132,7 @@ static void check_number(const struct record *record, const char *key, int64_t e
 static void test_parse_text(void **state)
 {
     (void)state;
-    rig_open(CHAIN("processor/parse", "{}"));
+    rig_open(RIG_CHAIN("processor/parse", "{}"));
     const struct record records[] = {
         {.key = FTR_STR("one"), .value = FTR_STR("abc"), .event_time_ns = 7},
         {.key = FTR_STR("empty")},
@@ -172,7 +163,7 @@ static void test_parse_text(void **state)
 static void test_parse_package_log(void **state)
 {
     (void)state;
-    rig_open(CHAIN("processor/parse", "{kind: package_log}"));
+    rig_open(RIG_CHAIN("processor/parse", "{kind: package_log}"));
     const struct record record = {.key = FTR_STR("dpkg.log"),
                                   .value =
                                       FTR_STR("2026-01-02 03:04:05 install a:amd64 <none> 1\n"
@@ -198,7 +189,7 @@ static void test_parse_gzip(void **state)
     struct ftri_bytes bomb;
     ftri_bytes_init(&bomb, 1 << 20);
     assert_int_equal(ftri_gzip(ftri_view_of(zeros, sizeof zeros), 9, &bomb), 0);
-    rig_open(CHAIN("processor/parse", "{kind: gzip, max_unpacked: 64KiB}"));
+    rig_open(RIG_CHAIN("processor/parse", "{kind: gzip, max_unpacked: 64KiB}"));
     const struct record records[] = {
         {.key = FTR_STR("good"), .value = {packed, sizeof packed - 1}},
         {.key = FTR_STR("cut"), .value = {packed, sizeof packed - 2}},
@@ -224,7 +215,7 @@ static void test_parse_gzip(void **state)
 static void test_batch_sends_when_full(void **state)
 {
     (void)state;
-    rig_open(CHAIN("processor/batch", "{max_items: 3, max_delay: 1h}"));
+    rig_open(RIG_CHAIN("processor/batch", "{max_items: 3, max_delay: 1h}"));
     rig_feed_key("a");
     rig_feed_key("b");
     assert_int_equal(rig.n_arrivals, 0);
@@ -239,7 +230,7 @@ static void test_batch_sends_when_full(void **state)
 static void test_batch_sends_after_its_delay(void **state)
 {
     (void)state;
-    rig_open(CHAIN("processor/batch", "{max_items: 100, max_delay: 5ms}"));
+    rig_open(RIG_CHAIN("processor/batch", "{max_items: 100, max_delay: 5ms}"));
     const uint64_t start_ns = ftri_time_monotonic_ns();
     rig_feed_key("a");
     rig_wait(rig_is_settled);
@@ -254,11 +245,10 @@ static void test_batch_sends_after_its_delay(void **state)
 static void test_batch_sends_at_the_shutdown(void **state)
 {
     (void)state;
-    rig_open(CHAIN("processor/batch", "{max_items: 100, max_delay: 1h}"));
+    rig_open(RIG_CHAIN("processor/batch", "{max_items: 100, max_delay: 1h}"));
     rig_feed_key("a");
     rig_feed_key("b");
-    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
-    rig_wait(rig_is_drained);
+    rig_drain();
     rig_check_keys("sink", 0, "a b");
     assert_int_equal(rig.n_acks, 2);
     rig_close();
@@ -267,7 +257,7 @@ static void test_batch_sends_at_the_shutdown(void **state)
 static void test_batch_keeps_kinds_apart(void **state)
 {
     (void)state;
-    rig_open(CHAIN("processor/batch", "{max_items: 2, max_delay: 1h}"));
+    rig_open(RIG_CHAIN("processor/batch", "{max_items: 2, max_delay: 1h}"));
     rig_feed_key("a");
     rig_feed_telemetry("\x0a\x00", 1);
     rig_feed_telemetry("\x0a\x00", 1);
@@ -284,7 +274,7 @@ static void test_batch_keeps_kinds_apart(void **state)
 static void test_batch_joins_telemetry(void **state)
 {
     (void)state;
-    rig_open(CHAIN("processor/batch", "{max_items: 5}"));
+    rig_open(RIG_CHAIN("processor/batch", "{max_items: 5}"));
     rig_feed_telemetry("one;", 2);
     rig_feed_telemetry("two;", 3);
     rig_wait(rig_is_settled);
@@ -360,8 +350,8 @@ static void test_telemetry_sent_to_nodes_of_records(void **state)
 {
     (void)state;
     static const char *const graphs[] = {
-        CHAIN("processor/parse", "{}"),
-        CHAIN("processor/route", "{routes: {out: [x]}}"),
+        RIG_CHAIN("processor/parse", "{}"),
+        RIG_CHAIN("processor/route", "{routes: {out: [x]}}"),
     };
     for (size_t i = 0; i < FTRI_COUNT(graphs); i++) {
         rig_open(graphs[i]);

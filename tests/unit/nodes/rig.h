@@ -27,6 +27,16 @@
 
 enum { RIG_ARRIVALS = 64, RIG_CLASSES = 32 };
 
+/* `it` between source and sink. */
+#define RIG_CHAIN(type, config)                                                                    \
+    "nodes:\n"                                                                                     \
+    "  source: {type: receiver/rig}\n"                                                             \
+    "  it: {type: " type ", config: " config "}\n"                                                 \
+    "  sink: {type: exporter/rig}\n"                                                               \
+    "connections:\n"                                                                               \
+    "  - {from: source, to: it}\n"                                                                 \
+    "  - {from: it, to: sink}\n"
+
 static const uint64_t RIG_DEADLINE_NS = 20 * FTRI_NS_PER_S;
 
 struct rig_arrival {
@@ -281,6 +291,13 @@ static FTRI_UNUSED bool rig_is_settled(void)
 static FTRI_UNUSED bool rig_is_drained(void)
 {
     return rig.is_drained;
+}
+
+/* With more time than it takes. */
+static FTRI_UNUSED void rig_drain(void)
+{
+    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
+    rig_wait(rig_is_drained);
 }
 
 static FTRI_UNUSED bool rig_is_finished(void)

@@ -7,6 +7,10 @@
 #include "otlp/json.h"
 #include "rig.h"
 
+/* Attributes. */
+#define TEXT(key, value) "{'key':'" key "','value':{'stringValue':'" value "'}}"
+#define INTEGER(key, value) "{'key':'" key "','value':{'intValue':'" value "'}}"
+
 static ftr_signal telemetry_signal(const char *json)
 {
     return strstr(json, "resourceLogs")      ? FTR_SIGNAL_LOGS
@@ -44,6 +48,14 @@ static FTRI_UNUSED void telemetry_feed(const char *json)
     rig_send(pdata);
     ftri_bytes_deinit(&text);
     ftri_bytes_deinit(&bytes);
+}
+
+/* The same, until it was taken. */
+static FTRI_UNUSED void telemetry_settle(const char *json)
+{
+    telemetry_feed(json);
+    rig_wait(rig_is_settled);
+    assert_int_equal(rig.n_acks, rig.n_fed);
 }
 
 /* The i-th batch that reached a node. */

@@ -3,17 +3,8 @@
  * processor/attributes and processor/filter on every signal. */
 #include "telemetry.h"
 
-#define CHAIN(type, config)                                                                        \
-    "nodes:\n"                                                                                     \
-    "  source: {type: receiver/rig}\n"                                                             \
-    "  it: {type: processor/" type ", config: " config "}\n"                                       \
-    "  sink: {type: exporter/rig}\n"                                                               \
-    "connections:\n"                                                                               \
-    "  - {from: source, to: it}\n"                                                                 \
-    "  - {from: it, to: sink}\n"
+#define CHAIN(type, config) RIG_CHAIN("processor/" type, config)
 
-#define TEXT(key, value) "{'key':'" key "','value':{'stringValue':'" value "'}}"
-#define INTEGER(key, value) "{'key':'" key "','value':{'intValue':'" value "'}}"
 #define SPAN(id, name, attributes, more)                                                           \
     "{'traceId':'000000000000000000000000000000" id "','spanId':'00000000000000" id                \
     "','name':'" name "','kind':1,'startTimeUnixNano':'1','endTimeUnixNano':'2'" attributes more   \
@@ -22,13 +13,6 @@
     "{'resourceSpans':[{" resource "'scopeSpans':[{'scope':{'name':'s'},'spans':[" spans "]}]}]}"
 #define RESOURCE(attributes) "'resource':{'attributes':[" attributes "]},"
 
-static void feed_and_settle(const char *json)
-{
-    telemetry_feed(json);
-    rig_wait(rig_is_settled);
-    assert_int_equal(rig.n_acks, rig.n_fed);
-}
-
 static void test_attributes_of_spans(void **state)
 {
     (void)state;
@@ -36,7 +20,7 @@ static void test_attributes_of_spans(void **state)
                    "{actions: [{action: upsert, key: env, value: prod},"
                    "{action: delete, key: secret}, {action: insert, key: n, value: 1},"
                    "{action: update, key: never, value: x}]}"));
-    feed_and_settle(
+    telemetry_settle(
         SPANS(RESOURCE(TEXT("env", "resource")),
               SPAN("01", "a",
                    ",'attributes':[" TEXT("secret", "x") "," TEXT("env", "dev") "," INTEGER(
@@ -66,7 +50,7 @@ static void test_attributes_of_resources_and_scopes(void **state)
     rig_open(CHAIN("attributes",
                    "{actions: [{action: insert, key: env, value: 'true', at: resource},"
                    "{action: upsert, key: on, value: true, at: scope}]}"));
-    feed_and_settle(SPANS("", SPAN("01", "a", "", "")));
+    telemetry_settle(SPANS("", SPAN("01", "a", "", "")));
     telemetry_check(
         "sink", 0,
         "{'resourceSpans':[{'resource':{'attributes':[" TEXT(
@@ -88,8 +72,8 @@ static void test_attributes_of_points_and_log_records(void **state)
 {
     (void)state;
     rig_open(CHAIN("attributes", "{actions: [{action: upsert, key: half, value: 0.5}]}"));
-    feed_and_settle(METRICS(POINT("0", TEXT("a", "b"))));
-    feed_and_settle(LOGS("{'body':{'stringValue':'x'}}"));
+    telemetry_settle(METRICS(POINT("0", TEXT("a", "b"))));
+    telemetry_settle(LOGS("{'body':{'stringValue':'x'}}"));
     telemetry_check(
         "sink", 0,
         METRICS(POINT("0", TEXT("a", "b") ",{'key':'half','value':{'doubleValue':0.5}}")));
@@ -146,7 +130,7 @@ static void check_passing(const char *config, const char *expected)
     char text[1024], found[16] = "";
     snprintf(text, sizeof text, CHAIN("filter", "%s"), config);
     rig_open(text);
-    feed_and_settle(THREE);
+    telemetry_settle(THREE);
     const struct rig_arrival *arrival = rig_arrival("sink", 0);
     struct ftri_otlp_cursor cursor;
     const struct ftri_otlp_span *span;
@@ -183,8 +167,8 @@ static void test_filter_log_records(void **state)
 {
     (void)state;
     rig_open(CHAIN("filter", "{min_severity: warn}"));
-    feed_and_settle(LOGS(LOG("9", "a") "," LOG("13", "b") "," LOG("17", "c")));
-    feed_and_settle("{'resourceLogs':[{'scopeLogs':[{'logRecords':[" LOG(
+    telemetry_settle(LOGS(LOG("9", "a") "," LOG("13", "b") "," LOG("17", "c")));
+    telemetry_settle("{'resourceLogs':[{'scopeLogs':[{'logRecords':[" LOG(
         "1", "x") "]},"
                   "{'logRecords':[" LOG("21", "y") "]}]},{'scopeLogs':[{'logRecords':[" LOG(
                       "12", "z") "]}]}]}");
@@ -198,7 +182,7 @@ static void test_filter_points(void **state)
 {
     (void)state;
     rig_open(CHAIN("filter", "{attribute: keep, values: [true], required: true, name: m}"));
-    feed_and_settle(METRICS(POINT("1", "{'key':'keep','value':{'boolValue':true}}") "," POINT(
+    telemetry_settle(METRICS(POINT("1", "{'key':'keep','value':{'boolValue':true}}") "," POINT(
         "2", TEXT("keep", "no"))));
     telemetry_check("sink", 0, METRICS(POINT("1", "{'key':'keep','value':{'boolValue':true}}")));
     rig_close();

@@ -59,8 +59,7 @@ static void check(size_t i, const char *expected)
 
 static void drain_and_close(size_t n_acks)
 {
-    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
-    rig_wait(rig_is_drained);
+    rig_drain();
     assert_int_equal(rig.n_acks, n_acks);
     assert_int_equal(rig.n_nacks, 0);
     rig_close();
@@ -224,8 +223,7 @@ static void test_parts_that_fail(void **state)
     feed("a1");
     feed("a2 a11");
     feed("a12");
-    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
-    rig_wait(rig_is_drained);
+    rig_drain();
     assert_int_equal(rig.n_nacks, 2); /* both contributors of the first window */
     assert_int_equal(rig.n_acks, 1);
     rig_close();
@@ -247,8 +245,7 @@ static void test_telemetry(void **state)
     telemetry_feed(SPANS(SPAN("01", "a", "1") "," SPAN("02", "b", "2") "," SPAN("03", "a", "3")));
     telemetry_feed(LOGS(LOG("4") "," LOG("15")));
     telemetry_feed(SPANS(SPAN("04", "a", "16")));
-    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
-    rig_wait(rig_is_drained);
+    rig_drain();
     assert_int_equal(rig.n_acks, 3);
     telemetry_check("sink", 0, SPANS(SPAN("01", "a", "1") "," SPAN("03", "a", "3")));
     telemetry_check("sink", 1, SPANS(SPAN("02", "b", "2")));
@@ -273,8 +270,7 @@ static void test_by_trace(void **state)
         SPANS(TRACED("01", "11", "1") "," TRACED("02", "21", "2") "," TRACED("01", "12", "3")));
     telemetry_feed(SPANS(TRACED("02", "22", "4")));
     telemetry_feed(LOGS(TRACED_LOG("01", "5") "," LOG("6") "," TRACED_LOG("01", "7")));
-    graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
-    rig_wait(rig_is_drained);
+    rig_drain();
     assert_int_equal(rig.n_acks, 3);
     telemetry_check("sink", 0, SPANS(TRACED("01", "11", "1") "," TRACED("01", "12", "3")));
     telemetry_check(
@@ -309,8 +305,7 @@ static void test_each_request_for_memory_fails(void **state)
         ftri_mem_fail_at(n);
         rig_wait(has_consumed_or_lost);
         ftri_mem_fail_at(0);
-        graph_drain(rig.graph, RIG_DEADLINE_NS / 2);
-        rig_wait(rig_is_drained);
+        rig_drain();
         assert_int_equal(rig.n_acks + rig.n_nacks, 1);
         rig_close();
     }

@@ -102,6 +102,8 @@ static void add_visits(struct picture *picture)
     const ftr_attribute received[] = {
         {FTR_STR("node.id"), ftr_value_str(FTR_STR("rcv-1"))},
         {FTR_STR("out.port"), ftr_value_str(FTR_STR("main"))},
+        {FTR_STR("out.queue.depth"), ftr_value_i64(3)},
+        {FTR_STR("out.queue.capacity"), ftr_value_i64(8)},
         {FTR_STR("latency.ms"), ftr_value_f64(1.1)},
         {FTR_STR("pdata.batch.size"), ftr_value_i64(64)},
         {FTR_STR("channel.queue.depth"), ftr_value_i64(2)},
@@ -169,7 +171,7 @@ static void test_a_trace_of_visits(void **state)
                        "\n" HEAD_FIGURES "└─ [Span] receiver/otlp/rcv-1" PAD_18 "      "
                        "   201 ms  1.10 ms        -\n"
                        "   Events: control/ack (x2)\n"
-                       "   out.port=main, items=64, queue=2/16, attempt=3\n"
+                       "   out.port=main, out.queue=3/8, items=64, queue=2/16, attempt=3\n"
                        "   ├─ [Span] processor/batch/proc-2" PAD_18 "   199 ms   300 us  2.50 ms\n"
                        "   │  Events: batch_flush(full, delay_ms=170.1), control/timer_tick\n"
                        "   │  └─ [Span] exporter/http/exp-1" PAD_18 "  10.0 ms        -        -\n"
@@ -236,7 +238,7 @@ static void test_the_rest_is_counted(void **state)
                        "\n" HEAD_FIGURES "└─ [Span] receiver/otlp/rcv-1" PAD_18 "      "
                        "   201 ms  1.10 ms        -\n"
                        "   Events: control/ack (x2)\n"
-                       "   out.port=main, items=64, queue=2/16, attempt=3\n"
+                       "   out.port=main, out.queue=3/8, items=64, queue=2/16, attempt=3\n"
                        "... and 3 more spans\n");
     picture_deinit(&picture);
 }

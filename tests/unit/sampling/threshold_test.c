@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Expected thresholds: the table of OpenTelemetry's "TraceState: Probability Sampling", column of
- * precision 4, and its examples. Expected bounds of ratios: those of the Rust SDK, see DF-23. */
+ * precision 4, and its examples. Expected bounds of ratios: those of the Rust SDK. */
 #include "sampling/threshold.h"
 
 #include <setjmp.h>

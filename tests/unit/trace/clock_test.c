@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Stamps against the system's clocks. */
 #include "trace/clock.h"
 
 #include "base/time.h"

@@ -4,6 +4,7 @@
  * epoch, operator_id, plus the current traceparent and tracestate. "Configuration": the resource
  * has service.name and deployment.target; the configuration goes before the environment, and that
  * before "unknown". */
+#include "sent.h"
 #include "spans.h"
 
 #include <stdio.h>
@@ -115,27 +116,9 @@ static void test_full_spans_have_them_too(void **state)
     stop();
 }
 
-static char otlp[4096];
-
-static void keep_bytes(void *instance, const ftr_export_batch *batch, uint64_t deadline_ns,
-                       ftr_export_result *ret_result)
+static bool has_text(const char *text)
 {
-    (void)instance, (void)deadline_ns;
-    memset(otlp, 0, sizeof otlp);
-    memcpy(otlp, batch->otlp, batch->otlp_len < sizeof otlp ? batch->otlp_len : sizeof otlp);
-    ret_result->n_delivered = batch->n_spans;
-}
-
-static const ftr_exporter_class keeping = {
-    .size = sizeof keeping,
-    .name = "keeping",
-    .form = FTR_EXPORT_OTLP,
-    .export_batch = keep_bytes,
-};
-
-static bool has_bytes(const char *text)
-{
-    return memmem(otlp, sizeof otlp, text, strlen(text)) != NULL;
+    return was_sent(text, strlen(text));
 }
 
 /* In OTLP, by the environment; and the resource, by each way to name the target. */
@@ -143,7 +126,7 @@ static void assert_target(const char *configured, const char *variable, const ch
 {
     const ftr_attribute target = {FTR_STR("deployment.target"),
                                   ftr_value_str(ftr_str_from(configured))};
-    ftr_exporter *exporter = ftr_exporter_new(&keeping, NULL);
+    ftr_exporter *exporter = ftr_exporter_new(&keeper, NULL);
     ftr_config config = FTR_CONFIG_INIT;
     config.exporters = &exporter;
     config.n_exporters = 1;
@@ -157,9 +140,9 @@ static void assert_target(const char *configured, const char *variable, const ch
     unsetenv("KRISHIV_DEPLOYMENT_TARGET");
     ftr_span_end(ftr_span_start(FTR_STR("s"), FTR_KIND_INTERNAL, NULL));
     assert_int_equal(ftr_shutdown(10 * SECOND), FTR_OK);
-    assert_true(has_bytes("deployment.target"));
-    assert_true(has_bytes(expected));
-    assert_true(has_bytes("traceparent"));
+    assert_true(has_text("deployment.target"));
+    assert_true(has_text(expected));
+    assert_true(has_text("traceparent"));
 }
 
 static void test_the_deployment_target(void **state)

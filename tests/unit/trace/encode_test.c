@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { ROUNDS = 300, SPANS = 64 };
+enum { ROUNDS = 300 };
 
 static struct ftri_bytes from_records; /* whole messages */
 static struct ftri_bytes from_spans;   /* the spans' bytes alone */
@@ -94,12 +94,7 @@ static void test_random_spans(void **unused)
     make_places();
     start();
     for (int round = 0; round < ROUNDS; round++) {
-        const ftr_span root = ftr_span_start(FTR_STR("root"), FTR_KIND_SERVER, NULL);
-        ftr_context context = ftr_span_context_of(root);
-        for (int i = 0; i < SPANS; i++)
-            record_random(&context);
-        ftr_span_end(root);
-        ftr_context_release(&context);
+        record_random_trace();
         compare();
     }
     stop();

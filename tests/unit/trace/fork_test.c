@@ -359,13 +359,14 @@ static void test_a_child_is_not_told_what_its_parent_lost(void **state)
     record(100);
     assert_int_equal(ftr_flush(5 * SECOND), FTR_OK);
     assert_true(counts().exporters[0].lost_queue_full > 0);
-    assert_int_equal(n_told, 1);
+    const int n_before = n_told;
+    assert_true(n_before >= 1);
     const pid_t child = fork();
     if (child == 0) {
         usleep(1200 * 1000); /* one is told a second, if there is something */
         record(1);
         const bool is_flushed = ftr_flush(5 * SECOND) == FTR_OK;
-        _exit(is_flushed && counts().exporters[0].delivered == 1 && n_told == 1 ? 0 : 1);
+        _exit(is_flushed && counts().exporters[0].delivered == 1 && n_told == n_before ? 0 : 1);
     }
     int status = -1;
     waitpid(child, &status, 0);

@@ -4,6 +4,8 @@
  * makes of a span. Events are named "Log entry" and have attributes of texts; kind unspecified;
  * status Error if and only if there is a tag named `error`, even one that is false; one scope
  * without a name. */
+#include "metrics_text.h"
+#include "sent.h"
 #include "spans.h"
 
 #include "base/check.h"
@@ -113,19 +115,6 @@ static void test_kind_and_status(void **state)
     stop();
 }
 
-static size_t metrics_len;
-static char metrics_text[16384];
-
-static bool take_text(void *argument, const char *text, size_t len)
-{
-    (void)argument;
-    assert_true(metrics_len + len < sizeof metrics_text);
-    memcpy(metrics_text + metrics_len, text, len);
-    metrics_len += len;
-    metrics_text[metrics_len] = '\0';
-    return true;
-}
-
 /* As they are exported: of an internal span no kind, of one with a tag an error; whether or not a
  * tag makes series of their own. */
 static void test_metrics_say_what_the_spans_say(void **state)
@@ -146,14 +135,13 @@ static void test_metrics_say_what_the_spans_say(void **state)
             FTR_SPAN(plain, "plain");
         }
         assert_int_equal(ftr_flush(5 * SECOND), FTR_OK);
-        metrics_len = 0;
-        assert_int_equal(ftr_metrics_text(FTR_METRICS_PROMETHEUS, take_text, NULL), FTR_OK);
-        assert_non_null(strstr(metrics_text, "span_name=\"tagged\",span_kind="
-                                             "\"SPAN_KIND_UNSPECIFIED\",status_code="
-                                             "\"STATUS_CODE_ERROR\""));
-        assert_non_null(strstr(metrics_text, "span_name=\"plain\",span_kind="
-                                             "\"SPAN_KIND_UNSPECIFIED\",status_code="
-                                             "\"STATUS_CODE_UNSET\""));
+        const char *const written = read_text(FTR_METRICS_PROMETHEUS);
+        assert_non_null(strstr(written, "span_name=\"tagged\",span_kind="
+                                        "\"SPAN_KIND_UNSPECIFIED\",status_code="
+                                        "\"STATUS_CODE_ERROR\""));
+        assert_non_null(strstr(written, "span_name=\"plain\",span_kind="
+                                        "\"SPAN_KIND_UNSPECIFIED\",status_code="
+                                        "\"STATUS_CODE_UNSET\""));
         stop();
     }
 }
@@ -203,7 +191,7 @@ static const ftr_exporter_class keeping = {
 
 static void send_one(const char *conventions, bool has_event)
 {
-    ftr_exporter *exporter = ftr_exporter_new(&keeping, NULL);
+    ftr_exporter *exporter = ftr_exporter_new(&keeper, NULL);
     ftr_config config = FTR_CONFIG_INIT;
     config.exporters = &exporter;
     config.n_exporters = 1;
@@ -214,11 +202,6 @@ static void send_one(const char *conventions, bool has_event)
         ftr_span_event(span, FTR_STR("query"), NULL, 0);
     ftr_span_end(span);
     assert_int_equal(ftr_shutdown(10 * SECOND), FTR_OK);
-}
-
-static bool has_bytes(const void *bytes, size_t len)
-{
-    return memmem(otlp, otlp_len, bytes, len) != NULL;
 }
 
 /* Field 1 of ScopeSpans, a name: 0a len { 0a 09 "flowtrace" 12 ... }; in between a plain session,
@@ -234,9 +217,9 @@ static void test_the_scope_has_no_name(void **state)
     } sessions[] = {{"flowtrace", true}, {"foundations-5.8", false}, {"otelcol", true}};
     for (size_t i = 0; i < FTRI_COUNT(sessions); i++) {
         send_one(sessions[i].conventions, true);
-        assert_true(has_bytes(named, sizeof named - 1) == sessions[i].is_named);
-        assert_true(has_bytes("Log entry", 9) != sessions[i].is_named);
-        assert_true(has_bytes("query", 5));
+        assert_true(was_sent(named, sizeof named - 1) == sessions[i].is_named);
+        assert_true(was_sent("Log entry", 9) != sessions[i].is_named);
+        assert_true(was_sent("query", 5));
     }
 }
 
@@ -246,10 +229,10 @@ static void test_a_plain_span_has_no_kind_in_otlp(void **state)
 {
     (void)state;
     send_one("flowtrace", false);
-    assert_true(has_bytes("\x2a\x01s\x30\x01\x39", 6));
+    assert_true(was_sent("\x2a\x01s\x30\x01\x39", 6));
     send_one("foundations-5.8", false);
-    assert_false(has_bytes("\x2a\x01s\x30\x01\x39", 6));
-    assert_true(has_bytes("\x2a\x01s\x39", 4));
+    assert_false(was_sent("\x2a\x01s\x30\x01\x39", 6));
+    assert_true(was_sent("\x2a\x01s\x39", 4));
 }
 
 int main(void)

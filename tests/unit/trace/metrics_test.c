@@ -3,36 +3,19 @@
  * Metrics of a session: what is counted and marked under which sampler, what exporters get and
  * when, settings that are wrong, children after fork. */
 #include "base/mem.h"
+#include "metrics_text.h"
 #include "probe.h"
 
-#include <flowtrace/metrics.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static char text[1 << 16];
-
-static bool keep_text(void *argument, const char *piece, size_t len)
-{
-    (void)argument;
-    assert_true(len < sizeof text);
-    memcpy(text, piece, len);
-    text[len] = '\0';
-    return true;
-}
-
-static void read_text(ftr_metrics_format format)
-{
-    text[0] = '\0';
-    assert_int_equal(ftr_metrics_text(format, keep_text, NULL), FTR_OK);
-}
 
 /* The value of the one sample of calls with these labels; -1: none. */
 static long calls_of(const char *labels)
 {
     long value = -1;
     read_text(FTR_METRICS_PROMETHEUS);
-    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+    for (char *line = metrics_text, *end; (end = strchr(line, '\n')); line = end + 1) {
         *end = '\0';
         if (strncmp(line, "traces_span_metrics_calls_total", 31) != 0 || !strstr(line, labels))
             continue;
@@ -192,7 +175,7 @@ static void test_a_threshold_makes_estimates(void **state)
                      4 * n_recorded);
     assert_int_equal(calls_of("exact"), 1);
     read_text(FTR_METRICS_PROMETHEUS);
-    assert_null(strstr(strstr(text, "span_name=\"exact\""), "estimated\",le"));
+    assert_null(strstr(strstr(metrics_text, "span_name=\"exact\""), "estimated\",le"));
     assert_int_equal(ftr_shutdown(5 * SECOND), FTR_OK);
 }
 
@@ -317,11 +300,11 @@ static void test_histograms_have_one_name_each(void **state)
     assert_non_null(histogram);
     ftr_histogram_record(histogram, FTR_STR("ignored"), 0.3);
     read_text(FTR_METRICS_OPENMETRICS);
-    assert_non_null(strstr(text, "\nrpc_seconds_bucket{le=\"0.5\"} 1\n"));
-    assert_non_null(strstr(text, "\nrpc_seconds_count 1\n"));
+    assert_non_null(strstr(metrics_text, "\nrpc_seconds_bucket{le=\"0.5\"} 1\n"));
+    assert_non_null(strstr(metrics_text, "\nrpc_seconds_count 1\n"));
     ftr_histogram_free(histogram);
     read_text(FTR_METRICS_OPENMETRICS);
-    assert_null(strstr(text, "rpc_seconds"));
+    assert_null(strstr(metrics_text, "rpc_seconds"));
 }
 
 FTRI_UNUSED static void test_a_child_counts_its_own(void **state)
@@ -354,14 +337,14 @@ static void test_every_allocation_of_reading_may_fail(void **state)
     size_t n_failed = 0;
     for (uint64_t n = 1;; n++) {
         ftri_mem_fail_at(n);
-        text[0] = '\0';
+        metrics_text[0] = '\0';
         const ftr_status status = ftr_metrics_text(FTR_METRICS_OPENMETRICS, keep_text, NULL);
         const bool has_failed = ftri_mem_requests() >= n;
         ftri_mem_fail_at(0);
         if (!has_failed)
             break;
         assert_int_equal(status, FTR_ERR_MEMORY);
-        assert_string_equal(text, "");
+        assert_string_equal(metrics_text, "");
         n_failed++;
     }
     assert_true(n_failed > 5);

@@ -10,7 +10,7 @@
 
 #define SECOND UINT64_C(1000000000)
 
-enum { SITES = 24 };
+enum { SITES = 24, TRACE_SPANS = 65 };
 
 static uint64_t state = 1;
 
@@ -139,4 +139,15 @@ static void record_random(const ftr_context *parent)
         set_values(span, place, true);
     else
         ftr_span_end(span);
+}
+
+/* A root and all others below it. */
+static void record_random_trace(void)
+{
+    const ftr_span root = ftr_span_start(FTR_STR("root"), FTR_KIND_SERVER, NULL);
+    ftr_context context = ftr_span_context_of(root);
+    for (int i = 1; i < TRACE_SPANS; i++)
+        record_random(&context);
+    ftr_span_end(root);
+    ftr_context_release(&context);
 }

@@ -185,6 +185,67 @@ static void test_the_limit_on_the_length_of_values(void **state)
     stop();
 }
 
+/* Around the lengths at which texts are copied in another way. */
+static void test_limits_and_texts_of_every_length(void **state)
+{
+    (void)state;
+    static const size_t limits[] = {15, 16, 17, 20, 31, 32, 33, 63, 64, 65};
+    char text[70];
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)('a' + i % 26);
+    for (size_t k = 0; k < sizeof limits / sizeof *limits; k++) {
+        ftr_config config = FTR_CONFIG_INIT;
+        config.limits.value_length = (uint32_t)limits[k];
+        start(&config);
+        for (size_t len = 0; len <= sizeof text; len++) {
+            const ftr_value value = ftr_value_str((ftr_str){text, len});
+            const ftr_value values[] = {value, ftr_value_i64(2), value};
+            const ftr_span set = begin();
+            ftr_span_set_values(set, &three, values);
+            ftr_span_end(set);
+            ftr_span_end_values(begin(), &three, values);
+            for (size_t i = 0; i < 2; i++) {
+                const ftr_span_data data = flushed(2 * len + i);
+                const ftr_str kept = value_of(&data, "third")->as.str;
+                assert_int_equal(kept.len, len < limits[k] ? len : limits[k]);
+                assert_memory_equal(kept.data, text, kept.len);
+            }
+        }
+        stop();
+    }
+}
+
+/* Not enough room for any values of so many keys, but for these. */
+static void test_as_many_keys_as_a_list_may_have(void **state)
+{
+    (void)state;
+    char rooms[FTRI_INTERNED_TEXTS_MAX][8];
+    ftr_str texts[FTRI_INTERNED_TEXTS_MAX];
+    ftr_value values[FTRI_INTERNED_TEXTS_MAX];
+    for (int i = 0; i < FTRI_INTERNED_TEXTS_MAX; i++) {
+        snprintf(rooms[i], sizeof rooms[i], "key.%d", i);
+        texts[i] = ftr_str_from(rooms[i]);
+        values[i] = ftr_value_i64(i);
+    }
+    ftr_keys keys = {0, FTRI_INTERNED_TEXTS_MAX, texts};
+    start_standard();
+    for (size_t n_long = 0; n_long < 3; n_long++) {
+        for (size_t i = 0; i < n_long * 8; i++)
+            values[i] = ftr_value_str(FTR_STR("0123456789abcdef0123456789abcdef0123456789abcdef"));
+        const ftr_span span = begin();
+        ftr_span_set_values(span, &keys, values);
+        ftr_span_end(span);
+        const ftr_span_data data = flushed(n_long);
+        assert_int_equal(data.n_attributes, FTRI_INTERNED_TEXTS_MAX);
+        assert_i64_attribute(&data, "key.63", 63);
+        if (n_long > 0)
+            assert_int_equal(value_of(&data, "key.7")->as.str.len, 48);
+        else
+            assert_i64_attribute(&data, "key.0", 0);
+    }
+    stop();
+}
+
 static void test_more_than_a_slot_holds(void **state)
 {
     (void)state;
@@ -488,6 +549,8 @@ int main(void)
         cmocka_unit_test(test_values_at_the_limit_of_attributes),
         cmocka_unit_test(test_unpacking_keeps_the_order),
         cmocka_unit_test(test_the_limit_on_the_length_of_values),
+        cmocka_unit_test(test_limits_and_texts_of_every_length),
+        cmocka_unit_test(test_as_many_keys_as_a_list_may_have),
         cmocka_unit_test(test_more_than_a_slot_holds),
         cmocka_unit_test(test_keys_that_cannot_be_entered),
         cmocka_unit_test(test_keys_with_a_foreign_number),
