@@ -235,7 +235,7 @@ static void put_arrival(const struct visit *self, const ftr_arrival *arrival, ui
         self->n_hops,
     };
     if (!ftri_template_put(&self->node->site->arrival_of[arrival->signal], visit_slot(self),
-                           numbers))
+                           numbers, FTRI_COUNT(numbers)))
         put_arrival_anew(self, arrival, wait_ns);
     put_constants(self);
 }
@@ -248,8 +248,8 @@ static void put_source(const struct visit *self, const ftr_arrival *arrival)
         (uint64_t)visit_limited(arrival->n_items),
         (uint64_t)visit_limited(arrival->n_bytes),
     };
-    if (!ftri_template_put(&self->node->site->source_of[arrival->signal], visit_slot(self),
-                           numbers))
+    if (!ftri_template_put(&self->node->site->source_of[arrival->signal], visit_slot(self), numbers,
+                           FTRI_COUNT(numbers)))
         put_source_anew(self, arrival);
     put_constants(self);
 }
