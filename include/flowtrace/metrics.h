@@ -151,8 +151,9 @@ typedef struct ftr_metric_point {
     const uint64_t *counts; /* histograms: n_bounds + 1, the last above all bounds */
 } ftr_metric_point;
 
-/* Everything is borrowed; on whichever thread reads, one at a time, and with locks held: it must
- * not call what reads metrics, or makes or frees a source. */
+/* Everything is borrowed; on whichever thread reads, one at a time, and with locks held: of this
+ * library it calls the two functions below alone, and it does not wait for a thread that calls
+ * others. */
 typedef void ftr_metric_source_callback(void *argument, ftr_metric_writer *writer);
 
 /* NULL: memory is short. It is asked until it is freed, whether or not the library is initialised;

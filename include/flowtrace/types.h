@@ -79,7 +79,8 @@ FTR_API void ftr_trace_id_format(const ftr_trace_id *id, char ret_text[33]);
 FTR_API void ftr_span_id_format(const ftr_span_id *id, char ret_text[17]);
 
 /* W3C trace flags; and, in this process only, what is not sampled but recorded for metrics
- * (FTR_DECISION_RECORD of <flowtrace/sampler.h>): never written to a carrier. */
+ * (FTR_DECISION_RECORD of <flowtrace/sampler.h>). It is never written to a carrier, and neither are
+ * the other bits, in which the library notes what is to become of a flow. */
 enum { FTR_TRACE_FLAG_SAMPLED = 1, FTR_TRACE_FLAG_RANDOM = 2, FTR_TRACE_FLAG_RECORDED = 128 };
 
 typedef struct ftr_span_context {

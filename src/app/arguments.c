@@ -21,7 +21,7 @@ int fail(int status, const char *format, ...)
     return status;
 }
 
-void command_help(const struct command *command)
+static void print_help(const struct command *command)
 {
     printf("usage: flowtrace %s%s%s%s\n\n%s\n", command->name, command->n_rows ? " [options]" : "",
            command->operands[0] ? " " : "", command->operands, command->sentence);
@@ -109,7 +109,7 @@ static bool asks_for_help(int argc, char **argv)
 int command_run(const struct command *command, int argc, char **argv)
 {
     if (asks_for_help(argc, argv)) {
-        command_help(command);
+        print_help(command);
         return 0;
     }
     FTRI_CLEANUP(ftri_freep) void *options = ftri_zalloc(command->options_size);

@@ -39,6 +39,5 @@ struct command {
 
 /* Parses and runs; argv holds what follows the command's name. Errors go to stderr. */
 int command_run(const struct command *command, int argc, char **argv);
-void command_help(const struct command *command);
 /* "flowtrace: ..." and a newline on stderr; returns status, for `return fail(1, ...)`. */
 int fail(int status, const char *format, ...) FTRI_PRINTF(2, 3);

@@ -126,7 +126,8 @@ static int build_url(const char *server, const char *path, struct ftri_bytes *ur
     return r < 0 ? ftri_error_errno(error, r, "the request's address") : 0;
 }
 
-int client_get(const char *server, const char *path, struct ftri_bytes *ret_body,
+/* The body of an answer with status 200. -ENOENT: the server has no such thing. */
+static int get(const char *server, const char *path, struct ftri_bytes *ret_body,
                struct ftri_error *error)
 {
     struct ftri_bytes url FTRI_CLEANUP(ftri_bytes_deinit);
@@ -139,7 +140,7 @@ int client_get(const char *server, const char *path, struct ftri_bytes *ret_body
 int client_fetch(const char *server, const char *path, struct ftri_bytes *ret_body)
 {
     struct ftri_error error = {.text = "memory is short"};
-    const int r = client_get(client_server(server), path, ret_body, &error);
+    const int r = get(client_server(server), path, ret_body, &error);
     return r < 0 ? fail(1, "%s", error.text) : 0;
 }
 
@@ -149,7 +150,7 @@ int client_get_traces(const char *server, const char *path, struct ftri_bytes *r
     struct ftri_bytes url FTRI_CLEANUP(ftri_bytes_deinit);
     struct ftri_bytes body;
     ftri_bytes_init(&url, 64 * 1024);
-    int r = client_get(server, path, &body, error);
+    int r = get(server, path, &body, error);
     if (r == 0)
         r = build_url(server, path, &url, error);
     if (r == 0)
@@ -182,7 +183,7 @@ int client_get_list(const char *server, const char *path,
                     struct ftri_error *error)
 {
     struct ftri_bytes body;
-    int r = client_get(server, path, &body, error);
+    int r = get(server, path, &body, error);
     if (r == 0) {
         r = each_element(client_find_member(ftri_bytes_view(&body), "result"), each, argument);
         if (r == -EPROTO)

@@ -16,12 +16,8 @@ const char *client_server(const char *chosen);
 /* The bytes of a member's value on the document's first level; empty if absent. */
 struct ftri_view client_find_member(struct ftri_view json, const char *name);
 
-/* GET server + path: the body of an answer with status 200; error says what to do next. -ENOENT:
- * the server has no such thing. */
-int client_get(const char *server, const char *path, struct ftri_bytes *ret_body,
-               struct ftri_error *error) FTRI_MUST_CHECK;
-
-/* The same; a failure is told on stderr. Returns the exit status. */
+/* GET server + path: the body of an answer with status 200. A failure, with what to do next, is
+ * told on stderr. Returns the exit status. */
 int client_fetch(const char *server, const char *path, struct ftri_bytes *ret_body) FTRI_MUST_CHECK;
 
 /* GET server + path. Returns the checked OTLP bytes of {"result": ...}; error says what to do

@@ -350,6 +350,8 @@ static int run(const void *values, const char *const *operands, size_t n_operand
     ftri_bytes_init(&table, 1 << 20);
     char trace_id[33] = "";
     int r = prepare_directory(&demo, &error);
+    if (r == 0 && demo.options->accounts)
+        r = accounts_check_file(demo.options->accounts, &error);
     if (r == 0)
         r = do_main_job(&demo, &table, &error);
     child_stop(&demo.sink);

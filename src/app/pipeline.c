@@ -279,8 +279,9 @@ static int read_again(const struct pipeline *self, int *ret_tracing, struct ftri
     return r;
 }
 
-void pipeline_reload(struct pipeline *self)
+static void on_hangup(void *argument)
 {
+    struct pipeline *self = argument;
     struct ftri_error error = {.text = "memory is short"};
     int tracing = self->tracing;
     char change[64] = "none";
@@ -300,11 +301,6 @@ void pipeline_reload(struct pipeline *self)
         log_write(LOG_LEVEL_INFO, "%s was read again; change: %s", self->path, change);
     else
         log_write(LOG_LEVEL_WARNING, "SIGHUP: %s", error.text);
-}
-
-static void on_hangup(void *argument)
-{
-    pipeline_reload(argument);
 }
 
 int pipeline_start(struct pipeline *self, struct ftri_error *error)

@@ -47,13 +47,12 @@ int pipeline_start(struct pipeline *self, struct ftri_error *error) FTRI_MUST_CH
 /* To stderr, when it has been started: a line for each address that its nodes listen on. */
 void pipeline_print_listeners(const struct pipeline *self);
 /* Runs until the work is done, a node fails, or SIGINT or SIGTERM; drains (a second signal cuts it
- * short). 0, or -EIO with `failure` filled, also when the accounts contradict each other. */
+ * short). At SIGHUP the file is read again and `tracing` taken over; anything else that changed is
+ * refused, and then nothing is taken over. Recorded as control/config, and logged. 0, or -EIO with
+ * `failure` filled, also when the accounts contradict each other. */
 int pipeline_run(struct pipeline *self) FTRI_MUST_CHECK;
 /* Begins to drain, as a signal does: pipeline_run then returns. */
 void pipeline_stop(struct pipeline *self);
-/* Reads the file again and takes `tracing` over; anything else that changed is refused, and then
- * nothing is taken over. Recorded as control/config, and logged. What SIGHUP does. */
-void pipeline_reload(struct pipeline *self);
 /* Whether its flows are recorded, and so its ledger kept. */
 bool pipeline_is_traced(const struct pipeline *self);
 /* Stops the nodes, when it has run: nothing happens from then on, and metrics say so. */

@@ -77,6 +77,10 @@ static int expand_one(const char **next, const char *end, struct ftri_bytes *ret
     if (!close)
         return ftri_error_set(error, -EINVAL, "'${' without a closing '}'; $$ is a dollar sign");
     ftr_str reference = {at + 2, (size_t)(close - at) - 2};
+    if (memmem(reference.data, reference.len, "${", 2))
+        return ftri_error_set(error, -EINVAL,
+                              "'${' within '${...}' is not replaced: name one variable; $$ is a "
+                              "dollar sign");
     const size_t skip = sizeof scheme - 1;
     if (reference.len >= skip && memcmp(reference.data, scheme, skip) == 0)
         reference = (ftr_str){reference.data + skip, reference.len - skip};

@@ -22,6 +22,7 @@
  * has this one as its parent. It stays the sender's graph's, which frees it (crossing.h). */
 #pragma once
 
+#include "engine/count.h"
 #include "engine/runtime.h"
 
 #include <string.h>
@@ -102,7 +103,8 @@ static inline void frame_make_plain(struct frame *self, struct node *node)
 {
     self->node = node;
     self->parent = self->origin = NULL;
-    self->n_held_items = self->n_items = self->n_bytes = 0;
+    account_begin(&self->n_held_items);
+    self->n_items = self->n_bytes = 0;
     self->n_pending = self->n_in_hand = 0;
     self->visit_state = VISIT_NOT_STARTED;
     self->is_special = self->is_failed = self->is_watched = self->is_source = false;
@@ -157,9 +159,9 @@ const struct result *frame_result(const struct frame *self);
 /* One of the pending has its outcome. May free the frame and those above. */
 void frame_resolve(struct frame *self, const struct result *result);
 
-void frame_rest_running(struct graph *graph);
 /* The node works on it from here on, unless that is being measured with the consume ... */
 void frame_work(struct frame *self);
+void frame_rest_running(struct graph *graph);
 /* ... until its code returns: stops the clocks of what was touched and is no longer worked on.
  * Returns whether there was any; then the graph's clock was read. */
 static inline bool frame_rest_all(struct graph *graph)

@@ -12,12 +12,23 @@ void meter_scale_init(struct ftri_bounds *self)
     ftri_bounds_init(self, meter_time_bounds, METER_TIME_BOUNDS, 1e9);
 }
 
-uint64_t meter_busy_ns(const struct node_meter *self, uint64_t now_ns)
+static uint64_t busy_until(const struct node_meter *self, uint64_t now_ns)
 {
     const uint64_t busy = count_read(&self->busy);
     if (!(busy & 1))
         return busy >> 1;
     return now_ns > busy >> 1 ? now_ns - (busy >> 1) : 0;
+}
+
+uint64_t meter_busy_ns(struct node_meter *self, uint64_t now_ns)
+{
+    const uint64_t busy_ns = busy_until(self, now_ns);
+    uint64_t told_ns = count_read(&self->busy_told_ns);
+    while (told_ns < busy_ns &&
+           !__atomic_compare_exchange_n(&self->busy_told_ns, &told_ns, busy_ns, true,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        continue;
+    return busy_ns > told_ns ? busy_ns : told_ns;
 }
 
 uint64_t meter_read(const uint64_t *counts, uint64_t *ret_counts, size_t n)

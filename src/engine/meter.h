@@ -36,6 +36,7 @@ struct node_meter {
     uint64_t controls[METER_CONTROLS][METER_RESULTS];
     uint64_t busy; /* see meter_busy_ns */
     uint64_t n_working;
+    uint64_t busy_told_ns; /* the most that readers were told; theirs */
 };
 
 struct edge_meter {
@@ -93,6 +94,7 @@ static inline void meter_end_work(struct node_meter *self, uint64_t now_ns)
         count_set(&self->busy, (now_ns - (self->busy >> 1)) << 1);
 }
 
-uint64_t meter_busy_ns(const struct node_meter *self, uint64_t now_ns);
+/* Any thread; never less than it was told before, though `now` may be before work began. */
+uint64_t meter_busy_ns(struct node_meter *self, uint64_t now_ns);
 /* As read; returns what they add up to. */
 uint64_t meter_read(const uint64_t *counts, uint64_t *ret_counts, size_t n);

@@ -235,7 +235,7 @@ static void put_arrival(const struct visit *self, const ftr_arrival *arrival, ui
         self->n_hops,
     };
     if (!ftri_template_put(&self->node->site->arrival_of[arrival->signal], visit_slot(self),
-                           numbers))
+                           numbers, FTRI_COUNT(numbers)))
         put_arrival_anew(self, arrival, wait_ns);
     put_constants(self);
 }
@@ -248,8 +248,8 @@ static void put_source(const struct visit *self, const ftr_arrival *arrival)
         (uint64_t)visit_limited(arrival->n_items),
         (uint64_t)visit_limited(arrival->n_bytes),
     };
-    if (!ftri_template_put(&self->node->site->source_of[arrival->signal], visit_slot(self),
-                           numbers))
+    if (!ftri_template_put(&self->node->site->source_of[arrival->signal], visit_slot(self), numbers,
+                           FTRI_COUNT(numbers)))
         put_source_anew(self, arrival);
     put_constants(self);
 }
@@ -525,6 +525,16 @@ void ftr_visit_start_from(ftr_visit *visit, const ftr_node *node, const ftr_cont
     begin(visit_of(visit), &beginning, ftri_clock_passed_ns());
 }
 
+/* The longest way counts. */
+static void take_hops(struct visit *self, uint32_t n_hops)
+{
+    if (n_hops <= self->n_hops)
+        return;
+    self->n_hops = n_hops;
+    if (self->is_recording)
+        ftr_span_set_i64(self->span, self->node->names[FTRI_NAME_HOPS], n_hops);
+}
+
 void ftr_visit_add_input(ftr_visit *visit, const ftr_hop *input)
 {
     struct visit *const self = visit_of(visit);
@@ -533,6 +543,6 @@ void ftr_visit_add_input(ftr_visit *visit, const ftr_hop *input)
     const uint32_t index = self->n_inputs;
     if (self->n_inputs < UINT32_MAX)
         self->n_inputs++;
-    self->n_hops = input->n_hops > self->n_hops ? input->n_hops : self->n_hops;
+    take_hops(self, input->n_hops);
     take_input(self, input, index);
 }

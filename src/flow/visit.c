@@ -26,8 +26,8 @@ static bool has_form(const struct ftri_template *form, ftr_str port)
            ftri_template_text_is(form, port);
 }
 
-static void put_first_emit(ftr_span span, struct ftri_node_site *site, ftr_str port,
-                           const ftr_departure *departure)
+static __attribute__((noinline)) void put_first_emit(ftr_span span, struct ftri_node_site *site,
+                                                     ftr_str port, const ftr_departure *departure)
 {
     const bool is_queued = departure->queue_capacity != 0;
     const ftr_value values[FTRI_N_EMIT_VALUES] = {
@@ -41,19 +41,36 @@ static void put_first_emit(ftr_span span, struct ftri_node_site *site, ftr_str p
     ftri_template_make(&site->first_emit[is_queued], &site->emit[is_queued], values);
 }
 
+/* Most go through a channel, and what they say needs no limit. */
+static FTRI_ALWAYS_INLINE bool put_usual_emit(const struct ftri_node_site *site,
+                                              struct ftri_slot *slot, ftr_str port,
+                                              const ftr_departure *departure)
+{
+    const uint64_t numbers[] = {departure->n_items, departure->n_bytes, departure->queue_depth,
+                                departure->queue_capacity};
+    const struct ftri_template *const form = &site->first_emit[true];
+    return FTRI_LIKELY(departure->queue_capacity &&
+                       (int64_t)(numbers[0] | numbers[1] | numbers[2] | numbers[3]) >= 0) &&
+           has_form(form, port) && ftri_template_put(form, slot, numbers, FTRI_COUNT(numbers));
+}
+
+static __attribute__((noinline)) bool put_free_emit(const struct ftri_node_site *site,
+                                                    struct ftri_slot *slot, ftr_str port,
+                                                    const ftr_departure *departure)
+{
+    const uint64_t numbers[] = {(uint64_t)visit_limited(departure->n_items),
+                                (uint64_t)visit_limited(departure->n_bytes)};
+    const struct ftri_template *const form = &site->first_emit[false];
+    return departure->queue_capacity == 0 && has_form(form, port) &&
+           ftri_template_put(form, slot, numbers, FTRI_COUNT(numbers));
+}
+
 /* Is part of the span itself: most visits have no other. */
-static void record_first_emit(struct visit *self, struct ftri_slot *slot, ftr_str port,
-                              const ftr_departure *departure)
+static FTRI_ALWAYS_INLINE void record_first_emit(struct visit *self, struct ftri_slot *slot,
+                                                 ftr_str port, const ftr_departure *departure)
 {
     struct ftri_node_site *const site = self->node->site;
-    const struct ftri_template *const form = &site->first_emit[departure->queue_capacity != 0];
-    const uint64_t numbers[] = {
-        (uint64_t)visit_limited(departure->n_items),
-        (uint64_t)visit_limited(departure->n_bytes),
-        (uint64_t)visit_limited(departure->queue_depth),
-        (uint64_t)visit_limited(departure->queue_capacity),
-    };
-    if (!has_form(form, port) || !ftri_template_put(form, slot, numbers))
+    if (!put_usual_emit(site, slot, port, departure) && !put_free_emit(site, slot, port, departure))
         put_first_emit(self->span, site, port, departure);
 }
 
@@ -285,7 +302,7 @@ static void record_outcome(const struct visit *self, ftr_outcome outcome, ftr_st
     struct ftri_template *const success = &node->site->success;
     const ftr_value latency = visit_value_ms(self->work_ns);
     if (FTRI_LIKELY(outcome == FTR_OUTCOME_SUCCESS) &&
-        ftri_template_put(success, visit_slot(self), &(uint64_t){(uint64_t)latency.as.i64}))
+        ftri_template_put(success, visit_slot(self), &(uint64_t){(uint64_t)latency.as.i64}, 1))
         return;
     const ftr_str name = node->outcomes[(size_t)outcome < FTRI_N_OUTCOMES ? (size_t)outcome : 0];
     const ftr_value values[FTRI_N_END_VALUES] = {latency, ftr_value_str(name)};

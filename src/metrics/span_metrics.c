@@ -215,18 +215,16 @@ static struct ftri_span_series *add(struct ftri_span_metrics *self, uint64_t has
     return series;
 }
 
-/* adds: makes it if it is not there; else the overflow's. */
-static inline struct ftri_span_series *series_of(struct ftri_span_metrics *self,
-                                                 const struct ftri_span_view *span, bool adds)
+/* Of a span that was observed; the overflow's if it has none. */
+static struct ftri_span_series *series_of(struct ftri_span_metrics *self,
+                                          const struct ftri_span_view *span)
 {
     const struct ftri_span_service *service = find_service(self, span->service);
-    if (FTRI_UNLIKELY(!service))
+    if (!service)
         return self->overflow;
     const uint64_t hash = ftri_span_hash(service, span, self->n_dimensions);
     struct ftri_span_series *series = find(self, hash, service, span)->series;
-    if (FTRI_LIKELY(series))
-        return series;
-    return adds ? add(self, hash, service, span) : self->overflow;
+    return series ? series : self->overflow;
 }
 
 static uint64_t duration_of(const struct ftri_span_view *span)
@@ -268,20 +266,27 @@ static inline void count(struct ftri_span_metrics *self, struct ftri_span_series
 struct search {
     const struct ftri_span_service *service;
     uint64_t hash;
+    struct ftri_span_series *likely; /* the first that has its hash: hardly ever another one */
 };
 
-static void expect_slot(struct ftri_span_metrics *self, const struct ftri_span_view *span,
-                        struct search *ret_search)
+/* The service's name is mostly the same text at the same place as that of the span before. */
+static inline bool is_same_place(ftr_str a, ftr_str b)
 {
-    ret_search->service = find_service(self, span->service);
-    if (FTRI_UNLIKELY(!ret_search->service))
-        return;
-    ret_search->hash = ftri_span_hash(ret_search->service, span, self->n_dimensions);
-    __builtin_prefetch(&self->slots[ret_search->hash & (self->n_slots - 1)]);
+    return a.data == b.data && a.len == b.len;
 }
 
-/* The first that has its hash: hardly ever another one. */
-static void expect_series(const struct ftri_span_metrics *self, const struct search *search)
+static inline struct search expect_slot(const struct ftri_span_metrics *self,
+                                        const struct ftri_span_service *service,
+                                        const struct ftri_span_view *span)
+{
+    if (FTRI_UNLIKELY(!service))
+        return (struct search){NULL, 0, NULL};
+    const uint64_t hash = ftri_span_hash(service, span, self->n_dimensions);
+    __builtin_prefetch(&self->slots[hash & (self->n_slots - 1)]);
+    return (struct search){service, hash, NULL};
+}
+
+static void expect_series(const struct ftri_span_metrics *self, struct search *search)
 {
     if (FTRI_UNLIKELY(!search->service))
         return;
@@ -289,17 +294,29 @@ static void expect_series(const struct ftri_span_metrics *self, const struct sea
     size_t i = search->hash & mask;
     while (self->slots[i].series && self->slots[i].hash != search->hash)
         i = (i + 1) & mask;
-    __builtin_prefetch(self->slots[i].series);
+    search->likely = self->slots[i].series;
+    __builtin_prefetch(search->likely);
 }
 
-static struct ftri_span_series *series_found(struct ftri_span_metrics *self,
-                                             const struct ftri_span_view *span,
-                                             const struct search *search)
+/* Spans of the same batch may have added it. */
+static __attribute__((noinline)) struct ftri_span_series *
+find_or_add(struct ftri_span_metrics *self, const struct ftri_span_view *span,
+            const struct search *search)
 {
-    if (FTRI_UNLIKELY(!search->service))
+    if (!search->service)
         return self->overflow;
     struct ftri_span_series *series = find(self, search->hash, search->service, span)->series;
-    return FTRI_LIKELY(series) ? series : add(self, search->hash, search->service, span);
+    return series ? series : add(self, search->hash, search->service, span);
+}
+
+static inline struct ftri_span_series *series_found(struct ftri_span_metrics *self,
+                                                    const struct ftri_span_view *span,
+                                                    const struct search *search)
+{
+    if (FTRI_LIKELY(search->likely &&
+                    ftri_span_is_of(search->likely, search->service, span, self->n_dimensions)))
+        return search->likely;
+    return find_or_add(self, span, search);
 }
 
 /* Returns the bucket. */
@@ -317,10 +334,20 @@ static void observe_batch(struct ftri_span_metrics *self, const struct ftri_span
                           struct ftri_span_series **series, size_t n)
 {
     struct search searches[FTRI_SPAN_BATCH];
+    const struct ftri_span_service *service = NULL;
+    const struct ftri_span_view *before = NULL;
     size_t buckets[FTRI_SPAN_BATCH];
     for (size_t i = 0; i < n; i++)
         if (!series[i])
-            expect_slot(self, &spans[i], &searches[i]);
+            __builtin_prefetch(spans[i].name.data);
+    for (size_t i = 0; i < n; i++) {
+        if (series[i])
+            continue;
+        if (!before || !is_same_place(before->service, spans[i].service))
+            service = find_service(self, spans[i].service);
+        before = &spans[i];
+        searches[i] = expect_slot(self, service, &spans[i]);
+    }
     for (size_t i = 0; i < n; i++)
         if (!series[i])
             expect_series(self, &searches[i]);
@@ -341,16 +368,10 @@ void ftri_span_metrics_observe_all(struct ftri_span_metrics *self,
         observe_batch(self, spans + done, series + done, ftri_size_min(n - done, FTRI_SPAN_BATCH));
 }
 
-void ftri_span_metrics_observe(struct ftri_span_metrics *self, const struct ftri_span_view *span)
-{
-    count(self, series_of(self, span, true), span,
-          ftri_bounds_find_ns(&self->bounds, duration_of(span)));
-}
-
 void ftri_span_metrics_offer(struct ftri_span_metrics *self, const struct ftri_span_view *span)
 {
     if (self->shape.n_exemplars > 0)
-        ftri_span_metrics_offer_in(self, series_of(self, span, false), span);
+        ftri_span_metrics_offer_in(self, series_of(self, span), span);
 }
 
 void ftri_span_metrics_offer_in(const struct ftri_span_metrics *self,

@@ -67,7 +67,6 @@ enum { FTRI_SPAN_BATCH = 32 };
 void ftri_span_metrics_observe_all(struct ftri_span_metrics *self,
                                    const struct ftri_span_view *spans,
                                    struct ftri_span_series **series, size_t n);
-void ftri_span_metrics_observe(struct ftri_span_metrics *self, const struct ftri_span_view *span);
 /* The span, observed before, in its series, is one that is kept: an example of its bucket. */
 void ftri_span_metrics_offer_in(const struct ftri_span_metrics *self,
                                 struct ftri_span_series *series, const struct ftri_span_view *span);

@@ -206,14 +206,8 @@ static bool is_reading(const struct http_connection *self)
 /* Handles what is in the input, as far as it may be; may free the connection. */
 static void run(struct http_connection *self)
 {
-    self->is_running = true;
     while (is_reading(self) && step(self))
         ;
-    self->is_running = false;
-    if (self->phase == HTTP_PHASE_DETACHED) {
-        http_connection_free(self);
-        return;
-    }
     if (!self->peer_ended || !is_reading(self))
         return;
     if (output_len(self) == 0)
@@ -291,10 +285,8 @@ static void on_timeout(void *argument)
         http_connection_free(self);
         return;
     }
-    self->is_running = true;
     refuse(self, 408,
            self->phase == HTTP_PHASE_HEAD ? "the head took too long" : "the body took too long");
-    self->is_running = false;
 }
 
 void http_connection_answered(struct http_connection *self, bool keep)
@@ -406,20 +398,4 @@ void http_connection_free(struct http_connection *self)
     ftri_free(self->room);
     ftri_free(self->fields);
     ftri_free(self);
-}
-
-struct bufferevent *http_exchange_detach(struct http_exchange *self)
-{
-    struct http_connection *connection = self->connection;
-    struct bufferevent *stream = connection->stream;
-    http_exchange_free(self);
-    connection->exchange = NULL;
-    set_phase(connection, HTTP_PHASE_DETACHED);
-    connection->stream = NULL;
-    bufferevent_setcb(stream, NULL, NULL, NULL, NULL);
-    bufferevent_setwatermark(stream, EV_READ, 0, 0);
-    (void)bufferevent_set_timeouts(stream, NULL, NULL);
-    if (!connection->is_running)
-        http_connection_free(connection);
-    return stream;
 }

@@ -28,13 +28,12 @@ struct http_server {
 };
 
 enum http_phase {
-    HTTP_PHASE_IDLE,    /* between requests */
-    HTTP_PHASE_HEAD,    /* a request has begun */
-    HTTP_PHASE_BODY,    /* its body is being read */
-    HTTP_PHASE_ANSWER,  /* the handler holds the exchange; nothing is read */
-    HTTP_PHASE_FLUSH,   /* the last answer is being written; nothing is read */
-    HTTP_PHASE_LINGER,  /* our side is closed; what the peer still sends is dropped */
-    HTTP_PHASE_DETACHED /* the bufferevent is somebody else's */
+    HTTP_PHASE_IDLE,   /* between requests */
+    HTTP_PHASE_HEAD,   /* a request has begun */
+    HTTP_PHASE_BODY,   /* its body is being read */
+    HTTP_PHASE_ANSWER, /* the handler holds the exchange; nothing is read */
+    HTTP_PHASE_FLUSH,  /* the last answer is being written; nothing is read */
+    HTTP_PHASE_LINGER  /* our side is closed; what the peer still sends is dropped */
 };
 
 struct http_connection {
@@ -48,7 +47,6 @@ struct http_connection {
     struct http_exchange *exchange;
     uint64_t body_begun_ns; /* when its body was first waited for */
     enum http_phase phase;
-    bool is_running; /* inside run: the connection must not be freed */
     bool peer_ended; /* the peer sends no more */
     struct http1_parser parser;
     struct http1_field *fields;

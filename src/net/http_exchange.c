@@ -177,11 +177,6 @@ void http_exchange_fail(struct http_exchange *self)
     self->has_failed = true;
 }
 
-void http_exchange_limit_body(struct http_exchange *self, size_t body_bytes)
-{
-    self->body.limit = body_bytes;
-}
-
 struct ftri_view http_exchange_body(const struct http_exchange *self)
 {
     return ftri_bytes_view(&self->body);

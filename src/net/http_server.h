@@ -16,7 +16,6 @@ struct http_server;
 struct loop;
 struct socket_access;
 struct http_exchange; /* one request and its answer */
-struct bufferevent;
 
 struct http_limits {
     size_t header_bytes;        /* all fields together: 16 KiB -> 431 */
@@ -82,8 +81,6 @@ bool http_exchange_field(const struct http_exchange *self, size_t nth, ftr_str *
 /* One parameter of the query, decoded into out (reset first): true if present. When memory is short
  * the exchange fails: nobody answers as if the parameter were absent. */
 bool http_exchange_parameter(struct http_exchange *self, const char *name, struct ftri_bytes *out);
-/* In on_request: a smaller (or larger) body limit for this request -> 413. */
-void http_exchange_limit_body(struct http_exchange *self, size_t body_bytes);
 struct ftri_view http_exchange_body(const struct http_exchange *self);
 /* Moves the body out to the caller (deinit it). */
 struct ftri_bytes http_exchange_take_body(struct http_exchange *self);
@@ -106,7 +103,3 @@ void http_exchange_send(struct http_exchange *self, int status, const char *cont
  * the exchange is gone: the handler must forget it. */
 void http_exchange_on_abandoned(struct http_exchange *self,
                                 void (*callback)(void *argument, struct http_exchange *exchange));
-
-/* Instead of an answer, for net/ only: the connection leaves HTTP and is the caller's, without
- * callbacks or timeouts; what the peer sent ahead is in its input. The exchange is gone. */
-struct bufferevent *http_exchange_detach(struct http_exchange *self) FTRI_MUST_CHECK;

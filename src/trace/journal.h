@@ -27,10 +27,14 @@ static inline void ftri_journal_prefetch(const uint8_t *to)
 #endif
 }
 
-/* The same for one line of many. */
+/* The same for one line of many, of a record that is some times as long. */
 static inline void ftri_journal_prefetch_line(const uint8_t *to)
 {
-    __builtin_prefetch((const void *)((uintptr_t)to + 1024), 1);
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw 3072(%0)" : : "r"(to));
+#else
+    __builtin_prefetch((const void *)((uintptr_t)to + 3072), 1);
+#endif
 }
 
 /* size: a multiple of 16, at most a quarter of the ring. NULL: full. */

@@ -49,11 +49,31 @@ static inline uint8_t *put_words(uint8_t *to, const void *from, size_t len)
     return to + len;
 }
 
-static bool has_rest(const struct ftri_record *record)
+/* One word of a head, in one store: what is made of pieces is read in words. */
+static inline uint8_t *put_word(uint8_t *to, uint64_t word)
 {
-    return (record->end - record->start) >> 32 || record->clock > UINT16_MAX ||
-           (record->n_events | record->n_links | record->n_dropped_attributes |
-            record->n_dropped_events | record->n_dropped_links | record->n_fields) != 0;
+    memcpy(to, &word, WORD);
+    return to + WORD;
+}
+
+static inline uint64_t word_at(const struct ftri_record *record, size_t at)
+{
+    uint64_t word;
+    memcpy(&word, (const uint8_t *)record + at, sizeof word);
+    return word;
+}
+
+/* Of name_len to n_links the last two, the dropped ones, n_fields. */
+static inline bool has_rest(const struct ftri_record *record)
+{
+    _Static_assert(offsetof(struct ftri_record, n_dropped_attributes) ==
+                           offsetof(struct ftri_record, name_len) + WORD &&
+                       offsetof(struct ftri_record, n_fields) + sizeof record->n_fields ==
+                           offsetof(struct ftri_record, name_len) + 3 * WORD,
+                   "they are three words");
+    const size_t at = offsetof(struct ftri_record, name_len);
+    return ((record->end - record->start) >> 32 | record->clock >> 16 | word_at(record, at) >> 32 |
+            word_at(record, at + WORD) | word_at(record, at + 2 * WORD)) != 0;
 }
 
 static uint8_t *put_rest(uint8_t *to, const struct ftri_record *record)
@@ -71,21 +91,23 @@ static uint8_t *put_rest(uint8_t *to, const struct ftri_record *record)
     return put(to, &rest, sizeof rest);
 }
 
+/* A struct head. */
 static uint8_t *put_head(uint8_t *to, const struct ftri_record *record)
 {
-    struct head head = {
-        .name_len = record->name_len,
-        .n_attributes = record->n_attributes,
-        .span_id = record->span_id,
-        .parent_id = record->parent_id,
-        .start = record->start,
-        .lasted = (uint32_t)(record->end - record->start),
-        .clock = (uint16_t)record->clock,
-        .has_rest = has_rest(record),
-    };
-    memcpy(head.traits, &record->kind, sizeof head.traits);
-    to = put(to, &head, sizeof head);
-    return head.has_rest ? put_rest(to, record) : to;
+    _Static_assert(offsetof(struct head, name_len) == 4 && offsetof(struct head, lasted) == 32 &&
+                       offsetof(struct head, clock) == 36 && offsetof(struct head, has_rest) == 38,
+                   "these are the words");
+    const bool is_followed = has_rest(record);
+    uint32_t traits;
+    memcpy(&traits, &record->kind, sizeof traits);
+    to = put_word(to,
+                  traits | (uint64_t)record->name_len << 32 | (uint64_t)record->n_attributes << 48);
+    to = put_word(to, word_at(record, offsetof(struct ftri_record, span_id)));
+    to = put_word(to, word_at(record, offsetof(struct ftri_record, parent_id)));
+    to = put_word(to, record->start);
+    to = put_word(to, (uint32_t)(record->end - record->start) |
+                          (uint64_t)(uint16_t)record->clock << 32 | (uint64_t)is_followed << 48);
+    return is_followed ? put_rest(to, record) : to;
 }
 
 /* Bytes of a word that are not leading zeros. */
@@ -199,7 +221,7 @@ static void take_text(struct unpacking *self, size_t len)
     self->to += padded;
 }
 
-static void put_word(struct unpacking *self, uint64_t word)
+static void give_word(struct unpacking *self, uint64_t word)
 {
     memcpy(self->to, &word, sizeof word);
     self->to += sizeof word;
@@ -209,14 +231,14 @@ static void take_value(struct unpacking *self)
 {
     const unsigned first = *self->at++;
     if (!(first & SCALAR)) {
-        put_word(self, ftri_values_item(FTR_VALUE_STR, first));
+        give_word(self, ftri_values_item(FTR_VALUE_STR, first));
         take_text(self, first);
         return;
     }
     uint64_t word = 0;
     take(self, &word, first & 15);
-    put_word(self, ftri_values_item((ftr_value_type)(first >> 4 & 7), sizeof word));
-    put_word(self, word);
+    give_word(self, ftri_values_item((ftr_value_type)(first >> 4 & 7), sizeof word));
+    give_word(self, word);
 }
 
 static void take_values(struct unpacking *self)

@@ -15,6 +15,7 @@
  *     metrics.reading     who writes metrics; exporters' threads, which hold no other lock then
  *     metrics.counting    the worker while it reads journals; readers while they copy
  *     histograms.lock     the program's own: the list, new series
+ *     sources.lock        a reading while it asks the program's sources
  *     each sender's lock  the worker sealing a batch, its thread, who waits for either
  *     worker.lock         requests of passes
  *     threads' table      a thread that sets itself up; nothing is called from there
@@ -23,8 +24,8 @@
  *     each tap's lock     its reader
  *
  * No exporter, sampler, finish callback or reader of metrics is called with any of them held; a
- * diagnostic may be (on_diagnostic may not call the library). A sampler is made and closed with
- * session.lock: a child that is forked in between goes on with it. */
+ * diagnostic may be, and so is a source of metrics (neither may call the library). A sampler is
+ * made and closed with session.lock: a child that is forked in between goes on with it. */
 #include <flowtrace/tracing.h>
 
 #include "base/error.h"

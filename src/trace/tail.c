@@ -54,8 +54,9 @@ static struct {
     const struct ftri_tail_exit *exit;
     enum regime regime;
     uint32_t last_mode;
-    uint32_t pass_mode; /* as the pass found it before it read what was recorded */
-    uint32_t open_mode; /* the last one but FTR_MODE_OFF: of what is open */
+    uint32_t pass_mode;  /* as the pass found it before it read what was recorded */
+    uint32_t open_mode;  /* the last one but FTR_MODE_OFF: of what is open */
+    uint8_t gone_period; /* of flows that waited, and of which spans have gone out; 0: none */
     bool has_buffer;
     bool has_told;  /* that there is no memory for the buffer */
     bool has_begun; /* flows that are exported, maybe, and are not noted */
@@ -199,11 +200,26 @@ static bool make_buffer(void)
     return tail.has_buffer;
 }
 
+static uint8_t period_of(uint8_t trace_flags)
+{
+    return trace_flags & FTRI_TRACE_WAITS ? trace_flags & (FTRI_TRACE_WAITS | FTRI_TRACE_PERIOD)
+                                          : 0;
+}
+
 /* Nothing of its flow has gone out: it began after somebody started to hold spans back. */
 static bool waits_from_the_start(uint8_t trace_flags)
 {
-    return (trace_flags & FTRI_TRACE_WAITS) &&
-           !((trace_flags ^ ftri_tail_marks()) & FTRI_TRACE_PERIOD);
+    const uint8_t period = period_of(trace_flags);
+    return period != 0 && period == ftri_tail_marks() && period != tail.gone_period;
+}
+
+/* A span goes out, though it may be of a flow that was to wait. Of earlier periods that is known.
+ */
+static void note_gone(uint8_t trace_flags)
+{
+    if (FTRI_UNLIKELY(trace_flags & FTRI_TRACE_WAITS) && tail.regime != HOLDING &&
+        period_of(trace_flags) == ftri_tail_marks())
+        tail.gone_period = period_of(trace_flags);
 }
 
 static void note_begun(void *argument, const ftr_trace_id *trace_id, uint8_t trace_flags)
@@ -264,6 +280,7 @@ void ftri_tail_start(const struct ftri_tail_settings *settings, const struct ftr
     tail.regime = PASSING;
     tail.has_told = tail.has_begun = tail.has_looked = false;
     tail.next_look_ns = tail.since_ns = 0;
+    tail.gone_period = 0;
     tail.last_mode = tail.pass_mode = tail.open_mode = atomic_load(&tail.mode);
     if (is_holding(tail.last_mode))
         hold();
@@ -272,6 +289,8 @@ void ftri_tail_start(const struct ftri_tail_settings *settings, const struct ftr
 void ftri_tail_begin(void)
 {
     const uint32_t mode = atomic_load(&tail.mode);
+    if (tail.gone_period != ftri_tail_marks())
+        tail.gone_period = 0; /* its number comes again */
     if (is_holding(mode) && tail.regime != HOLDING)
         hold();
     else if (mode == FTR_MODE_FULL && tail.regime == HOLDING)
@@ -411,6 +430,7 @@ static struct ftri_flow_arrival *enter(const struct ftri_record *record, size_t 
 void ftri_tail_accept(const struct ftri_record *record)
 {
     hold_from_now_on(record->trace_flags);
+    note_gone(record->trace_flags);
     if (ftri_record_is_only_recorded(record))
         ftri_count(&tail.n_only_recorded, 1);
     else if (FTRI_LIKELY(tail.regime == PASSING))
@@ -439,6 +459,7 @@ bool ftri_tail_shows_open(const struct ftri_record *record)
     struct ftri_flow_fate fate = {.is_kept = false};
     if (ftri_record_is_only_recorded(record))
         return false;
+    note_gone(record->trace_flags);
     if (tail.regime == PASSING)
         return true;
     const bool is_known = ftri_flow_buffer_recall(&tail.buffer, &record->trace_id, &fate);

@@ -38,12 +38,13 @@ static inline bool ftri_template_text_is(const struct ftri_template *self, ftr_s
 }
 
 /* False: nothing has changed; the values have to be set in another way. slot: of an open span of
- * the calling thread (NULL: it is none). */
+ * the calling thread (NULL: it is none). n: of the numbers, known where this is compiled. */
 static FTRI_ALWAYS_INLINE bool ftri_template_put(const struct ftri_template *self,
-                                                 struct ftri_slot *slot, const uint64_t *numbers)
+                                                 struct ftri_slot *slot, const uint64_t *numbers,
+                                                 uint32_t n)
 {
     const uint32_t n_bytes = atomic_load_explicit(&self->n_bytes, memory_order_acquire);
-    if (FTRI_UNLIKELY(!slot || n_bytes == 0))
+    if (FTRI_UNLIKELY(!slot || n_bytes == 0 || self->n_numbers != n))
         return false;
     const struct ftri_thread_settings *settings = &ftri_thread_settings;
     const size_t place = slot->record.stream_len;
@@ -52,7 +53,8 @@ static FTRI_ALWAYS_INLINE bool ftri_template_put(const struct ftri_template *sel
         return false;
     uint8_t *const to = slot->room + place;
     memcpy(to, self->bytes, n_bytes);
-    for (uint32_t i = 0; i < self->n_numbers; i++)
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < n; i++)
         ftri_quick_word(to + self->at[i], numbers[i]);
     ftri_quick_publish(slot, to + n_bytes, offsetof(struct ftri_record, n_attributes),
                        self->n_keys);

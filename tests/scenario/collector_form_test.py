@@ -164,6 +164,48 @@ class Commands(unittest.TestCase):
             lines = [json.loads(line) for line in file]
         self.assertEqual(len(lines), 2, lines)
 
+    def follow(self, until):
+        """Runs self.path; its stderr goes to a file, whose text `until` gets until it is content."""
+        with open(os.path.join(self.folder.name, "stderr"), "w", encoding="utf-8") as errors:
+            process = subprocess.Popen([harness.program(), "run", self.path], stdin=subprocess.DEVNULL,
+                                       stderr=errors, cwd=self.folder.name)
+            self.addCleanup(process.kill)
+            harness.wait_for(lambda: until(self.text_of("stderr")), "the lines did not come")
+            process.terminate()
+            self.assertEqual(process.wait(PATIENCE_S), 0)
+        return self.text_of("stderr")
+
+    def text_of(self, name):
+        with open(os.path.join(self.folder.name, name), encoding="utf-8") as file:
+            return file.read()
+
+    def values(self):
+        """What the exporter has written; it makes its file when it starts."""
+        if not os.path.exists(os.path.join(self.folder.name, "out.json")):
+            return []
+        return [json.loads(line)["value"] for line in self.text_of("out.json").split("\n")[:-1]]
+
+    def test_a_file_that_comes_later_and_is_read_once(self):
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.write("receivers: {filelog/app: {include: [app.log], start_at: beginning, poll_interval: 5ms}}\n"
+                       "exporters: {file: {path: out.json, append: true}}\n"
+                       "service: {pipelines: {logs: {receivers: [filelog/app], exporters: [file]}}}\n")
+
+        def has_one(text):
+            log = os.path.join(self.folder.name, "app.log")
+            if "app.log: No such file" in text and not os.path.exists(log):
+                with open(log, "w", encoding="utf-8") as file:
+                    file.write("one\n")
+            return self.values()
+        text = self.follow(has_one)
+        self.assertEqual(text.count("No such file"), 1, text)
+        self.assertEqual(self.values(), ["one"])
+
+        with open(os.path.join(self.folder.name, "app.log"), "a", encoding="utf-8") as file:
+            file.write("two\n")
+        self.follow(lambda text: len(self.values()) > 1)
+        self.assertEqual(self.values(), ["one", "two"])
+
 
 if __name__ == "__main__":
     harness.main()

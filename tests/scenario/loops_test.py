@@ -185,8 +185,8 @@ class LoopsScenario(Scenario):
         self.assertEqual(loops["traces"], set(range(LOOPS)))
         self.assertGreater(len(loops["in"]), 1)
         self.assertGreater(n_split, 0)
-        drains = [attribute(span, "flow.loop") for span in self.visits()
-                  if span["name"] == "control/drain_ingress" and attribute(span, "node.id") is None]
+        drains = [attributes(span).get("flow.loop") for span in self.visits()
+                  if span["name"] == "control/drain_ingress" and "node.id" not in attributes(span)]
         self.assertEqual(sorted(drains), list(range(LOOPS)))
         self.assertEqual(len(windows), 60)
         self.assertEqual(windows, {trace: loop_of(trace) for trace in windows})

@@ -227,6 +227,23 @@ class Nodes(unittest.TestCase):
                 resource = json.loads(line)[top][0]["resource"]
                 self.assertIn({"key": "env", "value": {"stringValue": "test"}}, resource["attributes"])
 
+    def test_lines_of_two_nodes_do_not_mix(self):
+        """Lines that are longer than what a pipe takes at once, read as it comes."""
+        graph = self.write_graph({"in": {"type": "receiver/generator", "config": {"count": 8000, "batch": 1000, "rate": 0}},
+                                  "one": {"type": "exporter/stdout"}, "two": {"type": "exporter/stdout"}},
+                                 [{"from": "in", "to": "one"}, {"from": "in", "to": "two"}])
+        with subprocess.Popen([harness.program(), "run", graph], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL) as process:
+            self.addCleanup(process.kill)
+            parts = []
+            while part := process.stdout.read1(4096 * (1 + len(parts) % 5)):
+                parts.append(part)
+        self.assertEqual(process.returncode, 0)
+        lines = b"".join(parts).splitlines()
+        self.assertEqual(len(lines), 16)
+        self.assertEqual(sum(len(json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"]) for line in lines),
+                         16000)
+
     def test_every_node_passes_every_signal(self):
         """Each item that is made arrives at each destination that takes, by the accounts of all."""
         receiver = HttpReceiver()

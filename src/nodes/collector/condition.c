@@ -195,28 +195,35 @@ static int check_set(const char **at, struct ftri_error *error)
     return 0;
 }
 
+/* Behind a backslash: letters are classes and places there, these four are places here. */
+static int check_escape(char c, struct ftri_error *error)
+{
+    if (!c || isalnum((unsigned char)c))
+        return ftri_error_set(error, -EINVAL,
+                              "'\\%c' in a pattern is not supported; write [0-9], [[:space:]] "
+                              "and the like",
+                              c ? c : ' ');
+    if (strchr("<>`'", c))
+        return ftri_error_set(error, -EINVAL,
+                              "'\\%c' in a pattern is not supported; write [%c] for the character",
+                              c, c);
+    return 0;
+}
+
 /* Patterns there are RE2's, here POSIX': what only RE2 has is refused, the rest means the same. */
 static int check_pattern(const char *pattern, struct ftri_error *error)
 {
-    for (const char *at = pattern; *at; at++) {
-        if (at[0] == '[') {
-            const int r = check_set(&at, error);
-            if (r < 0)
-                return r;
-            continue;
-        }
-        if (at[0] == '\\' && (isalnum((unsigned char)at[1]) || !at[1]))
-            return ftri_error_set(error, -EINVAL,
-                                  "'\\%c' in a pattern is not supported; write [0-9], [[:space:]] "
-                                  "and the like",
-                                  at[1] ? at[1] : ' ');
-        if (at[0] == '\\')
-            at++;
+    int r = 0;
+    for (const char *at = pattern; r == 0 && *at; at++) {
+        if (at[0] == '[')
+            r = check_set(&at, error);
+        else if (at[0] == '\\')
+            r = check_escape(*++at, error);
         else if (strncmp(at, "(?", 2) == 0 ||
                  (strchr("*+?}", at[0]) && strchr("?+*", at[1]) && at[1]))
-            return ftri_error_set(error, -EINVAL, "'%.2s' in a pattern is not supported", at);
+            r = ftri_error_set(error, -EINVAL, "'%.2s' in a pattern is not supported", at);
     }
-    return 0;
+    return r;
 }
 
 static int read_match(struct collector_condition *self, struct collector_comparison *comparison,

@@ -289,7 +289,7 @@ static const struct collector_refusal filelog_refusals[] = {
     {"multiline", no_log_records},
     {"attributes", no_log_records},
     {"resource", no_log_records},
-    {"storage", "positions are kept in a checkpoint beside the data"},
+    {"storage", "positions are kept in the data directory, in a file named after the receiver"},
     {"header", no_log_records},
     {"preserve_leading_whitespaces", no_log_records},
     {"preserve_trailing_whitespaces", no_log_records},

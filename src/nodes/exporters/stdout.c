@@ -5,9 +5,14 @@
  *
  * The loop must not wait for the reader. The descriptor is shared with others, so it stays as it
  * is: a write of at most PIPE_BUF bytes to a pipe or terminal that poll calls writable does not
- * wait (pipe(7)). */
+ * wait (pipe(7)).
+ *
+ * There is one standard output, and lines of two nodes must not mix: batches stand in one queue, of
+ * which the first is being written. Nodes of this type run on the graph's first loop, so nobody
+ * else touches it. */
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/list.h"
 #include "engine/node.h"
 #include "net/watch.h"
 #include "nodes/exporters/exporters.h"
@@ -22,7 +27,11 @@
 
 enum { WRITES_PER_TURN = 64 };
 
+static struct ftri_list queue = {&queue, &queue};
+
 struct stdout_state {
+    struct ftri_list link; /* in the queue, while there is a batch */
+    struct node *node;
     struct loop_watch *watch;
     struct pdata *pdata; /* being written */
     struct ftri_bytes lines;
@@ -40,8 +49,25 @@ static int stdout_start(struct node *node, struct ftri_error *error)
     state->watch = loop_watch_new(node_loop(node), STDOUT_FILENO, true, on_writable, node);
     if (!state->watch)
         return ftri_error_errno(error, -ENOMEM, "watching the standard output");
+    state->node = node;
+    ftri_list_init(&state->link);
     ftri_bytes_init(&state->lines, SIZE_MAX / 2);
     return 0;
+}
+
+/* NULL: the queue is empty. */
+static struct stdout_state *first_in_queue(void)
+{
+    return ftri_list_is_empty(&queue) ? NULL
+                                      : FTRI_CONTAINER(queue.next, struct stdout_state, link);
+}
+
+static void leave_queue(struct stdout_state *state)
+{
+    ftri_list_unlink(&state->link);
+    const struct stdout_state *next = first_in_queue();
+    if (next)
+        node_wakeup(next->node);
 }
 
 static void finish(struct node *node, int r)
@@ -49,6 +75,7 @@ static void finish(struct node *node, int r)
     struct stdout_state *state = node_state(node);
     struct pdata *pdata = state->pdata;
     state->pdata = NULL;
+    leave_queue(state);
     node_set_accepting(node, true);
     if (r == 0) {
         node_event(node, pdata, "export_success", NULL, 0);
@@ -96,23 +123,25 @@ static void stdout_consume(struct node *node, struct pdata *pdata)
     state->n_written = 0;
     ftri_bytes_reset(&state->lines);
     node_set_accepting(node, false);
+    ftri_list_append(&queue, &state->link);
     const int r = lines_write(pdata, &state->lines);
     if (r < 0)
         finish(node, r);
-    else
+    else if (first_in_queue() == state)
         write_on(node);
 }
 
 static void stdout_control(struct node *node, const struct control *message)
 {
     const struct stdout_state *state = node_state(node);
-    if (message->kind == CONTROL_WAKEUP && state->pdata)
+    if (message->kind == CONTROL_WAKEUP && state->pdata && first_in_queue() == state)
         write_on(node);
 }
 
 static void stdout_stop(struct node *node)
 {
     struct stdout_state *state = node_state(node);
+    ftri_list_unlink(&state->link);
     loop_watch_free(state->watch);
     ftri_bytes_deinit(&state->lines);
 }

@@ -101,6 +101,7 @@ struct file_state {
     uint64_t n_all_wrong;
     uint64_t written_ns; /* when the checkpoint was */
     bool is_changed;     /* since then */
+    bool is_told;        /* that it cannot be written */
     bool is_over;
 };
 
@@ -234,9 +235,12 @@ static void write_checkpoint(struct file_state *state)
     const int r = checkpoint_write(state->checkpoint, state->entries, state->n);
     state->written_ns = ftri_time_monotonic_ns();
     state->is_changed = r < 0;
-    if (r < 0)
-        log_write(LOG_LEVEL_ERROR, "receiver/file '%s': writing %s: %s", node_id(state->node),
-                  state->checkpoint, strerror(-r));
+    if (r < 0 && !state->is_told)
+        log_write(LOG_LEVEL_ERROR,
+                  "receiver/file '%s': writing %s: %s; until it can be written, a restart reads "
+                  "lines again",
+                  node_id(state->node), state->checkpoint, strerror(-r));
+    state->is_told = r < 0;
 }
 
 /* --- outcomes ------------------------------------------------------------------------------ */

@@ -110,6 +110,10 @@ static const struct {
     {"a: ${file:/x}", "f.yaml:1:4: only ${env:NAME} and ${env:NAME:-default}, or without env:, are "
                       "replaced; $$ is a "
                       "dollar sign"},
+    {"a: x${env:FTR_TEST_UNSET:-${env:FTR_TEST_SET}}",
+     "f.yaml:1:4: '${' within '${...}' is not replaced: name one variable; $$ is a dollar sign"},
+    {"a: \"${${env:FTR_TEST_SET}}\"",
+     "f.yaml:1:5: '${' within '${...}' is not replaced: name one variable; $$ is a dollar sign"},
     {"a: \"${env:X\"", "f.yaml:1:5: '${' without a closing '}'; $$ is a dollar sign"},
     {"a: 'x", "f.yaml:1:5: not YAML: single-quoted scalar without closing quote"},
     {"a\xff: 1", "f.yaml:1:2: not UTF-8"},

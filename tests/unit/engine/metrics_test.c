@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "engine/graph_metrics.h"
+#include "engine/meter.h"
 
 #include <flowtrace/metrics.h>
 #include <pthread.h>
@@ -131,6 +132,22 @@ static void test_times(void **state)
     assert_null(strstr(read_page(), "flow_path=\"in\"")); /* it went on from there */
     assert_null(strstr(read_page(), "flow_path=\"in>h\""));
     lab_check();
+}
+
+/* A page's clock is read at its beginning, and work may begin while it is written: then the moment
+ * is after that of the page. A counter that falls is taken for one that began anew. */
+static void test_busy_time_never_falls(void **state)
+{
+    (void)state;
+    struct node_meter meter = {.busy = 0};
+    meter_begin_work(&meter, 100);
+    meter_end_work(&meter, 200);
+    assert_int_equal(meter_busy_ns(&meter, 250), 100);
+    meter_begin_work(&meter, 300);
+    assert_int_equal(meter_busy_ns(&meter, 260), 100);
+    assert_int_equal(meter_busy_ns(&meter, 340), 140);
+    meter_end_work(&meter, 400);
+    assert_int_equal(meter_busy_ns(&meter, 410), 200);
 }
 
 /* Two batches at once at one node are one busy node. */
@@ -486,6 +503,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PAGE(test_times),
         PAGE(test_busy_time_is_counted_once),
+        cmocka_unit_test(test_busy_time_never_falls),
         PAGE(test_backpressure),
         PAGE(test_retries),
         PAGE(test_control_messages_and_their_results),

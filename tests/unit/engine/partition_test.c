@@ -85,6 +85,18 @@ static void test_a_trace_has_its_loop(void **state)
     assert_int_equal(partition_loop(id, 10), 2);
 }
 
+/* The ids of W3C Trace Context's examples; by Python's integers. */
+static void test_all_of_the_second_half_counts(void **state)
+{
+    (void)state;
+    static const uint8_t one[16] = {[8] = 0x84, 0x48, 0xeb, 0x21, 0x1c, 0x80, 0x31, 0x9c};
+    static const uint8_t two[16] = {[8] = 0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36};
+    assert_int_equal(partition_loop(one, 4), 3);
+    assert_int_equal(partition_loop(one, 64), 50);
+    assert_int_equal(partition_loop(two, 4), 1);
+    assert_int_equal(partition_loop(two, 64), 16);
+}
+
 static void test_spans_are_split_with_where_they_stand(void **state)
 {
     (void)state;
@@ -174,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_trace_has_its_loop),
+        cmocka_unit_test(test_all_of_the_second_half_counts),
         cmocka_unit_test(test_spans_are_split_with_where_they_stand),
         cmocka_unit_test(test_log_records_without_a_trace_stay),
         cmocka_unit_test(test_a_batch_of_one_loop_goes_as_it_is),

@@ -270,6 +270,34 @@ static void test_a_source_ignores_the_current_context(void **state)
     assert_false(ftr_span_id_is_valid(&span.parent_span_id));
 }
 
+/* Of contributors that come one by one the longest way counts, however the first one came: without
+ * a channel, through one, or from a flow that is not sampled. */
+static void test_hops_are_those_of_the_longest_way(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        static const uint32_t further[] = {1, 5, 3};
+        ftr_hop hop = hop_from(1, i != 2), out;
+        hop.n_hops = 2;
+        hop.sent_ns = i == 1 ? ftri_time_monotonic_ns() : 0;
+        const ftr_arrival arrival = arrival_of(7);
+        ftr_visit visit;
+        ftr_visit_start(&visit, processor, &hop, 1, &arrival);
+        for (uint32_t j = 0; j < FTRI_COUNT(further); j++) {
+            hop = hop_from(2 + j, true);
+            hop.n_hops = further[j];
+            ftr_visit_add_input(&visit, &hop);
+        }
+        ftr_visit_emit(&visit, FTR_STR("out"), 1, 1, &out);
+        ftr_visit_end(&visit, FTR_OUTCOME_SUCCESS, (ftr_str){0});
+        assert_int_equal(out.n_hops, 6);
+        ftr_hop_release(&out);
+        const ftr_span_data span = span_named("processor/batch/proc-2");
+        assert_i64(attribute(&span, "flow.hops"), 5);
+        ftr_memory_spans_reset(spans);
+    }
+}
+
 static void test_a_cycle_does_not_make_an_endless_trace(void **state)
 {
     (void)state;
@@ -652,6 +680,7 @@ int main(void)
         TEST(test_outcome_sets_status_and_error),
         TEST(test_context_from_outside_is_the_parent),
         TEST(test_a_source_ignores_the_current_context),
+        TEST(test_hops_are_those_of_the_longest_way),
         TEST(test_a_cycle_does_not_make_an_endless_trace),
         TEST(test_a_cycle_that_is_not_sampled_stays_so),
         TEST(test_pass_through_allocates_nothing),

@@ -34,10 +34,16 @@ static struct ftri_span_metrics *new_metrics(const struct ftri_span_metrics_sett
     return metrics;
 }
 
+static void observe_one(struct ftri_span_metrics *metrics, const struct ftri_span_view *span)
+{
+    struct ftri_span_series *series = NULL;
+    ftri_span_metrics_observe_all(metrics, span, &series, 1);
+}
+
 static void observe(struct ftri_span_metrics *metrics, const char *name, uint64_t duration_ns)
 {
     const struct ftri_span_view span = span_of(name, duration_ns);
-    ftri_span_metrics_observe(metrics, &span);
+    observe_one(metrics, &span);
 }
 
 static struct kept kept;
@@ -65,21 +71,21 @@ static void test_series_by_name_kind_status_service_and_attributes(void **state)
     ftr_value values[2] = {{.type = FTR_VALUE_STR, .as.str = {"a", 1}},
                            {.type = FTR_VALUE_I64, .as.i64 = 7}};
     struct ftri_span_view span = span_of("get", MS);
-    ftri_span_metrics_observe(metrics, &span);
+    observe_one(metrics, &span);
     span.dimensions = values;
-    ftri_span_metrics_observe(metrics, &span);
-    ftri_span_metrics_observe(metrics, &span);
+    observe_one(metrics, &span);
+    observe_one(metrics, &span);
     values[1].as.i64 = 8;
-    ftri_span_metrics_observe(metrics, &span);
+    observe_one(metrics, &span);
     values[0].type = FTR_VALUE_ARRAY; /* is none */
-    ftri_span_metrics_observe(metrics, &span);
+    observe_one(metrics, &span);
     span.dimensions = nothing;
     span.kind = FTR_KIND_CLIENT;
-    ftri_span_metrics_observe(metrics, &span);
+    observe_one(metrics, &span);
     span.status = FTR_SPAN_ERROR;
-    ftri_span_metrics_observe(metrics, &span);
+    observe_one(metrics, &span);
     span.service = (ftr_str){"till", 4};
-    ftri_span_metrics_observe(metrics, &span);
+    observe_one(metrics, &span);
     read_all(metrics);
     assert_int_equal(kept.n_families, 2);
     assert_int_equal(kept.n_points, 2 * 7);
@@ -143,14 +149,14 @@ static void test_names_that_find_no_room_cost_nothing(void **state)
     span.service = span.name = (ftr_str){text, sizeof text};
     for (int i = 0; i < SERIES; i++) {
         text[0] = (char)('!' + i);
-        ftri_span_metrics_observe(metrics, &span);
+        observe_one(metrics, &span);
     }
     assert_true(ftri_span_metrics_count(metrics).n_series < SERIES);
     ftri_mem_fail_at(UINT64_MAX);
     for (int i = 0; i < LATER; i++) {
         snprintf(text, sizeof text, "!%d", i);
         span.service = (ftr_str){"", 0};
-        ftri_span_metrics_observe(metrics, &span);
+        observe_one(metrics, &span);
     }
     assert_int_equal(ftri_mem_requests(), 0);
     ftri_mem_fail_at(0);
@@ -166,14 +172,14 @@ static void test_estimates_add_their_fractions_up(void **state)
     struct ftri_span_metrics *metrics =
         new_metrics(&(struct ftri_span_metrics_settings){.is_in_ms = true});
     struct ftri_span_view span = span_of("get", 5 * MS);
-    ftri_span_metrics_observe(metrics, &span);
+    observe_one(metrics, &span);
     span.is_estimated = true;
     span.whole = 4;
-    ftri_span_metrics_observe(metrics, &span);
+    observe_one(metrics, &span);
     span.whole = 1;
     span.frac = 0x55555556;
     for (int i = 0; i < 3; i++)
-        ftri_span_metrics_observe(metrics, &span);
+        observe_one(metrics, &span);
     read_all(metrics);
     assert_int_equal(kept.n_points, 2 * 2);
     assert_int_equal(calls("estimated=true"), 4 + 4);
@@ -191,7 +197,7 @@ static void test_durations(void **state)
         &(struct ftri_span_metrics_settings){.bounds = bounds, .n_bounds = 2, .start_ns = 5});
     struct ftri_span_view span = span_of("get", 0);
     span.end_ns = 1; /* before it began */
-    ftri_span_metrics_observe(metrics, &span);
+    observe_one(metrics, &span);
     observe(metrics, "get", MS);
     observe(metrics, "get", MS + 1);
     observe(metrics, "get", UINT64_MAX - 1000); /* a sum beyond 64 bits does not wrap */
@@ -217,7 +223,7 @@ static void test_exemplars_are_the_kept_ones_by_bucket(void **state)
     for (uint8_t i = 1; i <= 3; i++) {
         span.trace_id.bytes[0] = i;
         span.end_ns = span.start_ns + (i == 3 ? 9 : 3) * MS;
-        ftri_span_metrics_observe(metrics, &span);
+        observe_one(metrics, &span);
         if (i > 1)
             ftri_span_metrics_offer(metrics, &span);
     }
@@ -242,7 +248,7 @@ static void test_once_a_series_exists_nothing_is_allocated(void **state)
         ftri_mem_fail_at(0);
         for (uint64_t i = 0; i < 1000; i++) {
             const struct ftri_span_view span = span_of("get", i << (i % 40));
-            ftri_span_metrics_observe(metrics, &span);
+            observe_one(metrics, &span);
             ftri_span_metrics_offer(metrics, &span);
         }
         assert_int_equal(ftri_mem_requests(), 0);
@@ -251,8 +257,8 @@ static void test_once_a_series_exists_nothing_is_allocated(void **state)
 }
 
 /* Every span is counted, in its series or in that of the overflow. */
-/* More names than series, of all lengths up to 49, some of them of a second service, or estimates.
- */
+/* More names than series, of all lengths up to 49, some of them of other services, of which two
+ * names stand at the same place and two are as long, or estimates. */
 static void feed(struct ftri_span_metrics *metrics, size_t batch)
 {
     enum { SPANS = 1000, NAMES = 50 };
@@ -266,7 +272,7 @@ static void feed(struct ftri_span_metrics *metrics, size_t batch)
         state = state * 1664525 + 1013904223;
         spans[i] = span_of("", state >> 4);
         spans[i].name = (ftr_str){text, state >> 8 & 63 ? (state >> 8 & 63) % NAMES : 0};
-        spans[i].service.len = state >> 16 & 7 ? 4 : 2;
+        spans[i].service = (ftr_str){state >> 24 & 1 ? "shop" : "cart", state >> 16 & 7 ? 4 : 2};
         spans[i].is_estimated = (state >> 20 & 3) == 0;
         spans[i].frac = spans[i].is_estimated ? state : 0;
     }
@@ -274,11 +280,11 @@ static void feed(struct ftri_span_metrics *metrics, size_t batch)
         ftri_span_metrics_observe_all(metrics, spans + i, series + i,
                                       SPANS - i < batch ? SPANS - i : batch);
     for (size_t i = 0; i < SPANS && batch == 0; i++)
-        ftri_span_metrics_observe(metrics, &spans[i]);
+        observe_one(metrics, &spans[i]);
     for (size_t i = 0; i < SPANS && batch > 0; i += 7) /* what is known now is not looked for */
         ftri_span_metrics_observe_all(metrics, &spans[i], &series[i], 1);
     for (size_t i = 0; i < SPANS && batch == 0; i += 7)
-        ftri_span_metrics_observe(metrics, &spans[i]);
+        observe_one(metrics, &spans[i]);
 }
 
 static void compare_batches(bool is_exponential, size_t batch)
@@ -323,12 +329,12 @@ static void test_a_bucket_counts_beyond_32_bits(void **state)
     struct ftri_span_metrics *metrics =
         new_metrics(&(struct ftri_span_metrics_settings){.is_in_ms = true});
     struct ftri_span_view span = span_of("n", 15000 * MS + 1); /* the last bucket */
-    ftri_span_metrics_observe(metrics, &span);
+    observe_one(metrics, &span);
     span.whole = UINT32_MAX;
     for (int i = 0; i < 3; i++)
-        ftri_span_metrics_observe(metrics, &span);
+        observe_one(metrics, &span);
     span.whole = UINT64_C(5) << 40;
-    ftri_span_metrics_observe(metrics, &span);
+    observe_one(metrics, &span);
     read_all(metrics);
     const struct kept_point *point = kept_find(&kept, DURATION, "span.name=n");
     assert_int_equal(point->counts[16], 5497558138880 + 12884901885 + 1);

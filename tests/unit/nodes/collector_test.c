@@ -324,6 +324,39 @@ static void test_conditions_of_the_filter(void **state)
                         "traces::filter::2 processor/filter {status: error, drop: matching}\n");
 }
 
+static void check_refused_filter(const char *condition, const char *words)
+{
+    char text[1024];
+    snprintf(text, sizeof text,
+             OTLP DEBUG
+             "processors: {filter: {traces: {span: ['%s']}}}\nservice: {pipelines: "
+             "{traces: {receivers: [otlp], processors: [filter], exporters: [debug]}}}\n",
+             condition);
+    if (translate(text) == 0)
+        fail_msg("expected a refusal: %s", condition);
+    assert_non_null(strstr(it.error.text, words));
+    leave();
+}
+
+/* What just fits, and one more. */
+static void test_bounds_of_conditions(void **state)
+{
+    (void)state;
+    char text[257], condition[300], line[400];
+    memset(text, 'x', sizeof text);
+    snprintf(condition, sizeof condition, "attributes[\"a\"] == \"%.255s\"", text);
+    snprintf(line, sizeof line, "values: [%.255s]", text);
+    check_filter(condition, line);
+    snprintf(condition, sizeof condition, "attributes[\"a\"] == \"%.256s\"", text);
+    check_refused_filter(condition, "a text is longer than 255 bytes");
+    snprintf(condition, sizeof condition, "attributes[\"%.256s\"] == 1", text);
+    check_refused_filter(condition, "a text is longer than 255 bytes");
+    check_filter("attributes[\"a\"] == -1234567890123456789", "values: [-1234567890123456789]");
+    check_refused_filter("attributes[\"a\"] == 123456789012345678901", "a whole number");
+    check_refused_filter("attributes[\"a\"] == -", "a whole number");
+    check_refused_filter("attributes[\"a\"] == 1.5", "a whole number");
+}
+
 static void test_conditions_of_other_signals(void **state)
 {
     (void)state;
@@ -603,6 +636,9 @@ static const struct {
     {P("filter", "{traces: {span: ['IsMatch(name, \"a[\\\\.]b\")']}}"),
      "c.yaml:4:29: processors::filter: a backslash between [ and ] in a pattern is not supported; "
      "write [.] for a point, and put ] first and - last"},
+    {P("filter", "{traces: {span: ['IsMatch(name, \"\\\\<b>\")']}}"),
+     "c.yaml:4:29: processors::filter: '\\<' in a pattern is not supported; write [<] for the "
+     "character"},
     {P("filter", "{traces: {span: ['IsMatch(name, \"\")']}}"),
      "c.yaml:4:29: processors::filter: IsMatch: an empty pattern fits everything; leave it out"},
     {P("filter", "{metrics: {metric: ['attributes[\"a\"] == 1']}}"),
@@ -782,6 +818,7 @@ int main(void)
         cmocka_unit_test(test_options_of_the_otlp_receiver),
         cmocka_unit_test(test_options_of_processors),
         cmocka_unit_test(test_conditions_of_the_filter),
+        cmocka_unit_test(test_bounds_of_conditions),
         cmocka_unit_test(test_conditions_of_other_signals),
         cmocka_unit_test(test_options_of_the_otlp_exporters),
         cmocka_unit_test(test_queues_and_retries),

@@ -2,9 +2,11 @@
  *
  * Pipelines of one process in modes of their own: ftr_node_set_mode. What each mode exports is told
  * in tail.h and tracing.h; the flows are counted by hand. */
-#include "flows.h"
+#include "made_flows.h"
 
 #include <flowtrace/flow.h>
+
+#include <pthread.h>
 
 static const ftr_mode off = FTR_MODE_OFF, full = FTR_MODE_FULL, tail_mode = FTR_MODE_TAIL;
 
@@ -267,6 +269,118 @@ static void test_switching_at_any_moment_keeps_flows_whole(void **state)
     assert_accounts();
 }
 
+/* ---- the process and its nodes, all at once ---- */
+
+enum { THREADS = 16, FLOWS = 2000, SWITCHES = 800, SEEDS = 3 };
+
+static _Atomic bool is_over;
+static struct pipeline switched;
+
+static uint32_t count_visit(const ftr_visit *visit)
+{
+    return ftr_span_is_recording(ftr_visit_span(visit));
+}
+
+/* Of up to three spans those count that were really recorded. One is open from the first start to
+ * the last end. */
+static void make_node_flow(size_t n)
+{
+    ftr_visit first, second;
+    ftr_hop hop;
+    ftr_visit_start(&first, switched.first, NULL, 0, NULL);
+    uint32_t n_recorded = count_visit(&first);
+    ftr_visit_emit(&first, FTR_STR("out"), 1, 1, &hop);
+    const ftr_trace_id id = hop.context.span.trace_id;
+    usleep(n % 5 * 500);
+    ftr_visit_start(&second, switched.second, &hop, 1, NULL);
+    n_recorded += count_visit(&second);
+    ftr_context context = ftr_span_context_of(ftr_visit_span(&second));
+    if (ftr_trace_id_is_valid(&context.span.trace_id)) {
+        const ftr_span own = ftr_span_start(FTR_STR("own"), FTR_KIND_INTERNAL, &context);
+        n_recorded += ftr_span_is_recording(own);
+        ftr_span_end(own);
+        usleep(n % 3 * 500);
+    }
+    ftr_context_release(&context);
+    ftr_hop_release(&hop);
+    ftr_visit_end(&second, n % 7 ? FTR_OUTCOME_SUCCESS : FTR_OUTCOME_FAILURE, FTR_STR(""));
+    ftr_visit_end(&first, FTR_OUTCOME_SUCCESS, FTR_STR(""));
+    note_made(&id, n_recorded, false);
+}
+
+/* The same without nodes. */
+static void make_plain_flow(size_t n)
+{
+    struct flow flow = begin_flow(NULL);
+    const ftr_trace_id id = flow.context.span.trace_id;
+    uint32_t n_recorded = ftr_span_is_recording(flow.root);
+    for (size_t i = 0; i < 2; i++) {
+        const ftr_span child = ftr_span_start(FTR_STR("child"), FTR_KIND_INTERNAL, NULL);
+        n_recorded += ftr_span_is_recording(child);
+        ftr_span_end(child);
+        usleep(n % 5 * 300);
+    }
+    end_flow(&flow);
+    note_made(&id, n_recorded, false);
+}
+
+static void *make_flows(void *argument)
+{
+    const size_t thread = (size_t)argument;
+    for (size_t i = 0; i < FLOWS && !atomic_load(&is_over); i++) {
+        (thread % 4 ? make_node_flow : make_plain_flow)(i * THREADS + thread);
+    }
+    return NULL;
+}
+
+static void switch_all(uint32_t seed)
+{
+    const ftr_mode *const modes[] = {&tail_mode, &full, NULL, &tail_mode};
+    const ftr_mode process[] = {FTR_MODE_TAIL, FTR_MODE_FULL, FTR_MODE_FULL, FTR_MODE_OFF};
+    ftr_tail_config tail = faults_only();
+    ftr_config config = tail_config_of(&tail);
+    config.mode = FTR_MODE_FULL;
+    config.journal_bytes = (size_t)32 << 20;
+    config.queue_bytes = (size_t)256 << 20;
+    switched = pipeline_of("switched");
+    start(&config);
+    atomic_store(&is_over, false);
+    atomic_store(&n_made, 0);
+    pthread_t threads[THREADS];
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, make_flows, (void *)i), 0);
+    for (int i = 0; i < SWITCHES; i++) {
+        seed = seed * 1103515245 + 12345;
+        const uint32_t draw = seed >> 16;
+        if (draw & 1)
+            ftr_set_mode(process[draw >> 1 & 3]);
+        else
+            set_mode(&switched, modes[draw >> 1 & 3]);
+        usleep(draw >> 4 & 1 ? 0 : draw % 2000);
+    }
+    atomic_store(&is_over, true);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    ftr_set_mode(FTR_MODE_FULL);
+    wait_for_verdicts();
+    free_pipeline(&switched);
+    assert_int_equal(ftr_shutdown(60 * SECOND), FTR_OK);
+    assert_accounts();
+    assert_int_equal(counts().lost_journal_full, 0);
+    assert_int_equal(counts().exporters[0].lost_queue_full, 0);
+    const size_t n = atomic_load(&n_made);
+    const size_t n_kept = count_whole();
+    assert_true(n > 100 && n_kept > 0 && n_kept < n);
+    ftr_memory_spans_unref(spans);
+}
+
+static void test_the_process_and_its_nodes_switch_at_any_moment(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1; seed <= SEEDS; seed++)
+        switch_all(seed);
+}
+
 /* A flow that comes from a pipeline in tail to one in full is exported whole; the other way round,
  * too, as it had begun in full. */
 static void test_a_flow_through_two_pipelines_is_whole(void **state)
@@ -371,6 +485,7 @@ int main(void)
         cmocka_unit_test(test_a_flow_open_when_the_worker_looks_waits),
         cmocka_unit_test(test_switching_while_running),
         cmocka_unit_test(test_switching_at_any_moment_keeps_flows_whole),
+        cmocka_unit_test(test_the_process_and_its_nodes_switch_at_any_moment),
         cmocka_unit_test(test_a_flow_through_two_pipelines_is_whole),
         cmocka_unit_test(test_a_pipeline_that_is_off_passes_contexts_on),
         cmocka_unit_test(test_actions_are_always_recorded),

@@ -309,6 +309,41 @@ static void test_a_flow_of_any_earlier_period_is_not_cut_in_two(void **state)
     assert_int_equal(n_kept, 2);
 }
 
+/* The node let go what waited, and then the process begins to hold spans back itself. */
+static void test_what_a_node_let_go_is_whole_when_the_process_holds(void **state)
+{
+    (void)state;
+    ftri_tail_set_holders(1);
+    const uint8_t marks = ftri_tail_marks();
+    ftri_tail_begin();
+    ftri_tail_set_holders(0);
+    ftri_tail_begin();
+    accept(1, marks);
+    assert_int_equal(n_kept, 1);
+    accept(2, marks ^ FTRI_TRACE_NEXT_PERIOD); /* one of a period before goes on meanwhile */
+    assert_int_equal(n_kept, 2);
+    ftri_tail_set_mode(FTR_MODE_TAIL);
+    ftri_tail_begin();
+    accept(1, marks);
+    decide_all();
+    assert_int_equal(n_kept, 3);
+}
+
+/* The same when no pass has seen the node hold anything; and an open span was shown. */
+static void test_what_went_out_between_two_passes_is_whole_too(void **state)
+{
+    (void)state;
+    ftri_tail_set_holders(1);
+    const uint8_t marks = ftri_tail_marks();
+    ftri_tail_set_holders(0);
+    assert_true(shows_open(1, marks));
+    ftri_tail_set_mode(FTR_MODE_TAIL);
+    ftri_tail_begin();
+    accept(1, marks);
+    decide_all();
+    assert_int_equal(n_kept, 1);
+}
+
 /* Like a full budget: what has come of the flow so far decides about the rest. */
 static void test_a_span_that_finds_no_memory_takes_its_flow_along(void **state)
 {
@@ -378,6 +413,8 @@ int main(void)
         HELD(test_what_was_begun_in_full_is_kept_when_all_is_turned_off),
         HELD(test_of_a_dropped_flow_nothing_open_is_shown),
         HELD(test_a_flow_of_any_earlier_period_is_not_cut_in_two),
+        HELD(test_what_a_node_let_go_is_whole_when_the_process_holds),
+        HELD(test_what_went_out_between_two_passes_is_whole_too),
         HELD(test_a_span_that_finds_no_memory_takes_its_flow_along),
         HELD(test_a_large_flow_goes_as_the_exporters_take_it),
     };

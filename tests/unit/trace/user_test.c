@@ -449,6 +449,39 @@ static void test_what_is_injected_is_the_systems(void **state)
     stop_both();
 }
 
+/* What a header asks for; routing NULL: it is not of the form. */
+static void test_control_headers_are_parsed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header, *routing;
+        bool has_inbound;
+    } rows[] = {
+        {"-;x", "x", false},
+        {" - ;\t x y ", "x y", false},
+        {"-; a;b", "a;b", false},
+        {"00-11223344556677889900aabbccddeeff-a1b2c3d4e5f60718-01; {}", "{}", true},
+        {"", NULL, false},
+        {"x", NULL, false},
+        {"; x", NULL, false},
+        {"-", NULL, false},
+        {"-;", NULL, false},
+        {"-; \t", NULL, false},
+        {"-; a\x7f", NULL, false},
+        {"--; x", NULL, false},
+        {"01-11223344556677889900aabbccddeeff-a1b2c3d4e5f60718-01; x", NULL, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ftr_user_control control = {.routing = FTR_STR("untouched")};
+        const bool is_one = ftr_user_control_parse(ftr_str_from(rows[i].header), &control);
+        const char *expected = rows[i].routing ? rows[i].routing : "untouched";
+        assert_int_equal(is_one, rows[i].routing != NULL);
+        assert_int_equal(control.has_inbound, rows[i].has_inbound);
+        assert_int_equal(control.routing.len, strlen(expected));
+        assert_memory_equal(control.routing.data, expected, strlen(expected));
+    }
+}
+
 static void test_a_control_header_activates(void **state)
 {
     (void)state;
@@ -549,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_a_callback_of_users_is_inherited_by_user_spans),
         cmocka_unit_test(test_a_root_goes_on_with_an_inbound_trace),
         cmocka_unit_test(test_what_is_injected_is_the_systems),
+        cmocka_unit_test(test_control_headers_are_parsed),
         cmocka_unit_test(test_a_control_header_activates),
         cmocka_unit_test(test_a_pipeline_that_is_off_starts_nothing),
     };
