@@ -102,7 +102,8 @@ static inline void frame_make_plain(struct frame *self, struct node *node)
 {
     self->node = node;
     self->parent = self->origin = NULL;
-    self->n_held_items = self->n_items = self->n_bytes = 0;
+    memset(&self->n_held_items, 0, sizeof self->n_held_items);
+    self->n_items = self->n_bytes = 0;
     self->n_pending = self->n_in_hand = 0;
     self->visit_state = VISIT_NOT_STARTED;
     self->is_special = self->is_failed = self->is_watched = self->is_source = false;
