@@ -3,6 +3,7 @@
  * Fuzz target: what a receiver answers to the exporter. The input is "name: value" lines, an empty
  * line, and a body; it is judged as gRPC's answer, and its body as HTTP's with two statuses. */
 #include "base/text.h"
+#include "export/grpc_client.h"
 #include "export/http_client.h"
 #include "export/otlp_grpc.h"
 #include "export/otlp_http.h"

@@ -13,7 +13,9 @@ extern "C" {
 
 typedef struct ftr_exporter ftr_exporter; /* <flowtrace/exporter.h> */
 struct ftr_span_data;                     /* the same */
-struct ftr_sampler_class;                 /* <flowtrace/sampler.h> */
+struct ftr_sampler;                       /* <flowtrace/sampler.h> */
+struct ftr_sampler_class;                 /* the same */
+struct ftr_remote_sampler_options;        /* the same */
 struct ftr_metrics_config;                /* <flowtrace/metrics.h> */
 struct ftr_tail_config;                   /* <flowtrace/tail.h> */
 struct ftr_user_config;                   /* <flowtrace/user.h> */
@@ -63,7 +65,8 @@ typedef struct ftr_config {
      * only where sampler is empty; then parentbased_always_on. Names: always_on, always_off,
      * traceidratio and probability (a ratio, 1.0), the four also behind parentbased_ (a remote
      * parent's sampled flag decides), parentbased_ratelimiting (new traces per second, 100),
-     * passive (sampled parents only). Not one of them, or not such an argument: FTR_ERR_INVALID. */
+     * passive (sampled parents only), jaeger_remote and parentbased_jaeger_remote (see
+     * remote_sampler). Not one of them, or not such an argument: FTR_ERR_INVALID. */
     ftr_str sampler;
     ftr_str sampler_argument;
     /* Instead: asked at every local root. The instance is the caller's; both must be there until
@@ -110,6 +113,11 @@ typedef struct ftr_config {
      * where queue_bytes and batch_bytes are 0, else no limit. */
     uint32_t queue_spans;
     uint32_t batch_spans;
+    /* The same as otlp_exporter for the samplers jaeger_remote and parentbased_jaeger_remote: pass
+     * ftr_jaeger_sampler_new of <flowtrace/jaeger.h>. NULL: with that name in `sampler` ftr_init
+     * fails; with that in the environment the default sampler is used, and a diagnostic says so. */
+    struct ftr_sampler *(*remote_sampler)(const struct ftr_remote_sampler_options *options,
+                                          ftr_error *error);
 } ftr_config;
 
 #define FTR_PLACE_TEXT(line) #line

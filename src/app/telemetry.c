@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <flowtrace/jaeger.h>
 #include <flowtrace/metrics.h>
 #include <flowtrace/otlp.h>
 #include <flowtrace/tracing.h>
@@ -27,6 +28,7 @@ static int start(const char *conventions, bool is_traced, struct ftri_error *err
     config.metrics = &metrics;
     config.otlp_exporter = ftr_otlp_exporter_from_environment;
     config.otlp_stdout_exporter = ftr_otlp_stdout_exporter_new;
+    config.remote_sampler = ftr_jaeger_sampler_new;
     config.on_diagnostic = log_diagnostic;
     config.conventions = ftr_str_from(conventions);
     config.has_mode = !is_traced;

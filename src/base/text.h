@@ -27,3 +27,9 @@ const char *ftri_text_nearest(const char *word, const char *const *candidates, s
 size_t ftri_percent_decode(ftr_str text, char *ret_text, size_t room);
 /* Bytes for which `stays` holds are copied. */
 size_t ftri_percent_encode(ftr_str text, bool (*stays)(char c), char *ret_text, size_t room);
+
+/* Numbers as settings write them, whatever the process's locale is: decimal digits alone, up to
+ * max; no text is 0. False leaves *ret_value alone. */
+bool ftri_text_whole(ftr_str text, uint64_t max, uint64_t *ret_value) FTRI_MUST_CHECK;
+/* "0.25", "2.5E-1"; no names, no hexadecimal digits. */
+bool ftri_text_decimal(ftr_str text, double *ret_value) FTRI_MUST_CHECK;

@@ -30,12 +30,9 @@ static void end(struct action *self, const char *error)
     *self = (struct action){.is_open = false};
 }
 
-void action_begin(struct graph *graph, enum control_kind kind, const ftr_attribute *attributes,
-                  size_t n_attributes)
+static void begin(struct action *self, const struct graph *graph, enum control_kind kind,
+                  const ftr_attribute *attributes, size_t n_attributes)
 {
-    struct action *const self = &graph->actions[kind];
-    if (self->is_open)
-        return;
     const ftr_control_options options = {
         .size = sizeof options,
         .name = ftr_str_from(control_name(kind)),
@@ -48,6 +45,21 @@ void action_begin(struct graph *graph, enum control_kind kind, const ftr_attribu
     };
     *self = (struct action){.is_open = true, .kind = kind};
     ftr_control_start(&self->control, &options);
+}
+
+void action_begin(struct graph *graph, enum control_kind kind, const ftr_attribute *attributes,
+                  size_t n_attributes)
+{
+    if (!graph->actions[kind].is_open)
+        begin(&graph->actions[kind], graph, kind, attributes, n_attributes);
+}
+
+void action_refuse(const struct graph *graph, enum control_kind kind,
+                   const ftr_attribute *attributes, size_t n_attributes, const char *error)
+{
+    struct action refused;
+    begin(&refused, graph, kind, attributes, n_attributes);
+    end(&refused, error);
 }
 
 static void touch_held(struct node *node, enum control_kind kind)

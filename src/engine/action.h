@@ -12,6 +12,9 @@
 /* Of the graph; one of the kind that is under way already stands for both. */
 void action_begin(struct graph *graph, enum control_kind kind, const ftr_attribute *attributes,
                   size_t n_attributes);
+/* One that comes to nothing, whatever is under way. */
+void action_refuse(const struct graph *graph, enum control_kind kind,
+                   const ftr_attribute *attributes, size_t n_attributes, const char *error);
 /* Sends the message to every node that handles any, and touches all visits that they work on. */
 void action_tell_all(struct graph *graph, enum control_kind kind);
 /* error NULL: a success. Nothing when none is under way. */

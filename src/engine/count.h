@@ -43,6 +43,12 @@ static inline void count_take(uint64_t *term, uint64_t n)
 }
 #endif
 
+/* Of something new, which nobody else sees yet. */
+static inline void account_begin(uint64_t *term)
+{
+    *term = 0;
+}
+
 static inline void account_add(const char *statement, uint64_t *term, uint64_t n)
 {
     if (!FTRI_FAULT_SKIPS(statement))

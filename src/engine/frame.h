@@ -22,6 +22,7 @@
  * has this one as its parent. It stays the sender's graph's, which frees it (crossing.h). */
 #pragma once
 
+#include "engine/count.h"
 #include "engine/runtime.h"
 
 #include <string.h>
@@ -102,7 +103,7 @@ static inline void frame_make_plain(struct frame *self, struct node *node)
 {
     self->node = node;
     self->parent = self->origin = NULL;
-    memset(&self->n_held_items, 0, sizeof self->n_held_items);
+    account_begin(&self->n_held_items);
     self->n_items = self->n_bytes = 0;
     self->n_pending = self->n_in_hand = 0;
     self->visit_state = VISIT_NOT_STARTED;

@@ -149,11 +149,12 @@ void graph_collect_telemetry(struct graph *self)
 void graph_configured(struct graph *self, const ftr_attribute *attributes, size_t n_attributes,
                       const char *error)
 {
+    if (error) {
+        action_refuse(self, CONTROL_CONFIG, attributes, n_attributes, error);
+        return;
+    }
     action_begin(self, CONTROL_CONFIG, attributes, n_attributes);
-    if (error)
-        action_end(self, CONTROL_CONFIG, error);
-    else
-        action_tell_all(self, CONTROL_CONFIG);
+    action_tell_all(self, CONTROL_CONFIG);
 }
 
 bool graph_node_view(const struct graph *self, size_t i, struct graph_node_view *ret_view)

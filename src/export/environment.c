@@ -5,12 +5,14 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "codec/json_writer.h"
+#include "export/jaeger_settings.h"
 #include "export/otlp_environment.h"
 #include "sampling/threshold.h"
 #include "trace/convention.h"
 #include "trace/settings.h"
 
 #include <errno.h>
+#include <flowtrace/jaeger.h>
 #include <flowtrace/metrics.h>
 #include <flowtrace/propagation.h>
 #include <stdio.h>
@@ -175,6 +177,27 @@ static void put_sampler(struct ftri_json_writer *json, const struct ftri_sampler
         ftri_json_f64(json, sampler->value, FTRI_JSON_NONFINITE_NULL);
     else
         ftri_json_null(json);
+}
+
+/* As choosing the sampler: with a part that is wrong all are the defaults. */
+static void put_remote_sampler(struct ftri_json_writer *json, const struct ftri_settings *settings,
+                               struct ftri_json_writer *warnings)
+{
+    struct ftri_jaeger_settings jaeger;
+    struct ftri_error why = {""};
+    if (!settings->remote.is_wanted)
+        return;
+    if (ftri_jaeger_settings_read(settings->remote.argument, &jaeger, &why) < 0) {
+        (void)ftri_error_prefix(&why, 0, "OTEL_TRACES_SAMPLER_ARG: ignored");
+        add_warning(warnings, why.text);
+    }
+    put_name(json, "remoteSampler");
+    ftri_json_begin_object(json);
+    put_text(json, "endpoint", jaeger.endpoint);
+    put_number(json, "pollingIntervalMs", jaeger.interval_ms);
+    put_name(json, "initialSamplingRate");
+    ftri_json_f64(json, jaeger.initial_rate, FTRI_JSON_NONFINITE_NULL);
+    ftri_json_end_object(json);
 }
 
 static void put_wanted(struct ftri_json_writer *json, const struct ftri_policy *policy)
@@ -392,6 +415,7 @@ static int write_settings(struct ftri_json_writer *json, struct ftri_json_writer
 {
     struct ftri_settings settings;
     ftr_config config = FTR_CONFIG_INIT;
+    config.remote_sampler = ftr_jaeger_sampler_new;
     config.on_diagnostic = add_warning;
     config.diagnostic_argument = warnings;
     int r = ftri_settings_init(&settings, &config, error);
@@ -401,6 +425,7 @@ static int write_settings(struct ftri_json_writer *json, struct ftri_json_writer
     ftri_json_bool(json, settings.is_disabled);
     put_resource(json, &settings);
     put_sampler(json, &settings.sampler);
+    put_remote_sampler(json, &settings, warnings);
     put_text(json, "mode", ftri_mode_name(settings.mode));
     put_tail(json, &settings.tail);
     put_propagators(json);

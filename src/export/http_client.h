@@ -48,11 +48,13 @@ void ftri_http_session_free(struct ftri_http_session *self);
  * addresses, only headers, body and timeout are read again. The body is appended to ret_body, whose
  * limit caps it (beyond: -EMSGSIZE). 0 also for error statuses; -ENOMEM, -ETIMEDOUT, -ECONNREFUSED,
  * -EMSGSIZE, -EINVAL (the URL or a file), -EACCES (the server's certificate), -EPROTO (not HTTP/2),
- * -EIO with answer->error and status 0.
- */
+ * -EIO with answer->error and status 0; -ECANCELED: the process is ending, or it was cancelled. */
 int ftri_http_session_call(struct ftri_http_session *self, const struct ftri_http_request *request,
                            struct ftri_bytes *ret_body,
                            struct ftri_http_answer *ret_answer) FTRI_MUST_CHECK;
+/* Any thread: a call that is under way ends within a second or so, and later ones at once, with
+ * some error. */
+void ftri_http_session_cancel(struct ftri_http_session *self);
 
 /* wake is called on the client's thread when answers wait to be collected. 0, -ENOMEM, or why there
  * is no thread. */

@@ -23,6 +23,7 @@ struct ftri_http_session {
     bool reuses;                        /* the same */
     bool is_prepared;
     curl_socket_t socket; /* of the connection made last */
+    _Atomic bool is_cancelled;
 };
 
 static void forget(struct ftri_http_session *self)
@@ -86,17 +87,24 @@ static int renew(struct ftri_http_session *self)
     return 0;
 }
 
+static bool has_to_stop(const struct ftri_http_session *self)
+{
+    return atomic_load_explicit(&self->is_cancelled, memory_order_relaxed) || ftri_http_is_ending();
+}
+
 /* Not 0: stop. */
 static int on_progress(void *argument, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
                        curl_off_t up)
 {
-    (void)argument, (void)down_total, (void)down, (void)up_total, (void)up;
-    return ftri_http_is_ending();
+    (void)down_total, (void)down, (void)up_total, (void)up;
+    return has_to_stop(argument);
 }
 
-static int watch_progress(CURL *easy)
+static int watch_progress(struct ftri_http_session *self)
 {
+    CURL *easy = self->easy;
     const bool is_set = curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
+                        curl_easy_setopt(easy, CURLOPT_XFERINFODATA, self) == CURLE_OK &&
                         curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
     return is_set ? 0 : -ENOMEM;
 }
@@ -119,7 +127,7 @@ static int prepare(struct ftri_http_session *self, const struct ftri_http_reques
     forget(self);
     int r = ftri_http_transfer_init(&self->transfer, self->easy, request, ret_body);
     if (r == 0)
-        r = watch_progress(self->easy);
+        r = watch_progress(self);
     if (r == 0 && reuses)
         r = ftri_http_transfer_reuse(&self->transfer);
     if (r == 0 && request->is_http2)
@@ -154,11 +162,16 @@ static int call(struct ftri_http_session *self, const struct ftri_http_request *
     const bool reuses = is_plain_http2 && self->has_plain_http2 && ftri_http_reuse_is_broken();
     CURLcode code = CURLE_OK;
     int r = perform(self, request, reuses, ret_body, ret_answer, &code);
-    if (reuses && code == CURLE_ABORTED_BY_CALLBACK && !ftri_http_is_ending())
+    if (reuses && code == CURLE_ABORTED_BY_CALLBACK && !has_to_stop(self))
         r = renew(self) == 0 ? perform(self, request, false, ret_body, ret_answer, &code) : -ENOMEM;
     self->has_plain_http2 = is_plain_http2;
     /* libcurl would go on using an HTTP/2 connection on which nothing comes any more. */
-    return r < 0 && !ftri_http_is_ending() && renew(self) < 0 ? -ENOMEM : r;
+    return r < 0 && !has_to_stop(self) && renew(self) < 0 ? -ENOMEM : r;
+}
+
+void ftri_http_session_cancel(struct ftri_http_session *self)
+{
+    atomic_store(&self->is_cancelled, true);
 }
 
 int ftri_http_session_call(struct ftri_http_session *self, const struct ftri_http_request *request,
@@ -167,7 +180,8 @@ int ftri_http_session_call(struct ftri_http_session *self, const struct ftri_htt
     *ret_answer = (struct ftri_http_answer){.error = "the process is ending"};
     if (!ftri_http_enter())
         return -ECANCELED;
-    const int r = call(self, request, ret_body, ret_answer);
+    const int r =
+        atomic_load(&self->is_cancelled) ? -ECANCELED : call(self, request, ret_body, ret_answer);
     ftri_http_leave();
     return r;
 }

@@ -2,6 +2,7 @@
 #include "export/otlp_call.h"
 
 #include "export/http_client.h"
+#include "export/otlp_grpc.h"
 #include "export/otlp_http.h"
 #include "export/otlp_message.h"
 #include "export/otlp_verdict.h"

@@ -4,11 +4,12 @@
  * What runs the request is the caller's: a session that blocks, or a client. */
 #pragma once
 
-#include "export/otlp_grpc.h"
+#include "export/grpc_client.h"
 #include "export/otlp_settings.h"
 
 struct ftri_http_request;
 struct ftri_otlp_body;
+struct ftri_otlp_verdict;
 
 enum { FTRI_OTLP_ANSWER_BYTES = 4 << 20 }; /* more is refused */
 enum { FTRI_OTLP_CALL_HEADERS = FTRI_OTLP_MAX_HEADERS + 8 };

@@ -2,6 +2,7 @@
 #include "export/otlp_environment.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -114,13 +115,8 @@ static int take_compression(const struct environment *self, struct ftri_otlp_set
 static bool parse_timeout(ftr_str text, uint32_t *ret_ms)
 {
     uint64_t ms = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return false;
-        ms = ms * 10 + (uint64_t)(text.data[i] - '0');
-        if (ms > UINT32_MAX)
-            return false;
-    }
+    if (!ftri_text_whole(text, UINT32_MAX, &ms))
+        return false;
     *ret_ms = ms ? (uint32_t)ms : FTRI_OTLP_NO_TIMEOUT;
     return true;
 }

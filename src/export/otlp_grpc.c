@@ -1,175 +1,34 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- *   message: 0 or 1 (compressed), its length (4 bytes, big-endian), its bytes
- *
- * The status stands in the trailers grpc-status, grpc-message (percent-encoded) and
- * grpc-status-details-bin (base64 of a google.rpc.Status). */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "export/otlp_grpc.h"
 
-#include "base/text.h"
-#include "base/time.h"
-#include "codec/base64.h"
-#include "codec/gzip.h"
+#include "export/grpc_client.h"
 #include "export/http_client.h"
 #include "export/otlp_verdict.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
-enum { UNKNOWN = 2, UNIMPLEMENTED = 12, INTERNAL = 13, UNAVAILABLE = 14 };
-
-/* grpc/doc/statuscodes.md; retryable by the OTLP specification, "OTLP/gRPC Response". */
+/* By status; retryable by the OTLP specification, "OTLP/gRPC Response". */
 enum retry { NEVER, ALWAYS, IF_ASKED };
-static const struct {
-    const char *name;
-    enum retry retry;
-} codes[] = {
-    {"OK", NEVER},
-    {"CANCELLED", ALWAYS},
-    {"UNKNOWN", NEVER},
-    {"INVALID_ARGUMENT", NEVER},
-    {"DEADLINE_EXCEEDED", ALWAYS},
-    {"NOT_FOUND", NEVER},
-    {"ALREADY_EXISTS", NEVER},
-    {"PERMISSION_DENIED", NEVER},
-    {"RESOURCE_EXHAUSTED", IF_ASKED},
-    {"FAILED_PRECONDITION", NEVER},
-    {"ABORTED", ALWAYS},
-    {"OUT_OF_RANGE", ALWAYS},
-    {"UNIMPLEMENTED", NEVER},
-    {"INTERNAL", NEVER},
-    {"UNAVAILABLE", ALWAYS},
-    {"DATA_LOSS", ALWAYS},
-    {"UNAUTHENTICATED", NEVER},
+static const enum retry retries[FTRI_GRPC_N_STATUSES] = {
+    NEVER,    /* OK */
+    ALWAYS,   /* CANCELLED */
+    NEVER,    /* UNKNOWN */
+    NEVER,    /* INVALID_ARGUMENT */
+    ALWAYS,   /* DEADLINE_EXCEEDED */
+    NEVER,    /* NOT_FOUND */
+    NEVER,    /* ALREADY_EXISTS */
+    NEVER,    /* PERMISSION_DENIED */
+    IF_ASKED, /* RESOURCE_EXHAUSTED */
+    NEVER,    /* FAILED_PRECONDITION */
+    ALWAYS,   /* ABORTED */
+    ALWAYS,   /* OUT_OF_RANGE */
+    NEVER,    /* UNIMPLEMENTED */
+    NEVER,    /* INTERNAL */
+    ALWAYS,   /* UNAVAILABLE */
+    ALWAYS,   /* DATA_LOSS */
+    NEVER,    /* UNAUTHENTICATED */
 };
-
-void ftri_grpc_write_prefix(uint8_t prefix[FTRI_GRPC_PREFIX_BYTES], bool is_compressed, size_t len)
-{
-    prefix[0] = is_compressed;
-    for (int i = 0; i < 4; i++)
-        prefix[1 + i] = (uint8_t)(len >> (24 - 8 * i));
-}
-
-/* At most 8 digits. */
-void ftri_grpc_format_timeout(uint64_t timeout_ns, char *ret_text, size_t room)
-{
-    const uint64_t ms = timeout_ns / FTRI_NS_PER_MS;
-    if (ms < 100000000)
-        snprintf(ret_text, room, "grpc-timeout: %" PRIu64 "m", ms ? ms : 1);
-    else
-        snprintf(ret_text, room, "grpc-timeout: %" PRIu64 "S",
-                 ms / 1000 < 99999999 ? ms / 1000 : 99999999);
-}
-
-void ftri_grpc_head_init(struct ftri_grpc_head *self)
-{
-    self->status = -1;
-    self->is_grpc = self->is_gzip = false;
-    self->text_len = self->details_len = 0;
-}
-
-static int read_status(ftr_str value)
-{
-    int status = 0;
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.data[i] < '0' || value.data[i] > '9' || status > 99)
-            return UNKNOWN;
-        status = status * 10 + value.data[i] - '0';
-    }
-    return value.len > 0 && status < (int)FTRI_COUNT(codes) ? status : UNKNOWN;
-}
-
-/* A text that does not fit, or has a bad escape, is taken as it is, cut. */
-static void take_text(struct ftri_grpc_head *self, ftr_str value)
-{
-    self->text_len = ftri_percent_decode(value, self->text, sizeof self->text);
-    if (self->text_len != SIZE_MAX)
-        return;
-    self->text_len = ftri_size_min(value.len, sizeof self->text);
-    memcpy(self->text, value.data, self->text_len);
-}
-
-static void take_details(struct ftri_grpc_head *self, ftr_str value)
-{
-    struct ftri_bytes details;
-    ftri_bytes_init(&details, sizeof self->details);
-    if (ftri_base64_decode(value, &details) == 0 && details.len > 0) {
-        memcpy(self->details, details.data, details.len);
-        self->details_len = details.len;
-    }
-    ftri_bytes_deinit(&details);
-}
-
-static bool is_grpc_type(ftr_str value)
-{
-    static const ftr_str wanted = {"application/grpc", 16};
-    return value.len >= wanted.len &&
-           ftri_text_same_word((ftr_str){value.data, wanted.len}, wanted) &&
-           (value.len == wanted.len || strchr("+; ", value.data[wanted.len]));
-}
-
-void ftri_grpc_head_take(void *argument, ftr_str name, ftr_str value)
-{
-    struct ftri_grpc_head *self = argument;
-    if (ftri_text_same_word(name, FTR_STR("grpc-status")))
-        self->status = read_status(value);
-    else if (ftri_text_same_word(name, FTR_STR("grpc-message")))
-        take_text(self, value);
-    else if (ftri_text_same_word(name, FTR_STR("grpc-status-details-bin")))
-        take_details(self, value);
-    else if (ftri_text_same_word(name, FTR_STR("grpc-encoding")))
-        self->is_gzip = ftri_text_is(value, "gzip");
-    else if (ftri_text_same_word(name, FTR_STR("content-type")))
-        self->is_grpc = is_grpc_type(value);
-}
-
-/* grpc/doc/http-grpc-status-mapping.md: for what no gRPC server answered. */
-static int status_of_http(int http_status)
-{
-    static const int rows[][2] = {{400, INTERNAL},      {401, 16},          {403, 7},
-                                  {404, UNIMPLEMENTED}, {429, UNAVAILABLE}, {502, UNAVAILABLE},
-                                  {503, UNAVAILABLE},   {504, UNAVAILABLE}};
-    for (size_t i = 0; i < FTRI_COUNT(rows); i++)
-        if (rows[i][0] == http_status)
-            return rows[i][1];
-    return UNKNOWN;
-}
-
-static int unpack(struct ftri_view packed, struct ftri_bytes *out)
-{
-    struct ftri_gunzip *gunzip = ftri_gunzip_new();
-    if (!gunzip)
-        return -ENOMEM;
-    ftri_bytes_reset(out);
-    const int r = ftri_gunzip_feed(gunzip, packed, out);
-    const bool is_complete = ftri_gunzip_is_complete(gunzip);
-    ftri_gunzip_free(gunzip);
-    return r == 0 && !is_complete ? -EBADMSG : r;
-}
-
-/* The one message of the body. -EBADMSG when there is none, or none that can be read. */
-static int read_message(const struct ftri_grpc_head *head, struct ftri_view body,
-                        struct ftri_bytes *unpacked, struct ftri_view *ret_message)
-{
-    if (body.len < FTRI_GRPC_PREFIX_BYTES)
-        return -EBADMSG;
-    size_t len = 0;
-    for (int i = 1; i < FTRI_GRPC_PREFIX_BYTES; i++)
-        len = len << 8 | body.data[i];
-    const struct ftri_view message = {body.data + FTRI_GRPC_PREFIX_BYTES, len};
-    if (len != body.len - FTRI_GRPC_PREFIX_BYTES || body.data[0] > 1)
-        return -EBADMSG;
-    *ret_message = message;
-    if (body.data[0] == 0)
-        return 0;
-    if (!head->is_gzip)
-        return -EBADMSG;
-    const int r = unpack(message, unpacked);
-    *ret_message = ftri_bytes_view(unpacked);
-    return r;
-}
 
 static void judge_failure(const struct ftri_grpc_head *head, int status,
                           struct ftri_otlp_verdict *verdict)
@@ -179,19 +38,19 @@ static void judge_failure(const struct ftri_grpc_head *head, int status,
         verdict->answer = found;
     if (head->text_len > 0)
         ftri_otlp_answer_set_text(&verdict->answer, (ftr_str){head->text, head->text_len});
-    const enum retry retry = codes[status].retry;
+    const enum retry retry = retries[status];
     const bool is_passing = retry == ALWAYS || (retry == IF_ASKED && found.asks_to_retry);
     verdict->kind = is_passing ? FTRI_OTLP_PASSING : FTRI_OTLP_REFUSED;
-    snprintf(verdict->reason, sizeof verdict->reason, "gRPC %s", codes[status].name);
+    snprintf(verdict->reason, sizeof verdict->reason, "gRPC %s", ftri_grpc_status_name(status));
 }
 
 /* An accepted batch stays accepted when the message about it cannot be read. */
-static int judge_success(const struct ftri_grpc_head *head, struct ftri_view body,
+static int judge_success(const struct ftri_grpc_head *head, const struct ftri_http_answer *answer,
                          struct ftri_bytes *unpacked, struct ftri_otlp_verdict *verdict)
 {
     struct ftri_view message;
     struct ftri_otlp_answer found = {0};
-    const int r = read_message(head, body, unpacked, &message);
+    const int r = ftri_grpc_message(head, answer, unpacked, &message);
     if (r == 0 && ftri_otlp_answer_read_response(&found, message) == 0)
         verdict->answer = found;
     return r == -EBADMSG ? 0 : r;
@@ -208,15 +67,15 @@ static void judge_cut_off(struct ftri_otlp_verdict *verdict)
 int ftri_grpc_judge(const struct ftri_grpc_head *head, const struct ftri_http_answer *answer,
                     struct ftri_bytes *unpacked, struct ftri_otlp_verdict *ret_verdict)
 {
+    const int status = ftri_grpc_status(head, answer);
     *ret_verdict = (struct ftri_otlp_verdict){.kind = FTRI_OTLP_ACCEPTED};
-    const bool is_grpc = head->is_grpc && answer->status == 200;
-    if (is_grpc && head->status == 0)
-        return judge_success(head, answer->body, unpacked, ret_verdict);
-    if (is_grpc && head->status < 0)
+    if (status == FTRI_GRPC_OK)
+        return judge_success(head, answer, unpacked, ret_verdict);
+    if (status == FTRI_GRPC_CUT_OFF)
         judge_cut_off(ret_verdict);
     else
-        judge_failure(head, is_grpc ? head->status : status_of_http(answer->status), ret_verdict);
-    if (is_grpc)
+        judge_failure(head, status, ret_verdict);
+    if (ftri_grpc_is_answer(head, answer))
         return 0;
     ret_verdict->answer.retry_delay_ns = answer->retry_after_ns;
     snprintf(ret_verdict->answer.text, sizeof ret_verdict->answer.text,

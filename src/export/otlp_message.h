@@ -5,7 +5,7 @@
  * ExportTraceServiceRequest: both are field 1, repeated ResourceSpans; so it is with metrics. */
 #pragma once
 
-#include "export/otlp_grpc.h"
+#include "export/grpc_client.h"
 
 struct ftri_otlp_settings;
 

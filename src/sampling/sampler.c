@@ -6,10 +6,6 @@
 #include "sampling/ot_state.h"
 #include "sampling/threshold.h"
 
-#include <locale.h>
-#include <stdlib.h>
-#include <string.h>
-
 enum argument { NONE, RATIO, RATE };
 
 static const struct {
@@ -28,6 +24,8 @@ static const struct {
     {"parentbased_probability", FTRI_SAMPLER_PROBABILITY, RATIO, true},
     {"parentbased_ratelimiting", FTRI_SAMPLER_ON, RATE, true},
     {"passive", FTRI_SAMPLER_OFF, NONE, true},
+    {"jaeger_remote", FTRI_SAMPLER_CUSTOM, NONE, false},
+    {"parentbased_jaeger_remote", FTRI_SAMPLER_CUSTOM, NONE, true},
 };
 
 static void set_ratio(struct ftri_sampler *self, double ratio)
@@ -56,31 +54,12 @@ bool ftri_sampler_find(ftr_str name, struct ftri_sampler *ret_sampler)
     return false;
 }
 
-/* Decimal, with a point whatever the process's locale is; no names, no hexadecimal digits. */
-static bool read_decimal(ftr_str text, double *ret_value)
-{
-    char room[64];
-    if (text.len == 0 || text.len >= sizeof room)
-        return false;
-    memcpy(room, text.data, text.len);
-    room[text.len] = '\0';
-    if (strspn(room, "0123456789.eE+-") != text.len)
-        return false;
-    const locale_t plain = newlocale(LC_ALL_MASK, "C", NULL);
-    if (!plain)
-        return false;
-    char *end;
-    *ret_value = strtod_l(room, &end, plain);
-    freelocale(plain);
-    return end == room + text.len;
-}
-
 bool ftri_sampler_set_argument(struct ftri_sampler *self, ftr_str text)
 {
     double value;
     if (self->argument == NONE)
         return true;
-    if (!read_decimal(ftri_trim(text), &value) || value < 0)
+    if (!ftri_text_decimal(ftri_trim(text), &value) || value < 0)
         return false;
     if (self->argument == RATIO && value <= 1)
         set_ratio(self, value);

@@ -47,7 +47,8 @@ struct ftri_verdict {
     uint64_t th;       /* FTRI_THRESHOLD_NEVER: without */
 };
 
-/* The ratio is 1.0, the rate FTRI_SAMPLER_RATE. False: no sampler has this name, in any case. */
+/* The ratio is 1.0, the rate FTRI_SAMPLER_RATE. Of jaeger_remote only how parents are taken: kind
+ * CUSTOM, and its argument is the other's. False: no sampler has this name, in any case. */
 bool ftri_sampler_find(ftr_str name, struct ftri_sampler *ret_sampler);
 /* A ratio from 0 to 1, or a rate above 0, as decimal text; samplers without an argument take any.
  * False: not that, and nothing has changed. */

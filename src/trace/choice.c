@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <flowtrace/exporter.h>
+#include <flowtrace/sampler.h>
 #include <flowtrace/user.h>
 
 void ftri_choice_undo(struct ftri_choice *self)
@@ -15,6 +16,7 @@ void ftri_choice_undo(struct ftri_choice *self)
         ftr_exporter_free(self->exporters[i]);
     for (size_t i = 0; self->are_users_ours && i < self->n_user; i++)
         ftr_exporter_free(self->user_exporters[i]);
+    ftr_sampler_free(self->sampler);
 }
 
 static int add_own(struct ftri_choice *self, ftr_exporter *exporter, bool takes_metrics,
@@ -121,6 +123,37 @@ static int choose_system(struct ftri_choice *self, const ftr_config *config,
     return choose_own(self, config, settings, error);
 }
 
+static void warn(void *teller, const char *text)
+{
+    ftri_warn(teller, "%s", text);
+}
+
+/* What the environment says wrongly counts as if it had not said it. */
+static int make_sampler(struct ftri_choice *self, const ftr_config *config,
+                        const struct ftri_settings *settings, struct ftri_error *error)
+{
+    ftr_remote_sampler_options options = {
+        .size = sizeof options,
+        .service_name = ftri_settings_service(settings),
+        .argument = settings->remote.argument,
+        .on_diagnostic = warn,
+        .diagnostic_argument = (void *)&settings->sender.teller,
+    };
+    ftr_error why = {FTR_OK, ""};
+    if (!settings->remote.is_wanted || settings->is_disabled)
+        return 0;
+    self->sampler = config->remote_sampler(&options, &why);
+    if (!self->sampler && why.status == FTR_ERR_INVALID && settings->remote.is_environments) {
+        ftri_diagnose("OTEL_TRACES_SAMPLER_ARG: ignored: %s", why.text);
+        options.argument = FTR_STR("");
+        self->sampler = config->remote_sampler(&options, &why);
+    }
+    if (self->sampler)
+        return 0;
+    return ftri_error_set(error, why.status == FTR_ERR_MEMORY ? -ENOMEM : -EINVAL,
+                          "sampler_argument: %s", why.text);
+}
+
 int ftri_choice_make(struct ftri_choice *self, const ftr_config *config,
                      const struct ftri_settings *settings, struct ftri_error *error)
 {
@@ -128,6 +161,8 @@ int ftri_choice_make(struct ftri_choice *self, const ftr_config *config,
     int rc = choose_system(self, config, settings, error);
     if (rc == 0)
         rc = choose_user(self, config->user, settings, error);
+    if (rc == 0)
+        rc = make_sampler(self, config, settings, error);
     if (rc < 0)
         ftri_choice_undo(self);
     return rc;

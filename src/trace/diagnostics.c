@@ -58,6 +58,14 @@ void ftri_tell(const struct ftri_teller *teller, const char *format, ...)
     va_end(arguments);
 }
 
+void ftri_warn(const struct ftri_teller *teller, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tell(teller, FTRI_LOG_ALL, format, arguments);
+    va_end(arguments);
+}
+
 void ftri_diagnose(const char *format, ...)
 {
     va_list arguments;

@@ -17,6 +17,9 @@ enum ftri_log_level { FTRI_LOG_NOTHING, FTRI_LOG_ERRORS, FTRI_LOG_ALL };
 /* An error. */
 void ftri_tell(const struct ftri_teller *teller, const char *format, ...) FTRI_PRINTF(2, 3);
 
+/* A warning. */
+void ftri_warn(const struct ftri_teller *teller, const char *format, ...) FTRI_PRINTF(2, 3);
+
 /* Of what is no exporter's, and what goes to stderr. Written while no session runs. */
 void ftri_diagnostics_set(const struct ftri_teller *teller, enum ftri_log_level level);
 /* A warning. */

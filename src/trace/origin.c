@@ -94,12 +94,7 @@ const struct ftri_settings *ftri_origin_settings(const struct ftri_origin *self)
 
 ftr_str ftri_origin_service(const struct ftri_origin *self)
 {
-    for (size_t i = 0; i < self->n_resource; i++) {
-        const ftr_attribute *one = &self->resource[i];
-        if (ftri_text_is(one->key, "service.name") && one->value.type == FTR_VALUE_STR)
-            return one->value.as.str;
-    }
-    return FTR_STR("");
+    return ftri_settings_service(ftri_origin_settings(self));
 }
 
 void ftri_origin_after_fork(struct ftri_origin *shared)

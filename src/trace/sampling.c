@@ -13,9 +13,9 @@
 #include "sampling/ot_state.h"
 #include "sampling/threshold.h"
 #include "trace/diagnostics.h"
+#include "trace/sampler.h"
 #include "trace/settings.h"
 
-#include <flowtrace/sampler.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +27,7 @@ static struct {
     struct ftri_sampler sampler;
     const ftr_sampler_class *custom;
     void *instance;
+    bool is_remote;     /* custom is one that has a name and leaves the tracestate to us */
     ftr_context marked; /* what most new traces of a probability sampler begin with */
     bool records_dropped;
 } sampling;
@@ -49,11 +50,12 @@ static void write_th(ftr_context *context, uint64_t th)
     set_tracestate(context, (ftr_str){text, len});
 }
 
-void ftri_sampling_start(const struct ftri_settings *settings)
+void ftri_sampling_start(const struct ftri_settings *settings, const struct ftr_sampler *sampler)
 {
     sampling.sampler = settings->sampler;
-    sampling.custom = settings->sampler_class;
-    sampling.instance = settings->sampler_instance;
+    sampling.custom = sampler ? sampler->sampler_class : settings->sampler_class;
+    sampling.instance = sampler ? sampler->instance : settings->sampler_instance;
+    sampling.is_remote = sampler != NULL;
     sampling.records_dropped = settings->records_dropped;
     ftr_context_release(&sampling.marked);
     if (sampling.sampler.kind == FTRI_SAMPLER_PROBABILITY && !sampling.sampler.is_limited)
@@ -117,8 +119,12 @@ static struct ftri_verdict ask_custom(const ftr_span_options *options, ftr_conte
     const ftr_decision decision = custom->decide(sampling.instance, &question, &after);
     if (after.data != before.data || after.len != before.len)
         take_tracestate(context, after, custom->name);
-    const struct ftri_verdict verdict = {.is_sampled = decision == FTR_DECISION_SAMPLE,
-                                         .is_recorded = decision == FTR_DECISION_RECORD};
+    const struct ftri_verdict verdict = {
+        .is_sampled = decision == FTR_DECISION_SAMPLE,
+        .is_recorded = decision == FTR_DECISION_RECORD,
+        .changes_th = sampling.is_remote && ftri_ot_read(before).has_member,
+        .th = FTRI_THRESHOLD_NEVER,
+    };
     return has_parent ? verdict : ftri_sampler_hold_rate(&sampling.sampler, verdict);
 }
 
@@ -132,10 +138,10 @@ static struct ftri_verdict judge(const ftr_span_options *options, ftr_context *c
     };
     if (ftri_sampling_is_overridden(options))
         return ftri_ratio_judge(options->sampling_ratio, &root);
-    if (sampling.sampler.kind == FTRI_SAMPLER_CUSTOM)
-        return ask_custom(options, context);
     if (root.has_parent && !ftri_sampler_judges_remote(&sampling.sampler))
         return (struct ftri_verdict){.is_sampled = root.parent_is_sampled};
+    if (sampling.sampler.kind == FTRI_SAMPLER_CUSTOM)
+        return ask_custom(options, context);
     return ftri_sampler_judge(&sampling.sampler, &root);
 }
 

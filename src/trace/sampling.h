@@ -11,13 +11,15 @@
 
 #include <flowtrace/span.h>
 
+struct ftr_sampler;
 struct ftri_settings;
 
 /* Local roots that are not asked about start as quickly as children. */
 enum ftri_sampling_question { FTRI_SAMPLING_NEW = 1, FTRI_SAMPLING_REMOTE = 2 };
 extern _Atomic uint32_t ftri_sampling_asks; /* of enum ftri_sampling_question */
 
-void ftri_sampling_start(const struct ftri_settings *settings);
+/* sampler: in place of the settings'; NULL: there is none. */
+void ftri_sampling_start(const struct ftri_settings *settings, const struct ftr_sampler *sampler);
 /* Nothing records any more. False: somebody was still judging at the deadline. */
 bool ftri_sampling_stop(uint64_t deadline_ns);
 

@@ -24,7 +24,8 @@
  *     each tap's lock     its reader
  *
  * No exporter, sampler, finish callback or reader of metrics is called with any of them held; a
- * diagnostic may be, and so is a source of metrics (neither may call the library). */
+ * diagnostic may be, and so is a source of metrics (neither may call the library). A sampler is
+ * made and closed with session.lock: a child that is forked in between goes on with it. */
 #include <flowtrace/tracing.h>
 
 #include "base/error.h"
@@ -38,6 +39,7 @@
 #include "trace/initiator.h"
 #include "trace/metrics.h"
 #include "trace/origin.h"
+#include "trace/sampler.h"
 #include "trace/sampling.h"
 #include "trace/sender.h"
 #include "trace/settings.h"
@@ -64,6 +66,7 @@ static struct {
     bool is_disabled;
     _Atomic bool needs_threads; /* in a forked child that has not recorded yet */
     struct ftri_origin *origin;
+    ftr_sampler *sampler; /* NULL: there is none that has an owner */
     struct ftri_sender *senders[FTRI_SENDERS_MAX];
     size_t n_senders;
     size_t n_span_senders;   /* the first ones, */
@@ -203,7 +206,7 @@ static void publish(const ftr_config *config)
     ftri_threads_unlock();
     choose_form(settings->convention);
     ftri_convention_set(settings->convention);
-    ftri_sampling_start(settings);
+    ftri_sampling_start(settings, session.sampler);
     session.unfinished = config->unfinished;
     session.unfinished_argument = config->unfinished_argument;
     ftri_threads_forget_counts();
@@ -287,10 +290,22 @@ static int start_exporting(const struct ftri_choice *choice, struct ftri_origin 
     return rc;
 }
 
+/* Those that nobody is asking any more. */
+static void close_left_samplers(void)
+{
+    ftr_sampler *sampler = NULL;
+    while (!ftri_threads_are_judging() && (sampler = ftri_sampler_take_left()) != NULL) {
+        struct ftri_origin *origin = sampler->origin;
+        ftr_sampler_free(sampler);
+        ftri_origin_unref(origin);
+    }
+}
+
 static int start(const ftr_config *config, const void *caller, struct ftri_error *error)
 {
     struct ftri_origin *origin = NULL;
     struct ftri_choice choice;
+    close_left_samplers();
     int rc = ftri_origin_new(config, &origin, error);
     if (rc < 0)
         return rc;
@@ -308,6 +323,7 @@ static int start(const ftr_config *config, const void *caller, struct ftri_error
         ftri_origin_unref(origin);
         return rc;
     }
+    session.sampler = choice.sampler;
     ftri_initiator_note(&session.initiator, config->place, caller, ftri_origin_service(origin));
     publish(config);
     return 0;
@@ -481,7 +497,23 @@ static bool stop_threads(uint64_t deadline_ns)
     return is_done;
 }
 
-static void finish(void)
+/* A thread that was asking at the deadline may be through meanwhile. */
+static bool is_sampler_at_rest(bool is_judged)
+{
+    static const uint64_t grace_ns = 50 * FTRI_NS_PER_MS;
+    return is_judged || (session.sampler && ftri_sampling_stop(deadline_after(grace_ns)));
+}
+
+static void close_sampler(bool is_at_rest)
+{
+    if (is_at_rest)
+        ftr_sampler_free(session.sampler);
+    else if (session.sampler)
+        ftri_sampler_leave(session.sampler, ftri_origin_ref(session.origin));
+    session.sampler = NULL;
+}
+
+static void finish(bool is_at_rest)
 {
     count_live(&session.last);
     count_users(&session.last_user);
@@ -492,6 +524,7 @@ static void finish(void)
         ftri_sender_unref(session.senders[i]);
     session.n_senders = session.n_span_senders = session.n_system_senders = 0;
     ftri_routings_reset();
+    close_sampler(is_at_rest);
     ftri_origin_unref(session.origin);
     session.origin = NULL;
     session.state = IDLE;
@@ -525,8 +558,9 @@ ftr_status ftr_shutdown(uint64_t timeout_ns)
     const bool is_done = stop_threads(deadline_ns) && is_judged;
     if (session.unfinished)
         (void)ftr_live_spans(session.unfinished, session.unfinished_argument);
+    const bool is_at_rest = is_sampler_at_rest(is_judged);
     pthread_mutex_lock(&session.lock);
-    finish();
+    finish(is_at_rest);
     pthread_mutex_unlock(&session.lock);
     return is_done ? FTR_OK : FTR_ERR_TIMEOUT;
 }

@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <flowtrace/propagation.h>
-#include <flowtrace/sampler.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,92 +131,6 @@ static void choose_propagators(void)
         ftr_set_propagators(propagators, n);
 }
 
-/* Beside a sampler that has a rate of its own the lower one holds. */
-static int choose_rate(struct ftri_settings *self, const ftr_config *config,
-                       struct ftri_error *error)
-{
-    if (config->max_traces_per_second == 0)
-        return 0;
-    if (!(config->max_traces_per_second > 0))
-        return ftri_error_set(error, -EINVAL, "max_traces_per_second: not a number above 0");
-    if (!self->sampler.is_limited || config->max_traces_per_second < self->sampler.value)
-        ftri_sampler_limit(&self->sampler, config->max_traces_per_second);
-    return 0;
-}
-
-/* The specification's samplers that fetch their rules from elsewhere. */
-static bool asks_a_service(const char *name)
-{
-    static const char *const names[] = {"jaeger_remote", "parentbased_jaeger_remote", "xray"};
-    for (size_t i = 0; i < FTRI_COUNT(names); i++)
-        if (ftri_text_same_word(ftri_trim(ftr_str_from(name)), ftr_str_from(names[i])))
-            return true;
-    return false;
-}
-
-/* What the environment says wrongly is passed over. */
-static void read_sampler(struct ftri_sampler *ret_sampler)
-{
-    const char *name = ftri_variable("OTEL_TRACES_SAMPLER");
-    const char *argument = ftri_variable("OTEL_TRACES_SAMPLER_ARG");
-    if (!name) {
-        if (argument)
-            ftri_diagnose("OTEL_TRACES_SAMPLER_ARG: ignored, OTEL_TRACES_SAMPLER is not set");
-        return;
-    }
-    if (!ftri_sampler_find(ftri_trim(ftr_str_from(name)), ret_sampler)) {
-        ftri_diagnose(asks_a_service(name)
-                          ? "OTEL_TRACES_SAMPLER: '%.100s' asks a service, which is not supported; "
-                            "parentbased_always_on is used"
-                          : "OTEL_TRACES_SAMPLER: no sampler is called '%.100s'; "
-                            "parentbased_always_on is used",
-                      name);
-        return;
-    }
-    if (argument && !ftri_sampler_set_argument(ret_sampler, ftr_str_from(argument)))
-        ftri_diagnose("OTEL_TRACES_SAMPLER_ARG: '%.100s' is not %s; %s is used", argument,
-                      ftri_sampler_argument(ret_sampler), ftri_sampler_standard(ret_sampler));
-}
-
-static int name_sampler(struct ftri_settings *self, const ftr_config *config,
-                        struct ftri_error *error)
-{
-    const ftr_str name = config->sampler;
-    const ftr_str argument = config->sampler_argument;
-    if (!ftri_sampler_find(name, &self->sampler))
-        return ftri_error_set(error, -EINVAL, "sampler: no sampler is called '%.*s'",
-                              (int)ftri_size_min(name.len, 100), name.data);
-    if (argument.len > 0 && !ftri_sampler_set_argument(&self->sampler, argument))
-        return ftri_error_set(error, -EINVAL, "sampler_argument: '%.*s' is not %s",
-                              (int)ftri_size_min(argument.len, 100), argument.data,
-                              ftri_sampler_argument(&self->sampler));
-    return 0;
-}
-
-static int choose_sampler(struct ftri_settings *self, const ftr_config *config,
-                          struct ftri_error *error)
-{
-    int rc = 0;
-    (void)ftri_sampler_find(FTR_STR("parentbased_always_on"), &self->sampler);
-    if (config->sampler_argument.len > 0 && config->sampler.len == 0)
-        return ftri_error_set(error, -EINVAL, "sampler_argument: set without sampler");
-    if (config->sampler_class) {
-        self->sampler.kind = FTRI_SAMPLER_CUSTOM;
-        self->sampler.is_parent_based = false;
-        self->sampler_class = config->sampler_class;
-        self->sampler_instance = config->sampler_instance;
-        if (config->sampler.len > 0)
-            rc = ftri_error_set(error, -EINVAL, "sampler: set beside sampler_class");
-        else if (!config->sampler_class->decide)
-            rc = ftri_error_set(error, -EINVAL, "sampler_class: decide is NULL");
-    } else if (config->sampler.len > 0) {
-        rc = name_sampler(self, config, error);
-    } else {
-        read_sampler(&self->sampler);
-    }
-    return rc < 0 ? rc : choose_rate(self, config, error);
-}
-
 /* Down to what stderr is told; of one that is not known OpenTelemetry's default holds. */
 static enum ftri_log_level find_log_level(const char **ret_name)
 {
@@ -317,7 +230,7 @@ int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
     self->records_dropped = config->records_dropped;
     int rc = choose_memory(self, config, error);
     if (rc == 0)
-        rc = choose_sampler(self, config, error);
+        rc = ftri_sampler_settings_init(self, config, error);
     if (rc == 0)
         rc = choose_convention(self, config, error);
     if (rc == 0)
@@ -341,4 +254,14 @@ int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
 void ftri_settings_deinit(struct ftri_settings *self)
 {
     ftri_arena_deinit(&self->arena);
+}
+
+ftr_str ftri_settings_service(const struct ftri_settings *self)
+{
+    for (size_t i = 0; i < self->n_resource; i++) {
+        const ftr_attribute *one = &self->resource[i];
+        if (ftri_text_is(one->key, "service.name") && one->value.type == FTR_VALUE_STR)
+            return one->value.as.str;
+    }
+    return FTR_STR("");
 }

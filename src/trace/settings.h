@@ -23,6 +23,13 @@ struct ftri_user_settings {
     struct ftri_sender_settings sender;
 };
 
+/* The sampler that ftr_config.remote_sampler is to make. */
+struct ftri_remote_sampler_settings {
+    bool is_wanted;
+    bool is_environments;
+    ftr_str argument; /* borrowed while ftr_init runs */
+};
+
 struct ftri_settings {
     struct ftri_arena arena; /* owns the resource's strings */
     ftr_attribute *resource;
@@ -34,6 +41,7 @@ struct ftri_settings {
     struct ftri_metric_settings metrics;
     const struct ftr_sampler_class *sampler_class; /* NULL: sampler decides */
     void *sampler_instance;
+    struct ftri_remote_sampler_settings remote;
     uint8_t convention; /* enum ftri_convention */
     struct ftri_user_settings user;
     const char *log_level; /* static: OTEL_LOG_LEVEL as it is understood */
@@ -51,6 +59,9 @@ struct ftri_settings {
 /* The fields mode and tail, into an initialised self. 0, -ENOMEM, -EINVAL. */
 int ftri_tail_settings_init(struct ftri_settings *self, const ftr_config *config,
                             struct ftri_error *error) FTRI_MUST_CHECK;
+/* The fields sampler to remote, into an initialised self. 0, -EINVAL. */
+int ftri_sampler_settings_init(struct ftri_settings *self, const ftr_config *config,
+                               struct ftri_error *error) FTRI_MUST_CHECK;
 /* The field user, after the field sender. 0, -EINVAL, -ENOSYS. */
 int ftri_user_settings_init(struct ftri_settings *self, const ftr_config *config,
                             struct ftri_error *error) FTRI_MUST_CHECK;
@@ -61,3 +72,5 @@ const char *ftri_mode_name(ftr_mode mode);
 int ftri_settings_init(struct ftri_settings *self, const ftr_config *config,
                        struct ftri_error *error) FTRI_MUST_CHECK;
 void ftri_settings_deinit(struct ftri_settings *self);
+/* service.name of the resource; empty: it has none. */
+ftr_str ftri_settings_service(const struct ftri_settings *self);

@@ -64,7 +64,8 @@ static uint64_t read_scaled(const char *name, uint64_t unit, uint64_t least, uin
 {
     uint64_t value = 0;
     const char *text = ftri_variable(name);
-    if (!text || (ftri_variable_parse(text, most / unit, &value) && value * unit >= least))
+    if (!text ||
+        (ftri_text_whole(ftr_str_from(text), most / unit, &value) && value * unit >= least))
         return text ? value * unit : standard;
     ftri_diagnose("%s: ignored, expected a whole number from %" PRIu64 " to %" PRIu64, name,
                   least / unit, most / unit);

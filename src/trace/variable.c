@@ -13,24 +13,12 @@ const char *ftri_variable(const char *name)
     return text && *text ? text : NULL;
 }
 
-bool ftri_variable_parse(const char *text, uint64_t max, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-    for (const char *at = text; *at; at++) {
-        if (*at < '0' || *at > '9' || value > (max - (uint64_t)(*at - '0')) / 10)
-            return false;
-        value = value * 10 + (uint64_t)(*at - '0');
-    }
-    *ret_value = value;
-    return true;
-}
-
 bool ftri_variable_number(const char *name, uint64_t max, uint64_t *ret_value)
 {
     const char *text = ftri_variable(name);
     if (!text)
         return false;
-    if (ftri_variable_parse(text, max, ret_value))
+    if (ftri_text_whole(ftr_str_from(text), max, ret_value))
         return true;
     ftri_diagnose("%s: ignored, expected a whole number from 0 to %" PRIu64, name, max);
     return false;

@@ -8,8 +8,6 @@
 
 /* NULL when unset or empty. */
 const char *ftri_variable(const char *name);
-/* Whether text is a whole decimal number up to max. */
-bool ftri_variable_parse(const char *text, uint64_t max, uint64_t *ret_value);
 /* A whole decimal number that fits; false leaves *ret_value alone. */
 bool ftri_variable_number(const char *name, uint64_t max, uint64_t *ret_value);
 /* The configured value unless it is 0, else that of the first variable that is set, else the

@@ -137,6 +137,19 @@ class Env(unittest.TestCase):
             self.assertEqual((found["sampler"], found["samplerArgument"]), expected)
             self.assertEqual(len(found["warnings"]), n_warnings, name)
 
+    def test_a_sampler_that_asks_a_server(self):
+        for argument, expected, n_warnings in (
+                ("", ("http://localhost:14250", 60000, 0.001), 0),
+                ("endpoint=https://sampling:14250,pollingIntervalMs=5000,initialSamplingRate=0.25",
+                 ("https://sampling:14250", 5000, 0.25), 0),
+                ("endpoint=https://sampling:14250,initialSamplingRate=2", ("http://localhost:14250", 60000, 0.001), 1)):
+            found, _ = effective(OTEL_TRACES_SAMPLER="jaeger_remote", OTEL_TRACES_SAMPLER_ARG=argument)
+            remote = found["remoteSampler"]
+            self.assertEqual((remote["endpoint"], remote["pollingIntervalMs"], remote["initialSamplingRate"]), expected)
+            self.assertIsNone(found["samplerArgument"])
+            self.assertEqual(len(found["warnings"]), n_warnings, found["warnings"])
+        self.assertNotIn("remoteSampler", effective()[0])
+
     def test_modes_and_tail_sampling(self):
         found, _ = effective()
         self.assertEqual(found["mode"], "full")
@@ -196,9 +209,12 @@ ROWS = [
     ("OTEL_PROPAGATORS", "b3", "propagators", ["b3"], None, {"OTEL_SDK_DISABLED": "true"}),
     ("OTEL_TRACES_SAMPLER", "AlWaYs_oFf", "sampler", "always_off", None, {}),
     ("OTEL_TRACES_SAMPLER", "dice", "sampler", "parentbased_always_on", "no sampler is called 'dice'", {}),
-    ("OTEL_TRACES_SAMPLER", "jaeger_remote", "sampler", "parentbased_always_on", "asks a service", {}),
-    ("OTEL_TRACES_SAMPLER", "parentbased_jaeger_remote", "sampler", "parentbased_always_on", "asks a service",
+    ("OTEL_TRACES_SAMPLER", "Jaeger_Remote", "sampler", "jaeger_remote", None, {}),
+    ("OTEL_TRACES_SAMPLER", "parentbased_jaeger_remote", "sampler", "parentbased_jaeger_remote", None,
      {"OTEL_TRACES_SAMPLER_ARG": "endpoint=http://localhost:14250,pollingIntervalMs=5000"}),
+    ("OTEL_TRACES_SAMPLER_ARG", "pollingIntervalMs=never", "sampler", "jaeger_remote",
+     "OTEL_TRACES_SAMPLER_ARG: ignored: pollingIntervalMs: 'never' is not a whole number",
+     {"OTEL_TRACES_SAMPLER": "jaeger_remote"}),
     ("OTEL_TRACES_SAMPLER", "xray", "sampler", "parentbased_always_on", "asks a service", {}),
     ("OTEL_TRACES_SAMPLER_ARG", "0.001", "samplerArgument", 0.001, None,
      {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio"}),

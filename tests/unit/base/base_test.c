@@ -138,6 +138,34 @@ static void test_hex_reads_any_case_and_refuses_the_rest(void **state)
     assert_false(ftri_hex_decode_lower("DeadBeef", 4, bytes));
 }
 
+static void test_whole_numbers_keep_to_their_limit(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"11", "100", "-1",  "+1", " 1",
+                                        "1 ", "0x1", "1e1", "/",  ":"};
+    uint64_t value = 77;
+    for (size_t i = 0; i < FTRI_COUNT(wrong); i++)
+        assert_false(ftri_text_whole((ftr_str){wrong[i], strlen(wrong[i])}, 10, &value));
+    assert_int_equal(value, 77);
+    assert_true(ftri_text_whole(FTR_STR("010"), 10, &value) && value == 10);
+    assert_true(ftri_text_whole(FTR_STR(""), 10, &value) && value == 0);
+    assert_false(ftri_text_whole(FTR_STR("9"), 8, &value));
+    assert_true(ftri_text_whole(FTR_STR("18446744073709551615"), UINT64_MAX, &value));
+    assert_true(value == UINT64_MAX);
+    assert_false(ftri_text_whole(FTR_STR("18446744073709551616"), UINT64_MAX, &value));
+}
+
+static void test_decimals_are_read_as_written(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", "nan", "inf", "0x1", "1,5", "1.5 ", "1e", "--1"};
+    double value = 7;
+    for (size_t i = 0; i < FTRI_COUNT(wrong); i++)
+        assert_false(ftri_text_decimal((ftr_str){wrong[i], strlen(wrong[i])}, &value));
+    assert_true(ftri_text_decimal(FTR_STR("-2.5E-1"), &value) && value == -0.25);
+    assert_true(ftri_text_decimal((ftr_str){"0.125678", 5}, &value) && value == 0.125);
+}
+
 static void test_error_chains_its_causes(void **state)
 {
     (void)state;
@@ -195,6 +223,8 @@ int main(void)
         cmocka_unit_test(test_map_agrees_with_a_plain_array),
         cmocka_unit_test(test_map_refuses_beyond_its_limit),
         cmocka_unit_test(test_hex_reads_any_case_and_refuses_the_rest),
+        cmocka_unit_test(test_whole_numbers_keep_to_their_limit),
+        cmocka_unit_test(test_decimals_are_read_as_written),
         cmocka_unit_test(test_error_chains_its_causes),
         cmocka_unit_test(test_random_differs_after_fork),
         cmocka_unit_test(test_nearest_is_what_may_be_meant),

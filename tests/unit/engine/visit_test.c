@@ -463,6 +463,25 @@ static void test_configuration_that_is_refused_is_a_failure_and_nobody_is_told(v
     assert_int_equal(lab.messages[lab.n_messages - 1].kind, CONTROL_CONFIG);
 }
 
+/* Two files in a row: the second is refused before the nodes have heard of the first. */
+static void test_refused_configuration_does_not_end_the_one_that_is_told(void **state)
+{
+    (void)state;
+    lab_run(holding, 0);
+    graph_configured(lab.graph, NULL, 0, NULL);
+    graph_configured(lab.graph, NULL, 0, "graph.yaml:3:1: unknown key");
+    const ftr_span_data refused = action("control/config");
+    assert_str(&refused, "flow.outcome", "failure");
+    assert_str(&refused, "error", "graph.yaml:3:1: unknown key");
+    assert_int_equal(count_spans(), 1);
+    ftr_memory_spans_reset(spans);
+    lab_settle();
+    const ftr_span_data taken = action("control/config");
+    assert_str(&taken, "flow.outcome", "success");
+    const ftr_span_data told = action_at("control/config", "in");
+    assert_child(&told, &taken);
+}
+
 /* The last node that is told does well; the action as a whole does not. */
 static void test_action_fails_when_any_node_fails_in_it(void **state)
 {
@@ -794,6 +813,7 @@ int main(void)
         RECORDED(test_shutdown_that_runs_out_of_time_is_a_failure),
         RECORDED(test_memory_pressure_is_told_to_all_and_linked_to_what_is_held),
         RECORDED(test_configuration_that_is_refused_is_a_failure_and_nobody_is_told),
+        RECORDED(test_refused_configuration_does_not_end_the_one_that_is_told),
         RECORDED(test_action_fails_when_any_node_fails_in_it),
         RECORDED(test_untraced_batches_leave_no_spans),
         RECORDED(test_merge_is_below_the_first_input_that_is_traced),

@@ -165,6 +165,26 @@ static void test_each_call_has_its_own_timeout(void **state)
     assert_answer(self, "POST / loud ", (struct ftri_view){NULL, 0});
 }
 
+static void *cancel(void *argument)
+{
+    ftri_http_session_cancel(argument);
+    return NULL;
+}
+
+/* Its timeout is an hour. */
+static void test_a_call_is_cancelled_by_another_thread(void **state)
+{
+    struct fixture *self = *state;
+    const char *headers[] = {"Mark: silent", NULL};
+    const struct ftri_http_request request = {
+        .method = "GET", .url = self->url, .headers = headers, .timeout_ns = 3600 * FTRI_NS_PER_S};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, cancel, self->session), 0);
+    assert_true(call(self, &request) < 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(call(self, &request), -ECANCELED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +193,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_another_method_or_place_is_another_request, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_each_call_has_its_own_timeout, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_call_is_cancelled_by_another_thread, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

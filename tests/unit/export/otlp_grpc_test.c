@@ -6,6 +6,7 @@
 
 #include "base/time.h"
 #include "codec/gzip.h"
+#include "export/grpc_client.h"
 #include "export/http_client.h"
 #include "export/otlp_verdict.h"
 

@@ -177,7 +177,11 @@ static void test_arguments(void **state)
     assert_false(ftri_sampler_set_argument(&sampler, FTR_STR("0")));
     assert_true(ftri_sampler_set_argument(&sampler, FTR_STR("250")));
     assert_int_equal(sampler.limit.n_tokens, 250);
-    assert_false(ftri_sampler_find(FTR_STR("jaeger_remote"), &sampler));
+    assert_true(ftri_sampler_find(FTR_STR("parentbased_jaeger_remote"), &sampler));
+    assert_true(sampler.kind == FTRI_SAMPLER_CUSTOM && sampler.is_parent_based);
+    assert_true(ftri_sampler_find(FTR_STR("jaeger_remote"), &sampler));
+    assert_true(sampler.kind == FTRI_SAMPLER_CUSTOM && !sampler.is_parent_based);
+    assert_false(ftri_sampler_find(FTR_STR("xray"), &sampler));
     assert_false(ftri_sampler_find(FTR_STR(""), &sampler));
 }
 

@@ -4,6 +4,7 @@
  * Headers: RFC 9110, 5.5. JSON strings: RFC 8259, 7, and its example of U+1D11E. */
 #include "users.h"
 
+#include "base/mem.h"
 #include "trace/routing.h"
 #include "trace/user.h"
 
@@ -322,6 +323,66 @@ static void test_settings_are_checked_by_name(void **state)
     stop();
 }
 
+/* ---- short memory ---- */
+
+/* Four spans, each with the customer's name. */
+static void record_of(const char *customer)
+{
+    const ftr_span root = root_of(customer, customer);
+    ftr_context context = ftr_span_context_of(root);
+    for (int i = 0; i < 3; i++)
+        ftr_span_end(ftr_user_span_start(ftr_str_from(customer), FTR_KIND_INTERNAL, &context));
+    ftr_context_release(&context);
+    ftr_span_end(root);
+}
+
+static void assert_none_is_with_another_customer(void)
+{
+    ftr_span_data span;
+    for (size_t i = 0; ftr_memory_spans_get(user_spans, i, &span); i++) {
+        const ftr_str routing = ftr_memory_spans_routing(user_spans, i);
+        assert_int_equal(routing.len, span.name.len);
+        assert_memory_equal(routing.data, span.name.data, routing.len);
+    }
+}
+
+static void assert_user_accounts(void)
+{
+    const ftr_statistics s = user_counts();
+    const ftr_exporter_statistics *e = &s.exporters[0];
+    assert_int_equal(s.started, s.ended + s.open);
+    assert_int_equal(s.ended, s.recorded + s.lost_journal_full);
+    assert_int_equal(s.recorded, e->delivered + e->rejected + e->lost_queue_full + e->lost_export +
+                                     e->queued + s.lost_no_routing);
+}
+
+/* Each span is delivered, or lost and counted. */
+static void test_any_allocation_may_fail(void **state)
+{
+    (void)state;
+    uint64_t n_requests;
+    uint64_t n = 0;
+    do {
+        start_both();
+        ftri_mem_fail_at(++n);
+        for (int i = 0; i < 40; i++)
+            record_of(i % 3 ? "c1" : "c2");
+        (void)ftr_flush(10 * SECOND);
+        n_requests = ftri_mem_requests();
+        ftri_mem_fail_at(0);
+        record_of("c3");
+        assert_int_equal(ftr_flush(10 * SECOND), FTR_OK);
+        assert_user_accounts();
+        assert_true(ftr_memory_spans_count(user_spans) >= 4);
+        assert_none_is_with_another_customer();
+        stop_both();
+        assert_user_accounts();
+        assert_int_equal(user_counts().exporters[0].queued, 0);
+        assert_int_equal(ftri_routings_count(), 0);
+    } while (n_requests >= n);
+    assert_true(n > 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_the_texts_have_a_bound_of_bytes),
         cmocka_unit_test(test_a_root_that_is_refused_is_counted_and_said),
         cmocka_unit_test(test_settings_are_checked_by_name),
+        cmocka_unit_test(test_any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
