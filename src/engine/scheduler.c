@@ -192,7 +192,7 @@ static inline void deliver_data(struct node *node, bool is_wanted)
         return;
     count_received(node, pdata);
     channel_receive(node, pdata);
-    if (FTRI_UNLIKELY(is_wanted || pdata->is_untraced))
+    if (FTRI_UNLIKELY(is_wanted | pdata->is_untraced))
         visit_arrive(frame, pdata, depth);
     else
         visit_arrive_blank(frame, pdata);
