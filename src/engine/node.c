@@ -343,17 +343,15 @@ static void send_across(struct node *self, const struct port *port, struct pdata
     custody_end(self);
 }
 
-static __attribute__((noinline)) void emit_given(struct pdata *pdata, const struct edge *edge)
+static __attribute__((noinline)) void depart_recorded(struct edge *edge, struct pdata *pdata)
 {
-    visit_emit_recorded(pdata->frame, pdata, edge, channel_depth_with(edge->to),
-                        split_of(pdata, 0, 1));
+    depart(edge, pdata, split_of(pdata, 0, 1));
 }
 
 /* Most batches by far: the one that the node was just given, to one other node. */
 static inline void pass_on(struct node *self, const struct port *port, struct pdata *pdata)
 {
     struct frame *const frame = pdata->frame;
-    const bool is_recorded = VISIT_RECORDING && frame->visit_state != VISIT_BLANK;
     count_emitted(self, frame, pdata);
     if (FTRI_UNLIKELY(frame->n_held_items && frame->n_in_hand == 1))
         absorb(self, frame);
@@ -362,10 +360,10 @@ static inline void pass_on(struct node *self, const struct port *port, struct pd
     pdata->holder = NULL;
     if (FTRI_UNLIKELY(!ftri_list_is_empty(&pdata->link)))
         ftri_list_unlink(&pdata->link);
-    const uint64_t sent_ns = clock_sent(self->graph, pdata);
-    if (FTRI_UNLIKELY(is_recorded))
-        emit_given(pdata, port->only);
-    channel_send(port->only, pdata, sent_ns);
+    if (VISIT_RECORDING && FTRI_UNLIKELY(frame->visit_state != VISIT_BLANK))
+        depart_recorded(port->only, pdata);
+    else
+        channel_send(port->only, pdata, clock_sent(self->graph, pdata));
 }
 
 static __attribute__((noinline)) void send_any(struct node *self, size_t port, struct pdata *pdata)

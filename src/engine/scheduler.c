@@ -182,7 +182,7 @@ static bool keep_given(struct node *node)
 }
 
 /* The clock was read, and is afterwards. */
-static inline void deliver_data(struct node *node, bool is_wanted)
+static FTRI_ALWAYS_INLINE void deliver_data(struct node *node, bool is_wanted)
 {
     struct graph *const graph = node->graph;
     struct pdata *const pdata = channel_first(node);
@@ -192,7 +192,7 @@ static inline void deliver_data(struct node *node, bool is_wanted)
         return;
     count_received(node, pdata);
     channel_receive(node, pdata);
-    if (FTRI_UNLIKELY(is_wanted || pdata->is_untraced))
+    if (FTRI_UNLIKELY(is_wanted | pdata->is_untraced))
         visit_arrive(frame, pdata, depth);
     else
         visit_arrive_blank(frame, pdata);
@@ -226,11 +226,9 @@ static inline bool has_next(const struct node *node, size_t n, size_t limit)
            ftri_list_is_empty(&node->control);
 }
 
-/* At most `limit` batches, one after the other, as long as no control message comes. */
-static size_t deliver_row(struct node *node, size_t limit)
+static FTRI_ALWAYS_INLINE size_t deliver_some(struct node *node, size_t limit, bool is_wanted)
 {
     struct graph *const graph = node->graph;
-    const bool is_wanted = visit_is_wanted();
     size_t n = 0;
     if (!graph->is_fresh)
         clock_read(graph);
@@ -247,6 +245,17 @@ static size_t deliver_row(struct node *node, size_t limit)
     graph->active = NULL;
     graph->is_fresh = true;
     return n;
+}
+
+static __attribute__((noinline)) size_t deliver_recorded(struct node *node, size_t limit)
+{
+    return deliver_some(node, limit, true);
+}
+
+/* At most `limit` batches, one after the other, as long as no control message comes. */
+static inline size_t deliver_row(struct node *node, size_t limit)
+{
+    return visit_is_wanted() ? deliver_recorded(node, limit) : deliver_some(node, limit, false);
 }
 
 /* Returns how many messages it served. */
