@@ -28,7 +28,7 @@ typedef struct ftr_user_scope {
     ftr_attachment attachment;
 } ftr_user_scope;
 
-/* Both spans are current with one attachment. */
+/* Both spans are current with one attachment; most begin at one moment, and so they end. */
 typedef struct ftr_dual_scope {
     ftr_span span; /* of the system */
     ftr_span user;

@@ -159,32 +159,45 @@ static FTRI_ALWAYS_INLINE void copy_shown(ftr_span_context *to, const ftr_span_c
     memcpy(&to->trace_flags, &from->trace_flags, sizeof(uint64_t));
 }
 
+/* user: NULL, or a span that is to be current with it, in the place of the current one. */
 static FTRI_ALWAYS_INLINE ftr_attachment enter_open(struct ftri_frame *frame,
-                                                    const struct ftri_record *record)
+                                                    const struct ftri_record *record,
+                                                    const struct ftri_record *user)
 {
     ftr_context *context = &frame->context;
-    copy_shown(&context->user, &ftr_context_here->user);
+    if (user)
+        ftri_open_show(user, &context->user);
+    else
+        copy_shown(&context->user, &ftr_context_here->user);
     ftri_open_show(record, &context->span);
     context->block = record->block;
     return enter(frame, !record->block);
 }
 
 /* A frame, or a block, has to be asked for. */
-static __attribute__((noinline)) ftr_attachment attach_open_slow(const struct ftri_record *record)
+static __attribute__((noinline)) ftr_attachment attach_open_slow(const struct ftri_record *record,
+                                                                 const struct ftri_record *user)
 {
     struct ftri_frame *frame = take_frame();
     if (!frame)
         return (ftr_attachment){0};
     ftri_context_block_ref(record->block);
-    return enter_open(frame, record);
+    return enter_open(frame, record, user);
 }
 
 /* Calls nothing, so that nothing is saved; so does ftr_detach. */
 ftr_attachment ftri_attach_open(const struct ftri_record *record)
 {
     if (FTRI_UNLIKELY(record->block || !has_frame()))
-        return attach_open_slow(record);
-    return enter_open(next_frame(), record);
+        return attach_open_slow(record, NULL);
+    return enter_open(next_frame(), record, NULL);
+}
+
+ftr_attachment ftri_attach_both(const struct ftri_record *record, const struct ftri_record *user)
+{
+    if (FTRI_UNLIKELY(record->block || !has_frame()))
+        return attach_open_slow(record, user);
+    return enter_open(next_frame(), record, user);
 }
 
 /* Which is plain as it is, and unsampled children are its own. */

@@ -32,5 +32,7 @@ ftr_attachment ftri_attach_owned(ftr_context *context);
 ftr_attachment ftri_attach_user(const struct ftri_record *record);
 /* The same of a sampled span that is open; the current user span stays. */
 ftr_attachment ftri_attach_open(const struct ftri_record *record);
+/* Both at once. */
+ftr_attachment ftri_attach_both(const struct ftri_record *record, const struct ftri_record *user);
 /* In a new session, another sampler may have to be asked. */
 void ftri_frames_look_again(void);

@@ -4,8 +4,8 @@
  * shares its parent's context (not sampled) has nothing to attach. */
 #include <flowtrace/scope.h>
 
-#include "trace/begin.h"
 #include "trace/current.h"
+#include "trace/site_start.h"
 #include "trace/span.h"
 
 extern inline ftr_scope ftr_scope_enter(ftr_call_site *site, const ftr_context *parent);
@@ -65,29 +65,12 @@ static __attribute__((noinline)) ftr_scope enter_in_steps(ftr_call_site *site)
     return enter(site, NULL);
 }
 
-/* A child of the current context, which is plain; NULL: start it in another way. */
-static FTRI_ALWAYS_INLINE struct ftri_slot *start_quickly(const ftr_call_site *site)
-{
-    const uint32_t number = __atomic_load_n(&site->number, __ATOMIC_ACQUIRE);
-    const struct ftri_frame *frame = ftri_frame_current();
-    if (FTRI_UNLIKELY(!frame->is_plain || number - 1 >= FTRI_INTERNED_LISTS_MAX ||
-                      ftri_thread_settings.records_call_sites))
-        return NULL;
-    struct ftri_thread *self = ftri_thread_self[FTRI_SYSTEM];
-    struct ftri_slot *slot = ftri_take_quickly(self, offsetof(struct ftri_thread, clock_word));
-    if (FTRI_LIKELY(slot != NULL))
-        (void)ftri_begin_of_site(self, slot, site, number, &frame->context.span);
-    return slot;
-}
-
 ftr_scope ftr_recording_enter(ftr_call_site *site)
 {
-    const struct ftri_slot *slot = start_quickly(site);
+    const struct ftri_slot *slot = ftri_start_site_quickly(site);
     if (FTRI_UNLIKELY(!slot))
         return enter_in_steps(site);
-    const ftr_span span = {slot->handle,
-                           atomic_load_explicit(&slot->generation, memory_order_relaxed)};
-    return scope_of(span, ftri_attach_open(&slot->record));
+    return scope_of(ftri_span_in(slot), ftri_attach_open(&slot->record));
 }
 
 void ftr_recording_leave(ftr_span span, ftr_attachment attachment)

@@ -41,6 +41,8 @@ struct ftri_slot *ftri_handle_find(struct ftri_thread *self, ftr_span span,
  * not started, and nothing has changed, where a sampler has to be asked, or for any other reason
  * this takes more than a slot. */
 ftr_span ftri_site_start_at(ftr_call_site *site, const ftr_context *parent, uint64_t passed_ns);
+/* Both halves of a dual span, at one moment where both are as most are. */
+void ftri_end_both(ftr_span span, ftr_span user);
 /* A sampled root, whatever a sampler says, with all of the context around it but what belongs to
  * its trace. */
 ftr_span ftri_root_start(ftr_str name, ftr_span_kind kind, const ftr_context *around);

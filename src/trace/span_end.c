@@ -202,11 +202,10 @@ static FTRI_ALWAYS_INLINE bool is_short_with_room(const struct ftri_thread *self
 }
 
 static FTRI_ALWAYS_INLINE void end_short(ftr_span span, struct ftri_thread *self,
-                                         struct ftri_slot *slot, uint64_t head,
+                                         struct ftri_slot *slot, uint64_t head, uint64_t end,
                                          enum ftri_pipeline pipeline)
 {
     const uint64_t word = ftri_load_word(&slot->record);
-    const uint64_t end = ftri_clock_stamp(0);
     uint8_t *to = ftri_journal_at(self, head);
     ftri_journal_prefetch(to);
     copy_short(to, slot, word, end, pipeline);
@@ -247,7 +246,7 @@ static __attribute__((noinline)) void end_user(ftr_span span)
     struct ftri_slot *slot = ftri_own_slot(self, span);
     const uint64_t head = head_of(self);
     if (is_short_with_room(self, slot, head))
-        end_short(span, self, slot, head, FTRI_USER);
+        end_short(span, self, slot, head, ftri_clock_stamp(0), FTRI_USER);
     else
         end_in_slot(span, self, slot, head);
 }
@@ -260,11 +259,30 @@ void ftr_recording_end(ftr_span span)
     struct ftri_slot *slot = ftri_own_slot(self, span);
     const uint64_t head = head_of(self);
     if (is_short_with_room(self, slot, head))
-        end_short(span, self, slot, head, FTRI_SYSTEM);
+        end_short(span, self, slot, head, ftri_clock_stamp(0), FTRI_SYSTEM);
     else if (slot)
         end_in_slot(span, self, slot, head);
     else
         end_user(span);
+}
+
+void ftri_end_both(ftr_span span, ftr_span user)
+{
+    struct ftri_thread *self = ftri_thread_self[FTRI_SYSTEM];
+    struct ftri_thread *user_self = ftri_thread_self[FTRI_USER];
+    struct ftri_slot *slot = ftri_own_slot(self, span);
+    struct ftri_slot *user_slot = ftri_own_slot(user_self, user);
+    const uint64_t head = head_of(self);
+    const uint64_t user_head = head_of(user_self);
+    if (is_short_with_room(self, slot, head) &&
+        is_short_with_room(user_self, user_slot, user_head)) {
+        const uint64_t end = ftri_clock_stamp(0);
+        end_short(user, user_self, user_slot, user_head, end, FTRI_USER);
+        end_short(span, self, slot, head, end, FTRI_SYSTEM);
+    } else {
+        ftr_span_end(user);
+        ftr_span_end(span);
+    }
 }
 
 /* There is room for all. */

@@ -6,6 +6,7 @@
 #include <flowtrace/user_scope.h>
 
 #include "trace/current.h"
+#include "trace/site_start.h"
 #include "trace/span.h"
 
 extern inline ftr_user_scope ftr_user_scope_enter(ftr_call_site *site, const ftr_context *parent);
@@ -70,35 +71,58 @@ static __attribute__((noinline)) ftr_attachment attach_one(ftr_span span, ftr_sp
     return ftri_attach_owned(&context);
 }
 
-static FTRI_ALWAYS_INLINE ftr_attachment attach_both(ftr_span span, ftr_span user_span,
-                                                     const ftr_context *parent)
+static __attribute__((noinline)) ftr_attachment attach_both(ftr_span span, ftr_span user_span,
+                                                            const ftr_context *parent)
 {
     const struct ftri_slot *system = slot_of(span, FTRI_SYSTEM);
     const struct ftri_slot *user = slot_of(user_span, FTRI_USER);
     if (FTRI_UNLIKELY(!system || !user))
         return attach_one(span, user_span, parent);
-    const ftr_attachment attachment = ftri_attach_open(&system->record);
-    if (FTRI_LIKELY(attachment.id != 0))
-        ftri_open_show(&user->record, &ftri_frame_current()->context.user);
-    return attachment;
+    return ftri_attach_both(&system->record, &user->record);
 }
 
-ftr_dual_scope ftr_recording_dual_enter(ftr_call_site *site, const ftr_context *parent)
+static FTRI_ALWAYS_INLINE ftr_dual_scope scope_of(ftr_span span, ftr_span user,
+                                                  ftr_attachment attachment)
 {
-    const ftr_span span = ftr_span_start_site(site, parent);
-    const ftr_span user = ftr_recording_user_start_site(site, parent);
     ftr_dual_scope scope;
-    scope.attachment = attach_both(span, user, parent);
     ftri_store_span(&scope.span, span);
     ftri_store_span(&scope.user, user);
+    scope.attachment = attachment;
+    return scope;
+}
+
+/* The user half below, after the system's. */
+static __attribute__((noinline)) ftr_dual_scope enter_other_half(ftr_span span, ftr_call_site *site,
+                                                                 const ftr_context *parent)
+{
+    const ftr_span user = ftr_recording_user_start_site(site, parent);
+    return scope_of(span, user, attach_both(span, user, parent));
+}
+
+static __attribute__((noinline)) ftr_dual_scope enter_in_steps(ftr_call_site *site,
+                                                               const ftr_context *parent)
+{
+    const ftr_span span = ftr_span_start_site(site, parent);
+    const ftr_dual_scope scope = enter_other_half(span, site, parent);
     if (FTRI_UNLIKELY(ftri_thread_settings.records_call_sites))
         ftri_say_where(span, site);
     return scope;
 }
 
+ftr_dual_scope ftr_recording_dual_enter(ftr_call_site *site, const ftr_context *parent)
+{
+    const struct ftri_slot *system = parent ? NULL : ftri_start_site_quickly(site);
+    if (FTRI_UNLIKELY(!system))
+        return enter_in_steps(site, parent);
+    const struct ftri_slot *user = ftri_start_user_site_quickly_at(site, system->record.start);
+    if (FTRI_UNLIKELY(!user))
+        return enter_other_half(ftri_span_in(system), site, NULL);
+    return scope_of(ftri_span_in(system), ftri_span_in(user),
+                    ftri_attach_both(&system->record, &user->record));
+}
+
 void ftr_recording_dual_leave(ftr_span span, ftr_span user, ftr_attachment attachment)
 {
     ftr_attached_leave(&attachment);
-    ftr_span_end(user);
-    ftr_span_end(span);
+    ftri_end_both(span, user);
 }

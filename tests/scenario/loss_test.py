@@ -223,6 +223,7 @@ class LossScenario(Scenario):
         destination = self.destination(is_stuck=True)
         running = self.run_graph("drained", self.write_input("in", 100, 5), destination.port)
         wait_for(lambda: destination.requests, "no batch arrived")
+        self.wait_for_cut("drained", lambda node: node["dropped"].get("filtered") == 5)  # all was read
         self.assertEqual(running.stop(), 0, running.lines)
         whole, nodes, _ = self.lines("drained")
         self.check_accounts(running, "drained")
@@ -240,7 +241,8 @@ class LossScenario(Scenario):
         self.start()
         destination = self.destination(is_stuck=True)
         running = self.run_graph("killed", self.write_input("in", 100, 5), destination.port)
-        self.wait_for_cut("killed")
+        self.wait_for_cut("killed", lambda node: node["dropped"].get("filtered") == 5)  # all was read
+        self.wait_for_cut("killed", lambda node: node["node"] == "deliver" and node["held"] > 0)
         whole, nodes, edges = self.lines("killed")
         self.assertEqual((whole["instances"], whole["died"]), (1, 0))
         self.assertTrue(whole["settled"])
@@ -264,13 +266,13 @@ class LossScenario(Scenario):
   items: 0 lost, {held} unknown; dropped: 5 filtered
 """, self.tables("killed"))
 
-    def wait_for_cut(self, pipeline):
-        """One at a boundary of the clock, in which a batch was at the server."""
+    def wait_for_cut(self, pipeline, is_it):
+        """One at a boundary of the clock, in which a node is like that."""
         def is_there():
             status, document = get_json(self.collector.api, "/api/flow/v1/loss")
             self.assertEqual(status, 200)
-            return any(line["pipeline"] == pipeline and line.get("node") == "deliver"
-                       and line["held"] > 0 for line in document["result"])
+            return any(line["pipeline"] == pipeline and line["kind"] == "node" and is_it(line)
+                       for line in document["result"])
         wait_for(is_there, "there was no cut")
 
     def test_the_collector_keeps_its_own_ledger(self):

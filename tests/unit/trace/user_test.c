@@ -54,6 +54,37 @@ static void assert_routing(size_t n, const char *customer)
         assert_text(ftr_memory_spans_routing(user_spans, i), customer);
 }
 
+/* The customer's half is never longer than the operator's. */
+static void test_halves_of_dual_scopes_lie_in_each_other(void **state)
+{
+    (void)state;
+    enum { N = 100 };
+    start_both();
+    const ftr_str text = FTR_STR("{\"zoneId\":7}");
+    const ftr_routing routing = ftr_text_routing_of(&text);
+    {
+        FTR_SPAN(system, "system");
+        FTR_USER_TRACE(request, "request", &routing, NULL);
+        for (int i = 0; i < N; i++) {
+            FTR_DUAL_SPAN(both, "both");
+            if (i % 2)
+                FTR_USER_SPAN_SET(both, "i", i);
+        }
+    }
+    assert_int_equal(n_user_spans(), N + 1);
+    assert_int_equal(n_system_spans(), N + 1);
+    for (size_t i = 0; i < N; i++) {
+        ftr_span_data half, other;
+        assert_true(ftr_memory_spans_get(user_spans, i, &half));
+        assert_true(ftr_memory_spans_get(spans, i, &other));
+        assert_text(half.name, "both");
+        assert_text(other.name, "both");
+        assert_in_range(half.start_time_ns, other.start_time_ns, other.end_time_ns);
+        assert_in_range(half.end_time_ns, half.start_time_ns, other.end_time_ns);
+    }
+    stop_both();
+}
+
 static void test_a_root_makes_a_tree_of_its_own(void **state)
 {
     (void)state;
@@ -575,6 +606,7 @@ int main(void)
         cmocka_unit_test(test_the_operators_half_is_whole_without_the_users),
         cmocka_unit_test(test_without_a_root_there_is_nothing),
         cmocka_unit_test(test_a_root_makes_a_tree_of_its_own),
+        cmocka_unit_test(test_halves_of_dual_scopes_lie_in_each_other),
         cmocka_unit_test(test_every_way_of_recording_keeps_the_routing),
         cmocka_unit_test(test_the_system_does_not_matter),
         cmocka_unit_test(test_the_user_span_goes_where_contexts_go),
