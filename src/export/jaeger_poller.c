@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define SETTLING_NS FTRI_NS_PER_MS
+#define PATIENCE_NS (50 * FTRI_NS_PER_MS)
 
 struct ftri_jaeger_poller {
     struct ftri_jaeger_poller *next_left; /* see leave_behind */
@@ -31,7 +32,7 @@ struct ftri_jaeger_poller {
     bool is_failing;
     /* Under the lock: */
     pthread_mutex_t lock;
-    pthread_cond_t wake; /* CLOCK_MONOTONIC: it is to stop */
+    pthread_cond_t wake; /* CLOCK_MONOTONIC: it is to stop, or was left */
     bool is_stopping;
     bool is_left; /* by one of thread and owner */
     void (*tell)(void *argument, const char *text);
@@ -54,21 +55,28 @@ static void leave(struct ftri_jaeger_poller *self)
     pthread_mutex_lock(&self->lock);
     const bool is_last = self->is_left;
     self->is_left = true;
+    pthread_cond_signal(&self->wake);
     pthread_mutex_unlock(&self->lock);
     if (is_last)
         free_poller(self);
 }
 
-/* Until it is to stop: then false. */
-static bool wait_for(struct ftri_jaeger_poller *self, uint64_t ns)
+/* With the lock held: until *flag, which it returns. */
+static bool wait_for_flag(struct ftri_jaeger_poller *self, const bool *flag, uint64_t ns)
 {
     const uint64_t end_ns = ftri_time_monotonic_ns() + ns;
     const struct timespec end = {(time_t)(end_ns / FTRI_NS_PER_S), (long)(end_ns % FTRI_NS_PER_S)};
     int rc = 0;
-    pthread_mutex_lock(&self->lock);
-    while (!self->is_stopping && rc == 0)
+    while (!*flag && rc == 0)
         rc = pthread_cond_timedwait(&self->wake, &self->lock, &end);
-    const bool goes_on = !self->is_stopping;
+    return *flag;
+}
+
+/* Until it is to stop: then false. */
+static bool wait_for(struct ftri_jaeger_poller *self, uint64_t ns)
+{
+    pthread_mutex_lock(&self->lock);
+    const bool goes_on = !wait_for_flag(self, &self->is_stopping, ns);
     pthread_mutex_unlock(&self->lock);
     return goes_on;
 }
@@ -236,11 +244,12 @@ static void close_poller(void *instance)
         leave_behind(self);
         return;
     }
+    ftri_jaeger_call_cancel(&self->call);
     pthread_mutex_lock(&self->lock);
     self->is_stopping = true;
     pthread_cond_signal(&self->wake);
+    (void)wait_for_flag(self, &self->is_left, PATIENCE_NS);
     pthread_mutex_unlock(&self->lock);
-    ftri_jaeger_call_cancel(&self->call);
     leave(self);
 }
 

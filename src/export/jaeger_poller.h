@@ -5,8 +5,8 @@
  * answer the initial ratio does. A server that fails, or an answer that is wrong, changes nothing;
  * that it began to is told once, and that it ended, too.
  *
- * Closing waits for nobody: it tells the thread to stop, and whoever of the two is last frees the
- * instance. A call that is under way ends within a second or so, and nothing is told any more. In a
+ * Closing tells the thread to stop and gives it 50 ms; whoever of the two is last frees the
+ * instance. A call that hangs ends within a second or so, and nothing is told any more. In a
  * forked child there is no thread: the last strategy goes on, and closing leaves the instance as it
  * is, since the parent's thread may have been at work on it. */
 #pragma once

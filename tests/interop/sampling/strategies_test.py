@@ -286,7 +286,7 @@ class Strategies(unittest.TestCase):
         authority = Authority(self.folder, "theirs")
         key, certificate = authority.issue("server")
         server = self.serve(probabilistic(1), tls=(certificate, key))
-        asked = self.ask(server, initial=0, scheme="https")
+        asked = self.ask(server, initial=0, scheme="https", interval_ms=60000)
         asked.until(lambda asked: asked.diagnostics)
         self.assertRegex(asked.diagnostics[0], "(?i)certificate")
         self.assertEqual(asked.n_taken("any", 100), 0)

@@ -275,7 +275,7 @@ static void test_a_failure_is_told_once_and_changes_nothing(void **state)
 }
 
 /* A call that nobody answers would last ten seconds. */
-static void test_closing_waits_for_nobody(void **state)
+static void test_closing_does_not_wait_for_a_call(void **state)
 {
     (void)state;
     answer_with(SILENT, NULL, 0);
@@ -391,7 +391,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_strategy_is_followed, start_server, stop_server),
         cmocka_unit_test_setup_teardown(test_a_failure_is_told_once_and_changes_nothing,
                                         start_server, stop_server),
-        cmocka_unit_test_setup_teardown(test_closing_waits_for_nobody, start_server, stop_server),
+        cmocka_unit_test_setup_teardown(test_closing_does_not_wait_for_a_call, start_server,
+                                        stop_server),
         cmocka_unit_test_setup_teardown(test_in_a_forked_child_the_last_strategy_goes_on,
                                         start_server, stop_server),
         cmocka_unit_test_setup_teardown(test_a_child_that_is_forked_at_any_moment_can_close_it,
