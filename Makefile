@@ -1,6 +1,6 @@
 # Thin front of CMake. `make help` lists the targets: each has its sentence behind `##`.
 # Tests are ctest tests; labels say when they run: `once` in the shipped build only, `tsan` also under
-# ThreadSanitizer, `torture` `simulate` `isolation` `crash` `long` only when asked for, everything else in `make test`.
+# ThreadSanitizer, `torture` `simulate` `isolation` `crash` `sampling` `long` only when asked for, everything else in `make test`.
 
 SHELL := /bin/bash
 PYTHON := /usr/bin/python3
@@ -12,7 +12,7 @@ PREFIX := /usr/local
 C_SOURCES = git ls-files -co --exclude-standard '*.c' '*.h' '*.hpp' '*.cc'
 
 .DEFAULT_GOAL := build
-.PHONY: build setup demo test bench instructions bench-peers collector-parity fuzz torture simulate isolation crash lint symbols format install clean help
+.PHONY: build setup demo test bench instructions bench-peers collector-parity fuzz torture simulate isolation crash sampling lint symbols format install clean help
 
 build: setup ## builds the libraries and the program: build/bin/flowtrace
 	@cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
@@ -54,6 +54,9 @@ isolation: setup ## long: random flows of two pipelines and three customers; SEE
 
 crash: setup ## long: kills the store in the middle of writing, again and again, and checks it
 	@$(PYTHON) tools/run_tests.py crash
+
+sampling: setup ## long: builds the Collector's server of sampling strategies (Go 1.25); jaeger_remote asks it
+	@$(PYTHON) tools/run_tests.py sampling
 
 lint: setup ## runs the lints alone (tools/lint/run.py RULE... runs some of them)
 	@$(PYTHON) tools/lint/run.py

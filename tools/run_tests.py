@@ -16,7 +16,7 @@ import xml.etree.ElementTree as ElementTree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Labels whose tests are run by their own targets only.
-LONG_LABELS = ["torture", "simulate", "isolation", "crash", "long"]
+LONG_LABELS = ["torture", "simulate", "isolation", "crash", "sampling", "long"]
 DEFAULT_TIMEOUT_S = "300"
 PARALLEL = "2"
 
@@ -42,6 +42,7 @@ TARGETS = {
     "simulate": [("asan", ["-L", "^simulate$", "-V"], True)],
     "isolation": [("test", ["-L", "^isolation$", "-V"], True)],
     "crash": [("test", ["-L", "^crash$"], False)],
+    "sampling": [("release", ["-L", "^sampling$", "-V"], False)],
 }
 
 
