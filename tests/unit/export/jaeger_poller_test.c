@@ -216,6 +216,7 @@ static void wait_until_taken(bool wanted)
         usleep(1000);
 }
 
+/* From now on. */
 static void wait_for_calls(unsigned n)
 {
     const unsigned end = count_calls() + n;
@@ -280,7 +281,8 @@ static void test_closing_does_not_wait_for_a_call(void **state)
     (void)state;
     answer_with(SILENT, NULL, 0);
     start(5);
-    wait_for_calls(1);
+    while (count_calls() == 0) /* its answer does not come */
+        usleep(1000);
     const uint64_t begin_ns = ftri_time_monotonic_ns();
     stop();
     assert_true(ftri_time_monotonic_ns() - begin_ns < 8 * FTRI_NS_PER_S);
