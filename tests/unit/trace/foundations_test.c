@@ -170,25 +170,6 @@ static void test_a_tag_keeps_its_flow(void **state)
     ftr_memory_spans_unref(spans);
 }
 
-static char otlp[4096];
-static size_t otlp_len;
-
-static void keep_bytes(void *instance, const ftr_export_batch *batch, uint64_t deadline_ns,
-                       ftr_export_result *ret_result)
-{
-    (void)instance, (void)deadline_ns;
-    otlp_len = batch->otlp_len < sizeof otlp ? batch->otlp_len : sizeof otlp;
-    memcpy(otlp, batch->otlp, otlp_len);
-    ret_result->n_delivered = batch->n_spans;
-}
-
-static const ftr_exporter_class keeping = {
-    .size = sizeof keeping,
-    .name = "keeping",
-    .form = FTR_EXPORT_OTLP,
-    .export_batch = keep_bytes,
-};
-
 static void send_one(const char *conventions, bool has_event)
 {
     ftr_exporter *exporter = ftr_exporter_new(&keeper, NULL);
